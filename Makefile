@@ -1,0 +1,58 @@
+VENV := .venv
+PY := $(VENV)/bin/python
+# One BLAS thread per worker: two spin against each other on small machines.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export HF_HUB_OFFLINE := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+DATA ?= ../shared/datasets
+
+.PHONY: run test test-encoder check bench bench-quality mlflow default clean
+
+run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
+	$(PY) -m training demo
+
+test: $(VENV)/.dev ## tests, doctests, notebooks
+	$(PY) -m pytest --cov --cov-report=term:skip-covered
+	$(PY) -m pytest --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py
+	$(PY) -m pytest --nbmake --nbmake-timeout=240 notebooks
+
+test-encoder: $(VENV)/.encoder ## tests that need torch
+	$(PY) -m pytest tests/encoder
+
+check: $(VENV)/.dev ## format, lint, types
+	$(VENV)/bin/ruff format --check router training tests
+	$(VENV)/bin/ruff check router training tests
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/.training ## speed and size on this machine
+	$(PY) -m training speed
+
+bench-quality: $(VENV)/.training ## quality table on a folder of outcomes (DATA=...)
+	$(PY) -m training bench --data $(DATA) --json bench.json
+
+default: $(VENV)/.training ## fit the shipped default model anew (DATA=..., NAME=...)
+	$(PY) -m training fit --data $(DATA) --data data/everyday --base none \
+		--encoder models/$$(cat models/current) --strength 0.1 --out models --name $(NAME)
+
+mlflow: $(VENV)/.training ## look at the runs in a browser
+	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+$(VENV)/bin/python:
+	python3 -m venv $(VENV)
+
+$(VENV)/.training: pyproject.toml | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[training]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[training,dev]'
+	touch $@
+
+$(VENV)/.encoder: pyproject.toml | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[training,dev,encoder]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .cache .coverage .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,223 @@
+"""Model folders: written whole or not at all, checked before anything in them is used.
+
+    models/current                 one line: the version in use
+    models/<version>/manifest.json what it is, and the sha256 of every other file
+    models/<version>/heads.safetensors, encoder.safetensors, tokenizer.json
+
+Nothing is unpickled. `ARRAYS` lists the arrays with their shapes.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from router.errors import (
+    ArtifactCorrupt,
+    ArtifactError,
+    ArtifactExists,
+    ArtifactMismatch,
+    ArtifactMissing,
+)
+from router.features import BIGRAM_BUCKETS, SCHEMA
+from router.structure import SIZE
+
+FORMAT = 1
+MANIFEST, HEADS, ENCODER, TOKENIZER, POINTER = (
+    "manifest.json", "heads.safetensors", "encoder.safetensors", "tokenizer.json", "current",
+)  # fmt: skip
+# Rows 0 and 1 are the local and the cloud head. d: embedding width, v: vocabulary, n: reference.
+ARRAYS = {
+    "embedding": ("2", "d"),
+    "structure": ("2", "s"),
+    "words": ("2", "v"),
+    "pairs": ("2", "b"),
+    "bias": ("2",),
+    "calibration": ("2", "2"),  # per head: slope and shift of the logit
+    "structure_mean": ("s",),
+    "structure_scale": ("s",),
+    "word_idf": ("v",),
+    "pair_idf": ("b",),
+    "reference": ("3", "n"),  # gain, local, cloud of the traffic that shares refer to
+    "seen": ("m",),  # sorted 64-bit hashes of the groups that any fit so far has used
+}
+Arrays = Mapping[str, NDArray[Any]]
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A model folder in memory: manifest, arrays, and the bytes of encoder and tokenizer."""
+
+    manifest: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+    tokenizer: bytes
+    encoder: bytes
+
+    @property
+    def version(self) -> str:
+        """Name of the version."""
+        return str(self.manifest["version"])
+
+    def encoder_vectors(self) -> NDArray[np.float32]:
+        """Token vectors of the static encoder, shape (v, d): int8 rows times their scale."""
+        stored = load_arrays(self.encoder)
+        return stored["vectors"].astype(np.float32) * stored["scale"][:, None].astype(np.float32)
+
+
+def pack_vectors(vectors: NDArray[np.floating[Any]]) -> bytes:
+    """Token vectors as int8 with one scale per row; the error is below 0.4 % of a row's maximum."""
+    scale = np.maximum(np.abs(vectors).max(axis=1), 1e-12) / 127
+    packed = np.rint(vectors / scale[:, None]).astype(np.int8)
+    return bytes(save_arrays({"vectors": packed, "scale": scale.astype(np.float32)}))
+
+
+def save(artifact: Artifact, models_dir: Path) -> Path:
+    """Write `artifact` to `models_dir/<version>` and return that folder.
+
+    Written beside its place and moved there in one step, so a full disk leaves no half model.
+    Raises ArtifactExists, or ArtifactError when the folder cannot be written.
+    """
+    version = checked_version(artifact.version)
+    target = models_dir / version
+    if target.exists():
+        raise ArtifactExists(f"The version {version} exists in {models_dir}; choose another name.")
+    files = {
+        HEADS: bytes(save_arrays(dict(artifact.arrays))),
+        ENCODER: artifact.encoder,
+        TOKENIZER: artifact.tokenizer,
+    }
+    manifest = {**artifact.manifest, "format": FORMAT, "feature_schema": SCHEMA}
+    manifest["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    files[MANIFEST] = (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode()
+    partial: str | None = None
+    try:
+        models_dir.mkdir(parents=True, exist_ok=True)
+        partial = tempfile.mkdtemp(prefix=".partial-", dir=models_dir)
+        for name, data in files.items():
+            _write(Path(partial) / name, data)
+        Path(partial).chmod(0o755)
+        os.rename(partial, target)
+    except OSError as error:
+        if partial:
+            shutil.rmtree(partial, ignore_errors=True)
+        raise ArtifactError(
+            f"The model {version} could not be written to {models_dir} ({error.strerror}); "
+            "free space or choose a writable folder. Models that were there are unchanged."
+        ) from error
+    return target
+
+
+def load(folder: Path) -> Artifact:
+    """Read and check a model folder.
+
+    Raises ArtifactMissing, ArtifactCorrupt or ArtifactMismatch, each naming the file.
+    """
+    raw = _read(folder / MANIFEST)
+    try:
+        manifest = json.loads(raw)
+        recorded = dict(manifest["files"])
+        found = manifest["format"], manifest["feature_schema"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactCorrupt(
+            f"{folder / MANIFEST} is not a manifest; restore the folder."
+        ) from error
+    if found != (FORMAT, SCHEMA):
+        raise ArtifactMismatch(
+            f"{folder} has format {found[0]} and feature schema {found[1]}, this version of the "
+            f"router reads {FORMAT} and {SCHEMA}; train again or install the matching router."
+        )
+    files = {}
+    for name in (HEADS, ENCODER, TOKENIZER):
+        files[name] = data = _read(folder / name)
+        if hashlib.sha256(data).hexdigest() != recorded.get(name):
+            raise ArtifactCorrupt(
+                f"{folder / name} does not have the sha256 that its manifest records; "
+                "it was cut short or altered. Restore it or use another version."
+            )
+    try:
+        arrays = load_arrays(files[HEADS])
+    except SafetensorError as error:
+        raise ArtifactCorrupt(f"{folder / HEADS} is not a safetensors file.") from error
+    _check_shapes(arrays, manifest, folder)
+    return Artifact(manifest, arrays, files[TOKENIZER], files[ENCODER])
+
+
+def resolve(models_dir: Path, version: str = POINTER) -> Path:
+    """Folder of `version`, or of the version that `models/current` names."""
+    if version == POINTER:
+        version = _read(models_dir / POINTER).decode("utf-8", "replace").strip()
+    return models_dir / checked_version(version)
+
+
+def point_current(models_dir: Path, version: str) -> None:
+    """Make `models/current` name `version`, in one step that cannot be seen half done."""
+    folder = models_dir / checked_version(version)
+    if not (folder / MANIFEST).is_file():
+        raise ArtifactMissing(f"There is no version {version} in {models_dir}.")
+    temporary = models_dir / f".{POINTER}.{os.getpid()}"
+    try:
+        _write(temporary, f"{version}\n".encode())
+        os.replace(temporary, models_dir / POINTER)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise ArtifactError(
+            f"{models_dir / POINTER} could not be moved to {version} ({error.strerror}); "
+            "it still names the version before."
+        ) from error
+
+
+def checked_version(version: str) -> str:
+    """`version` if it is a plain folder name, else ArtifactError."""
+    if not _VERSION.fullmatch(version):
+        raise ArtifactError(
+            f"{version!r} is not a version name; use letters, digits, dots, dashes and underscores."
+        )
+    return version
+
+
+def _check_shapes(arrays: Arrays, manifest: Mapping[str, Any], folder: Path) -> None:
+    sizes: dict[str, int] = {"2": 2, "3": 3, "s": SIZE, "b": BIGRAM_BUCKETS}
+    sizes["d"] = int(manifest["encoder"]["dimensions"])
+    for name, axes in ARRAYS.items():
+        array = arrays.get(name)
+        expected = tuple(
+            sizes.setdefault(a, n) for a, n in zip(axes, getattr(array, "shape", ()), strict=False)
+        )
+        if array is None or array.shape != expected or len(axes) != array.ndim:
+            raise ArtifactMismatch(
+                f"The array {name} in {folder / HEADS} is missing or has another shape; "
+                "train again with this version of the router."
+            )
+        if not np.isfinite(array).all():
+            raise ArtifactCorrupt(f"The array {name} in {folder / HEADS} holds NaN or infinity.")
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ArtifactMissing(f"{path} is not there; check the models folder and version.") from error
+    except OSError as error:
+        raise ArtifactError(f"{path} could not be read ({error.strerror}).") from error

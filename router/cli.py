@@ -1,0 +1,124 @@
+"""`router predict` and `router explain`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from router.console import run
+from router.predict import Router
+from router.types import Decision, Explanation
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Decides whether a request can be answered locally or needs the cloud.",
+    pretty_exceptions_enable=False,
+)
+Prompt = Annotated[str, typer.Argument(help="The prompt, or - to read it from standard input.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Model = Annotated[Path | None, typer.Option(help="A model folder; default: the current one.")]
+Local = Annotated[str | None, typer.Option(help="The local model, e.g. qwen2.5:3b.")]
+Cloud = Annotated[str | None, typer.Option(help="The cloud model, e.g. claude-sonnet-5-5.")]
+Threshold = Annotated[float | None, typer.Option(help="Cut on the gain, -1 to 1.")]
+Share = Annotated[float | None, typer.Option(help="Share of traffic for the cloud, 0 to 1.")]
+Quality = Annotated[float | None, typer.Option(help="Share of the quality gap to recover.")]
+Value = Annotated[float | None, typer.Option(help="Dollars that a good answer is worth.")]
+
+
+@app.command(epilog='Example: router predict "Prove that the square root of 2 is irrational."')
+def predict(
+    prompt: Prompt,
+    as_json: AsJson = False,
+    model: Model = None,
+    local_model: Local = None,
+    cloud_model: Cloud = None,
+    threshold: Threshold = None,
+    cloud_share: Share = None,
+    quality_share: Quality = None,
+    value_usd: Value = None,
+) -> None:
+    """Say where a prompt should go, with probabilities, threshold, price and reason."""
+    router = _router(
+        model, local_model=local_model, cloud_model=cloud_model, threshold=threshold,
+        cloud_share=cloud_share, quality_share=quality_share, value_usd=value_usd,
+    )  # fmt: skip
+    decision = router.predict(_text(prompt))
+    if as_json:
+        print(json.dumps(decision.as_dict()))
+    else:
+        show(decision)
+
+
+@app.command(epilog='Example: router explain "Translate good morning into French." --json')
+def explain(
+    prompt: Prompt,
+    as_json: AsJson = False,
+    model: Model = None,
+    local_model: Local = None,
+    cloud_model: Cloud = None,
+    threshold: Threshold = None,
+    cloud_share: Share = None,
+    quality_share: Quality = None,
+    value_usd: Value = None,
+) -> None:
+    """Say where a prompt should go and which features pushed it there."""
+    router = _router(
+        model, local_model=local_model, cloud_model=cloud_model, threshold=threshold,
+        cloud_share=cloud_share, quality_share=quality_share, value_usd=value_usd,
+    )  # fmt: skip
+    explanation = router.explain(_text(prompt))
+    if as_json:
+        print(json.dumps(_plain(explanation)))
+        return
+    show(explanation.decision)
+    table = Table("what pushed", "toward", "by (logits)", box=None)
+    for push in explanation.pushes:
+        table.add_row(push.feature, "cloud" if push.push > 0 else "local", f"{abs(push.push):.2f}")
+    Console().print(table)
+    for note in explanation.notes:
+        print(f"Note: {note}")
+
+
+def show(decision: Decision) -> None:
+    """Print a decision for a person."""
+    console = Console(highlight=False)
+    colour = "yellow" if decision.tier == "cloud" else "green"
+    console.print(f"[bold {colour}]{decision.tier}[/]  {decision.reason}", soft_wrap=True)
+    console.print(
+        f"[dim]a cloud answer would cost about ${decision.est_cost_usd:.4f}; "
+        f"model {decision.model_version}[/]",
+        soft_wrap=True,
+    )
+
+
+def _router(model: Path | None, **overrides: object) -> Router:
+    from router.config import load_settings
+
+    if model is not None:
+        folder = model.resolve()
+        overrides |= {"models_dir": folder.parent, "version": folder.name}
+    return Router.from_settings(load_settings(**overrides))
+
+
+def _text(prompt: str) -> str:
+    if prompt != "-":
+        return prompt
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
+
+
+def _plain(explanation: Explanation) -> dict[str, object]:
+    return {
+        "decision": explanation.decision.as_dict(),
+        "pushes": [{"feature": p.feature, "push": p.push} for p in explanation.pushes],
+        "notes": list(explanation.notes),
+    }
+
+
+def main() -> None:
+    """Entry point of the `router` command."""
+    run(app)

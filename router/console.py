@@ -1,0 +1,27 @@
+"""What both command lines share: one sentence on failure, never a traceback."""
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from router.errors import RouterError
+
+
+def run(app: typer.Typer) -> None:
+    """Run a command line; a RouterError becomes one sentence on stderr and exit code 1."""
+    guarded(app)
+
+
+def guarded(call: Callable[[], object]) -> None:
+    """Call, turning expected failures into a sentence and an exit code."""
+    try:
+        call()
+    except RouterError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -1,0 +1,80 @@
+"""Why a decision came out as it did: what each feature adds to the gain, in words."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from router.features import Features
+from router.heads import Heads
+from router.structure import NAMES
+from router.types import Contribution, Explanation, FloatArray, Request
+
+if TYPE_CHECKING:
+    from router.predict import Router
+
+SHOWN = 8
+_SMALL = 0.005  # pushes below this are noise to a reader
+
+
+def explain(router: "Router", request: Request) -> Explanation:
+    """The decision for `request` and what pushed it.
+
+    A push is the feature's share of logit(cloud good) - logit(local good): above 0 it speaks
+    for the cloud. Pushes are measured from an average request, so they need not add up to the
+    gain, but their order and sign are those of the model.
+    """
+    features = router.extractor.extract([request])
+    toward_cloud = router.heads.calibration[:, 0] * np.array([-1.0, 1.0])
+    pushes = [
+        *_structure_pushes(router.heads, features, toward_cloud),
+        *_word_pushes(router, features, toward_cloud),
+        Contribution(
+            "the overall meaning of the text",
+            float(features.embedding[0] @ (toward_cloud @ router.heads.embedding)),
+        ),
+    ]
+    pushes = sorted((p for p in pushes if abs(p.push) > _SMALL), key=lambda p: -abs(p.push))
+    return Explanation(router.decide(request), tuple(pushes[:SHOWN]), tuple(_notes(router)))
+
+
+def _structure_pushes(
+    heads: Heads, features: Features, toward_cloud: FloatArray
+) -> list[Contribution]:
+    z = heads.standardised(features.structure)[0]
+    push = z * (toward_cloud @ heads.structure)
+    degree = ("below average", "above average")
+    return [
+        Contribution(f"{name}, {degree[int(value > 0)]}", float(p))
+        for name, value, p in zip(NAMES, z, push, strict=True)
+    ]
+
+
+def _word_pushes(
+    router: "Router", features: Features, toward_cloud: FloatArray
+) -> list[Contribution]:
+    heads, present = router.heads, features.words[0]
+    if not len(present):
+        return []
+    values = heads.word_idf[present].astype(np.float64)
+    values = values / np.sqrt(values @ values)
+    push = (toward_cloud @ heads.words[:, present]) * values
+    return [
+        Contribution(f"the word {router.extractor.tokens[i]!r}", float(p))
+        for i, p in zip(present.tolist(), push.tolist(), strict=True)
+    ]
+
+
+def _notes(router: "Router") -> list[str]:
+    notes = []
+    for tier, name, ability in zip(
+        ("local", "cloud"),
+        (router.local_model, router.cloud_model),
+        router.abilities,
+        strict=True,
+    ):
+        if not ability.known:
+            notes.append(
+                f"The {tier} model {name} has no outcomes yet; "
+                f"its ability starts from that of {ability.source}."
+            )
+    return notes

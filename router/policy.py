@@ -1,0 +1,161 @@
+"""From probabilities to a tier: four ways to set the threshold on the gain.
+
+A request goes to the cloud when its gain is *greater* than the threshold.
+Nothing here reads a clock, a file or a random number.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from router.errors import ConfigError
+from router.types import FloatArray, Tier
+
+ALWAYS_LOCAL = 2.0  # no gain exceeds it
+ALWAYS_CLOUD = -2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Traffic on which shares are turned into thresholds.
+
+    `gain` (n,), and per request how good each tier's answer is expected (or known) to be,
+    `local` and `cloud` (n,), in 0..1.
+    """
+
+    gain: FloatArray
+    local: FloatArray
+    cloud: FloatArray
+
+
+class Rule(Protocol):
+    """A way to set the threshold."""
+
+    def threshold(self, reference: Reference, cost_usd: float) -> float:
+        """The threshold on the gain for a request whose cloud answer costs `cost_usd`."""
+        ...
+
+    def words(self) -> str:
+        """The rule in a few words, for the reason."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A fixed cut on the gain, -1..1."""
+
+    gain: float
+
+    def __post_init__(self) -> None:
+        _within("gain", self.gain, -1.0, 1.0)
+
+    def threshold(self, reference: Reference, cost_usd: float) -> float:
+        """See `Rule`."""
+        return self.gain
+
+    def words(self) -> str:
+        """See `Rule`."""
+        return "the set cut"
+
+
+@dataclass(frozen=True, slots=True)
+class CloudShare:
+    """At most this share of the reference traffic goes to the cloud, 0..1."""
+
+    share: float
+
+    def __post_init__(self) -> None:
+        _within("share", self.share, 0.0, 1.0)
+
+    def threshold(self, reference: Reference, cost_usd: float) -> float:
+        """See `Rule`."""
+        return threshold_for_share(reference.gain, self.share)
+
+    def words(self) -> str:
+        """See `Rule`."""
+        return f"a cloud share of {self.share:.0%}"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityShare:
+    """Recover this share of the quality gap between local and cloud, 0..1."""
+
+    share: float
+
+    def __post_init__(self) -> None:
+        _within("share", self.share, 0.0, 1.0)
+
+    def threshold(self, reference: Reference, cost_usd: float) -> float:
+        """See `Rule`."""
+        return threshold_for_quality(reference, self.share)
+
+    def words(self) -> str:
+        """See `Rule`."""
+        return f"recovering {self.share:.0%} of the quality gap"
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Escalate when gain x `value_usd` (what a good answer is worth) exceeds the price."""
+
+    value_usd: float
+
+    def __post_init__(self) -> None:
+        if not self.value_usd > 0:
+            raise ConfigError("value_usd, the worth of a good answer, must be above 0 dollars.")
+
+    def threshold(self, reference: Reference, cost_usd: float) -> float:
+        """See `Rule`."""
+        return cost_usd / self.value_usd
+
+    def words(self) -> str:
+        """See `Rule`."""
+        return f"the price against a good answer worth ${self.value_usd:g}"
+
+
+def choose(gain: float, threshold: float) -> Tier:
+    """The tier for one gain."""
+    return "cloud" if gain > threshold else "local"
+
+
+def threshold_for_share(gain: FloatArray, share: float) -> float:
+    """Smallest threshold that sends at most `share` of the traffic to the cloud.
+
+    Requests of equal gain go together, so the share is met exactly when no tie straddles it.
+
+    >>> import numpy as np
+    >>> threshold_for_share(np.array([0.1, 0.4, 0.3, 0.2]), 0.5)
+    0.2
+    """
+    falling = np.sort(np.asarray(gain, dtype=np.float64))[::-1]
+    allowed = int(np.floor(share * len(falling) + 1e-9))
+    if allowed >= len(falling):
+        return ALWAYS_CLOUD
+    return float(falling[allowed])
+
+
+def threshold_for_quality(reference: Reference, share: float) -> float:
+    """Largest threshold whose routing recovers at least `share` of the quality gap.
+
+    The gap is mean(cloud) - mean(local). With no gap to recover, everything stays local.
+
+    >>> import numpy as np
+    >>> r = Reference(np.array([.9, .1]), np.array([0., 1.]), np.array([1., 1.]))
+    >>> threshold_for_quality(r, 1.0)
+    0.1
+    """
+    order = np.argsort(-reference.gain, kind="stable")
+    gain = reference.gain[order]
+    improvement = np.cumsum((reference.cloud - reference.local)[order])
+    if not len(gain) or improvement[-1] <= 0 or share <= 0:
+        return ALWAYS_LOCAL
+    ends = np.append(gain[1:] < gain[:-1], True)  # a threshold cannot split equal gains
+    enough = np.flatnonzero(ends & (improvement >= share * improvement[-1] - 1e-12))
+    last = int(enough[0])
+    return float(gain[last + 1]) if last + 1 < len(gain) else ALWAYS_CLOUD
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{name} is {value}, but must lie between {low:g} and {high:g}.")

@@ -1,0 +1,215 @@
+"""`Router`: a loaded model with a rule, and `predict_tier`, the same on the shipped default."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from router import artifact as artifacts
+from router.ability import Ability, ability_for
+from router.errors import ArtifactCorrupt, InputError
+from router.features import (
+    Encoder,
+    FeatureExtractor,
+    SentenceTransformerEncoder,
+    StaticEncoder,
+)
+from router.heads import Heads, sigmoid
+from router.policy import Cut, Reference, Rule, choose
+from router.prices import estimate_usd
+from router.request import request_from_messages, request_from_prompt
+from router.types import BatchPrediction, Decision, Explanation, Request
+
+if TYPE_CHECKING:
+    from router.config import Settings
+
+_BATCH = 2048  # requests per pass: keeps the memory of a large batch flat
+
+
+class Router:
+    """A model, the pair of models it speaks of, and the rule that sets the threshold.
+
+    Immutable after construction, so any number of threads may share one.
+
+    >>> decision = Router.load().predict("What is the capital of France?")
+    >>> decision.tier
+    'local'
+    """
+
+    def __init__(
+        self,
+        artifact: artifacts.Artifact,
+        *,
+        local_model: str = "llama3.1:8b",
+        cloud_model: str = "claude-sonnet-5-5",
+        output_tokens: int = 500,
+        rule: Rule | None = None,
+    ) -> None:
+        manifest = artifact.manifest
+        self.version = artifact.version
+        self.cloud_model, self.local_model = cloud_model, local_model
+        self.output_tokens = output_tokens
+        self.rule: Rule = rule or Cut(float(manifest["threshold"]["default"]))
+        self.extractor = extractor_of(artifact)
+        self.heads = Heads.from_arrays(artifact.arrays)
+        self.reference = Reference(*artifact.arrays["reference"].astype(np.float64))
+        models = manifest["models"]
+        self.abilities: tuple[Ability, Ability] = (
+            ability_for(local_model, models["local"], models["reference_local"]),
+            ability_for(cloud_model, models["cloud"], models["reference_cloud"]),
+        )
+        self._ability = np.array([a.value for a in self.abilities])
+        # The threshold of a rule that looks at shares does not depend on the request.
+        self._fixed: float | None = None
+        if self.rule.threshold(self.reference, 0.0) == self.rule.threshold(self.reference, 1.0):
+            self._fixed = self.rule.threshold(self.reference, 0.0)
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, **options: Any) -> Self:
+        """Load a model folder, or without `path` what the settings name.
+
+        `options` are those of the constructor. Raises ArtifactError or ConfigError.
+        """
+        if path is not None:
+            return cls(artifacts.load(Path(path)), **options)
+        from router.config import load_settings
+
+        return cls.from_settings(load_settings(), **options)
+
+    @classmethod
+    def from_settings(cls, settings: "Settings", **options: Any) -> Self:
+        """Load the model that `settings` name, with their pair of models and rule."""
+        defaults = {
+            "local_model": settings.local_model,
+            "cloud_model": settings.cloud_model,
+            "output_tokens": settings.output_tokens,
+            "rule": settings.rule(),
+        }
+        folder = artifacts.resolve(settings.models_dir, settings.version)
+        return cls(artifacts.load(folder), **{**defaults, **options})
+
+    def predict(
+        self,
+        prompt: str | None = None,
+        *,
+        messages: Sequence[Mapping[str, Any]] | None = None,
+        tools: Sequence[Any] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+    ) -> Decision:
+        """Decide for one prompt or one conversation. Raises InputError."""
+        return self.decide(_request(prompt, messages, tools, response_format))
+
+    def decide(self, request: Request) -> Decision:
+        """Decide for one `Request`."""
+        logits = self.heads.logits(self.extractor.extract([request]), self._ability)[0]
+        p_local, p_cloud = sigmoid(logits).tolist()
+        return self._decision(request, p_local, p_cloud)
+
+    def predict_batch(self, prompts: Sequence[str | Request]) -> BatchPrediction:
+        """Probabilities for many prompts at once, arrays of shape (n,)."""
+        requests = [p if isinstance(p, Request) else request_from_prompt(p) for p in prompts]
+        out = np.empty((len(requests), 2))
+        for start in range(0, len(requests), _BATCH):
+            features = self.extractor.extract(requests[start : start + _BATCH])
+            out[start : start + _BATCH] = sigmoid(self.heads.logits(features, self._ability))
+        return BatchPrediction(p_local=out[:, 0], p_cloud=out[:, 1])
+
+    def explain(
+        self,
+        prompt: str | None = None,
+        *,
+        messages: Sequence[Mapping[str, Any]] | None = None,
+        tools: Sequence[Any] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+    ) -> Explanation:
+        """The decision with the features that pushed it, strongest first."""
+        from router.explain import explain
+
+        return explain(self, _request(prompt, messages, tools, response_format))
+
+    def _decision(self, request: Request, p_local: float, p_cloud: float) -> Decision:
+        gain = p_cloud - p_local
+        cost = estimate_usd(self.cloud_model, request.chars, self.output_tokens)
+        threshold = self._fixed
+        if threshold is None:
+            threshold = self.rule.threshold(self.reference, cost)
+        tier = choose(gain, threshold)
+        verb = "exceeds" if tier == "cloud" else "does not exceed"
+        return Decision(
+            tier=tier,
+            p_local=p_local,
+            p_cloud=p_cloud,
+            gain=gain,
+            threshold=threshold,
+            reason=(
+                f"The local answer is good with probability {p_local:.2f}, the cloud's with "
+                f"{p_cloud:.2f}; the gain {gain:+.2f} {verb} {threshold:.2f}, {self.rule.words()}."
+            ),
+            model_version=self.version,
+            est_cost_usd=cost,
+        )
+
+
+def extractor_of(artifact: artifacts.Artifact) -> FeatureExtractor:
+    """The feature extractor that an artifact was trained with."""
+    try:
+        tokenizer = Tokenizer.from_buffer(artifact.tokenizer)
+    except Exception as error:  # tokenizers raises bare Exception
+        raise ArtifactCorrupt(f"The tokenizer of {artifact.version} cannot be read.") from error
+    described = artifact.manifest["encoder"]
+    encoder: Encoder
+    if described["kind"] == "static":
+        encoder = StaticEncoder(artifact.encoder_vectors(), described["name"])
+    else:
+        encoder = SentenceTransformerEncoder(described["name"])
+    return FeatureExtractor(tokenizer, encoder)
+
+
+def predict_tier(
+    prompt: str | None = None,
+    *,
+    messages: Sequence[Mapping[str, Any]] | None = None,
+    tools: Sequence[Any] | None = None,
+    response_format: Mapping[str, Any] | None = None,
+) -> Decision:
+    """Decide with the default model and settings; loaded at the first call, then kept.
+
+    Raises InputError for what cannot be routed.
+
+    >>> predict_tier("Translate 'good morning' into French.").tier
+    'local'
+    """
+    router = default_router()
+    return router.predict(prompt, messages=messages, tools=tools, response_format=response_format)
+
+
+_default: Router | None = None
+_lock = threading.Lock()
+
+
+def default_router() -> Router:
+    """The router behind `predict_tier`."""
+    global _default
+    if _default is None:
+        with _lock:
+            if _default is None:
+                _default = Router.load()
+    return _default
+
+
+def _request(
+    prompt: str | None,
+    messages: Sequence[Mapping[str, Any]] | None,
+    tools: Sequence[Any] | None,
+    response_format: Mapping[str, Any] | None,
+) -> Request:
+    if (prompt is None) == (messages is None):
+        raise InputError("Pass either a prompt or messages.")
+    if messages is None:
+        if tools is None and response_format is None:
+            return request_from_prompt(prompt)  # type: ignore[arg-type]
+        messages = [{"role": "user", "content": prompt}]
+    return request_from_messages(messages, tools, response_format)

@@ -1,0 +1,56 @@
+"""What a cloud answer costs, from the library genai-prices."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from router.errors import ConfigError
+
+# Words per token differ by language and model; 4 characters is Anthropic's own rule of thumb
+# (https://docs.claude.com/en/docs/about-claude/glossary#tokens).
+CHARS_PER_TOKEN = 4.0
+# Above this the price per token may be on a higher step, so the library is asked each time.
+_FLAT_TOKENS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """US dollars per token at ordinary lengths."""
+
+    input_usd: float
+    output_usd: float
+
+
+@lru_cache(maxsize=64)
+def rates(model: str) -> Rates:
+    """Price per token of a cloud model.
+
+    Raises ConfigError if the price list does not know `model`.
+
+    >>> rates("claude-sonnet-4-5").output_usd > rates("claude-sonnet-4-5").input_usd > 0
+    True
+    """
+    return Rates(price_usd(model, 1000, 0) / 1000, price_usd(model, 0, 1000) / 1000)
+
+
+def price_usd(model: str, input_tokens: int, output_tokens: int) -> float:
+    """Exact price of one call, in US dollars, steps for long input included."""
+    from genai_prices import Usage, calc_price
+
+    usage: Any = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+    try:
+        return float(calc_price(usage, model_ref=model, provider_id="anthropic").total_price)
+    except LookupError as error:
+        raise ConfigError(
+            f"No price is known for the cloud model {model!r}; "
+            "set cloud_model to a model that genai-prices lists, or update that package."
+        ) from error
+
+
+def estimate_usd(model: str, chars: int, output_tokens: int) -> float:
+    """Estimated price of a cloud answer to a request of `chars` characters, in US dollars."""
+    tokens = round(chars / CHARS_PER_TOKEN)
+    if tokens > _FLAT_TOKENS:
+        return price_usd(model, tokens, output_tokens)
+    per_token = rates(model)
+    return tokens * per_token.input_usd + output_tokens * per_token.output_usd

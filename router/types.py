@@ -1,0 +1,81 @@
+"""The values that cross module borders: frozen, without behaviour."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tier = Literal["local", "cloud"]
+FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What routing may know of a request: its text and the structure around it.
+
+    `text` is the routing text (last user turn, extended backwards while short);
+    the counts describe the whole request. `chars` counts all message text.
+    """
+
+    text: str
+    chars: int
+    turns: int = 1
+    tools: int = 0
+    tool_results: int = 0
+    images: int = 0
+    json_schema: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where a request should go, and why.
+
+    `p_local`, `p_cloud`: calibrated probabilities in 0..1 that the tier's answer is good.
+    `gain` = p_cloud - p_local. The request goes to the cloud when `gain` exceeds `threshold`.
+    `est_cost_usd`: estimated price of a cloud answer to this request, in US dollars.
+    """
+
+    tier: Tier
+    p_local: float
+    p_cloud: float
+    gain: float
+    threshold: float
+    reason: str
+    model_version: str
+    est_cost_usd: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPrediction:
+    """Probabilities for many requests; each array has shape (n,), float64, in 0..1."""
+
+    p_local: FloatArray
+    p_cloud: FloatArray
+
+    @property
+    def gain(self) -> FloatArray:
+        """`p_cloud - p_local`, shape (n,), in -1..1."""
+        return self.p_cloud - self.p_local
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One feature's push on the gain, in logits of (cloud good) minus (local good)."""
+
+    feature: str
+    push: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision with what pushed it, strongest first, and notes on assumptions made."""
+
+    decision: Decision
+    pushes: tuple[Contribution, ...]
+    notes: tuple[str, ...]

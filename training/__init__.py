@@ -1,0 +1,1 @@
+"""Learns the models that `router` serves; imports `router`, never the reverse."""

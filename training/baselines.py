@@ -1,0 +1,107 @@
+"""What a router must beat. Each ranks test requests by a gain learned on the same train rows."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+
+from router.features import Features
+from router.types import FloatArray, IntArray
+
+NEIGHBOURS = 40
+
+
+@dataclass(frozen=True)
+class Task:
+    """A pair of models on one source; arrays of shape (n,).
+
+    `minilm` (n, 384) or None when the extra `[encoder]` is not installed.
+    """
+
+    name: str
+    prompts: Sequence[str]
+    features: Features
+    local: FloatArray
+    cloud: FloatArray
+    group: Any
+    minilm: FloatArray | None = None
+
+
+Baseline = Callable[[Task, IntArray, IntArray, np.random.Generator], FloatArray]
+
+
+def random_order(task: Task, train: IntArray, test: IntArray, rng: np.random.Generator) -> FloatArray:
+    """No knowledge: APGR .5 in expectation."""
+    return rng.random(len(test))
+
+
+def prompt_length(
+    task: Task, train: IntArray, test: IntArray, rng: np.random.Generator
+) -> FloatArray:
+    """Longer prompts first."""
+    return np.array([float(len(task.prompts[i])) for i in test])
+
+
+def nearest(task: Task, train: IntArray, test: IntArray, rng: np.random.Generator) -> FloatArray:
+    """Mean gain of the 40 most similar train requests (static embedding, cosine)."""
+    vectors = task.features.embedding
+    model = KNeighborsRegressor(min(NEIGHBOURS, len(train)), metric="cosine", weights="distance")
+    fitted = model.fit(vectors[train], (task.cloud - task.local)[train])
+    return np.asarray(fitted.predict(vectors[test]))
+
+
+def tfidf(task: Task, train: IntArray, test: IntArray, rng: np.random.Generator) -> FloatArray:
+    """TF-IDF of words and pairs, one logistic regression per tier."""
+    texts = [task.prompts[i] for i in train], [task.prompts[i] for i in test]
+
+    def head(y: FloatArray) -> FloatArray:
+        vectors = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
+        model = make_pipeline(vectors, LogisticRegression(C=1.0, max_iter=500))
+        return _good(model.fit(texts[0], y), texts[1])
+
+    return _difference(head, task, train)
+
+
+def minilm(task: Task, train: IntArray, test: IntArray, rng: np.random.Generator) -> FloatArray:
+    """all-MiniLM-L6-v2 with one logistic regression per tier."""
+    assert task.minilm is not None
+    vectors = task.minilm * 3.0
+
+    def head(y: FloatArray) -> FloatArray:
+        return _good(LogisticRegression(C=0.3, max_iter=500).fit(vectors[train], y), vectors[test])
+
+    return _difference(head, task, train)
+
+
+def oracle(task: Task, train: IntArray, test: IntArray, rng: np.random.Generator) -> FloatArray:
+    """Knows the outcomes: the ceiling."""
+    return (task.cloud - task.local)[test]
+
+
+BASELINES: dict[str, Baseline] = {
+    "random": random_order,
+    "prompt length": prompt_length,
+    "kNN": nearest,
+    "TF-IDF + logistic": tfidf,
+    "MiniLM + logistic": minilm,
+    "oracle": oracle,
+}
+
+
+def _difference(
+    head: Callable[[FloatArray], FloatArray], task: Task, train: IntArray
+) -> FloatArray:
+    p = []
+    for y in (task.cloud[train], task.local[train]):
+        binary = (y >= 0.5).astype(float)
+        p.append(head(binary) if np.ptp(binary) else np.zeros(1) + binary[0])
+    return np.asarray(p[0] - p[1])
+
+
+def _good(model: Any, inputs: Any) -> FloatArray:
+    return np.asarray(model.predict_proba(inputs)[:, 1])

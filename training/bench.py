@@ -1,0 +1,245 @@
+"""The quality benchmark: published protocols on real outcomes, beside simple baselines.
+
+Works of the folder `--data`: MMLU and GSM8K with RouteLLM's pair, ZeroEval and MMLU-Pro with
+Llama-3.1-8B. Groups (`qkey`) are never divided; a base is fitted on other works without any
+group of the target.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy.stats import t as student
+
+from router.artifact import Artifact
+from router.errors import DataError, MissingExtra
+from router.features import Features
+from router.types import FloatArray, IntArray
+from training import metrics
+from training.baselines import BASELINES, Task
+from training.bench_everyday import everyday_bench
+from training.design import take
+from training.encoder import of_artifact, with_transformer
+from training.featurize import featurize
+from training.fit import Fitted, fit_heads
+from training.head import Base
+from training.pipeline import calibrated
+from training.readers import read
+from training.splits import group_folds, group_sample, part_of
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+# scikit-learn's C where cross-validation on every fold would take hours; the middle of the grid.
+STRENGTH = 0.03
+BASE_STRENGTH = 0.01
+ROUTER, ROUTER_BASE, ZERO = "router", "router with base", "router, 0 labels"
+
+
+@dataclass(frozen=True)
+class Work:
+    """A protocol: which rows, which pair of models, how many labels (None: grouped 5-fold)."""
+
+    name: str
+    source: str
+    categories: str
+    local: str
+    cloud: str
+    labels: int | None
+
+
+_MIXTRAL, _LLAMA = "Mixtral-8x7B-Instruct-v0.1", "Meta-Llama-3.1-8B-Instruct"
+WORKS = (
+    Work("MMLU", "RouteLLM", "mmlu:", _MIXTRAL, "gpt-4-1106-preview", 1500),
+    Work("GSM8K", "RouteLLM", "gsm8k", _MIXTRAL, "gpt-4-1106-preview", 200),
+    Work("ZeroEval", "ZeroEval", "", _LLAMA, "claude-3-5-sonnet-20241022", None),
+    Work("MMLU-Pro", "MMLU-Pro", "", _LLAMA, "gpt-4o-2024-05-13", None),
+)
+
+
+@dataclass(frozen=True)
+class Material:
+    """All rows with their features, computed once."""
+
+    rows: pd.DataFrame
+    prompts: pd.DataFrame
+    features: Features
+    minilm: FloatArray | None
+    vocabulary: int
+
+
+def load_material(data: Path, model: Artifact) -> Material:
+    """Read the folder and compute features (kept on disk for the next run)."""
+    dataset = read(data)
+    prompts = dataset.prompts
+    texts = prompts["prompt"].tolist()
+    source = of_artifact(model)
+    extractor = source.extractor()
+    try:
+        minilm = featurize(with_transformer(source, MINILM).extractor(), texts).embedding
+    except MissingExtra:
+        minilm = None
+    return Material(
+        dataset.rows, prompts, featurize(extractor, texts), minilm, len(extractor.tokens)
+    )
+
+
+def task_of(work: Work, material: Material) -> tuple[Task, IntArray]:
+    """The work's prompts with both outcomes, and their indices in `material.prompts`."""
+    rows = material.rows
+    mine = rows[(rows["source"] == work.source) & rows["category"].str.startswith(work.categories)]
+    sides = [
+        mine[mine["model"] == m].set_index("prompt_id")["score"] for m in (work.local, work.cloud)
+    ]
+    both = pd.concat(sides, axis=1, keys=["local", "cloud"], join="inner")
+    if both.empty:
+        raise DataError(f"The data holds no outcomes of {work.local} and {work.cloud} on {work.name}.")
+    index = pd.Series(np.arange(len(material.prompts)), index=material.prompts["prompt_id"])
+    at = index[both.index].to_numpy()
+    part = material.prompts.iloc[at]
+    task = Task(
+        work.name, part["prompt"].tolist(), take(material.features, at),
+        both["local"].to_numpy(dtype="float64"), both["cloud"].to_numpy(dtype="float64"),
+        part["group"].to_numpy(), None if material.minilm is None else material.minilm[at],
+    )  # fmt: skip
+    return task, at
+
+
+def base_for(work: Work, material: Material, strength: float = BASE_STRENGTH) -> Base:
+    """A base fitted on the other works, without any group that the target holds."""
+    rows = material.rows
+    target = (rows["source"] == work.source) & rows["category"].str.startswith(work.categories)
+    free = ~target & ~rows["group"].isin(rows.loc[target, "group"].unique())
+    other = rows[free & ~rows["category"].str.startswith("mt_bench")]
+    position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
+    return fit_heads(
+        material.features, other, position, material.vocabulary, strength=strength
+    ).as_base()
+
+
+def splits(work: Work, task: Task, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
+    """(train, test) of one seed: a sample of labels and the rest, or five grouped folds."""
+    rng = np.random.default_rng(seed)
+    if work.labels is not None:
+        yield group_sample(task.group, work.labels, rng)
+    else:
+        yield from group_folds(task.group, 5, rng)
+
+
+def run_seed(
+    work: Work, material: Material, task: Task, at: IntArray, base: Base, seed: int
+) -> dict[str, dict[str, float]]:
+    """Every method's measures for one seed, averaged over its folds."""
+    sums: dict[str, list[dict[str, float]]] = {}
+    for train, test in splits(work, task, seed):
+        rng = np.random.default_rng(seed)
+        for name, baseline in BASELINES.items():
+            if name.startswith("MiniLM") and task.minilm is None:
+                continue
+            gain = baseline(task, train, test, rng)
+            sums.setdefault(name, []).append(_measures(gain, task, test))
+        zero = _predict(base.heads, base.models, work, task, test)
+        sums.setdefault(ZERO, []).append(_measures(zero[1] - zero[0], task, test))
+        for name, start in ((ROUTER, None), (ROUTER_BASE, base)):
+            p = fit_and_predict(work, material, task, at, train, test, start, seed)
+            sums.setdefault(name, []).append(_measures(p[1] - p[0], task, test))
+    return {n: {k: float(np.mean([m[k] for m in ms])) for k in ms[0]} for n, ms in sums.items()}
+
+
+def fit_and_predict(
+    work: Work, material: Material, task: Task, at: IntArray, train: IntArray, test: IntArray,
+    base: Base | None, seed: int, *, calibration: float = 0.0,
+) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    """p_local and p_cloud on `test` of a fit on `train`; a share of it may only calibrate."""
+    prompts = material.prompts.iloc[at[train]]
+    shares = {"calibration": calibration, "fit": 1.0}
+    part = prompts["group"].map(lambda g: part_of(f"{seed}:{g}", shares))
+    rows = material.rows[material.rows["source"] == work.source]
+    position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
+    few = work.labels is not None or base is not None and len(train) <= 2000
+    fitted = fit_heads(
+        material.features, rows[rows["prompt_id"].isin(prompts["prompt_id"][part == "fit"])],
+        position, material.vocabulary, base=base, strength=None if few else STRENGTH,
+        focus={"local": work.local, "cloud": work.cloud}, seed=seed,
+    )  # fmt: skip
+    if calibration:
+        held = rows["prompt_id"].isin(prompts["prompt_id"][part == "calibration"])
+        pair = rows["model"].isin([work.local, work.cloud])
+        fitted = calibrated(fitted, material.features, rows[held & pair], position)
+    return _predict(fitted.heads, fitted.models, work, task, test)
+
+
+def _predict(heads: Any, models: Any, work: Work, task: Task, test: IntArray) -> Any:
+    fitted = Fitted(heads, {t: dict(m) for t, m in models.items()}, {})
+    return fitted.predict(take(task.features, test), {"local": work.local, "cloud": work.cloud})
+
+
+def _measures(gain: FloatArray, task: Task, test: IntArray) -> dict[str, float]:
+    local, cloud = task.local[test], task.cloud[test]
+    return {
+        "apgr": metrics.apgr(gain, local, cloud),
+        "apgr_routellm": metrics.apgr_routellm(gain, local, cloud),
+        "cpt_50": metrics.cpt(gain, local, cloud, 0.5),
+        "cpt_80": metrics.cpt(gain, local, cloud, 0.8),
+    }
+
+
+def calibration_after(
+    work: Work, material: Material, task: Task, at: IntArray, base: Base, seed: int,
+    labels: int = 1000,
+) -> dict[str, float]:  # fmt: skip
+    """ECE and Brier skill of both heads after `labels` labels, a quarter of them to calibrate."""
+    rng = np.random.default_rng(seed)
+    train, test = group_sample(task.group, min(labels, len(task.local) * 2 // 3), rng)
+    p = fit_and_predict(work, material, task, at, train, test, base, seed, calibration=0.25)
+    out = {}
+    for name, probability, y in (("local", p[0], task.local), ("cloud", p[1], task.cloud)):
+        out[f"ece_{name}"] = metrics.ece(probability, y[test])
+        # What a perfectly calibrated head would measure on so few rows.
+        out[f"ece_floor_{name}"] = metrics.ece_floor(probability, rng)
+        out[f"brier_skill_{name}"] = metrics.brier_skill(probability, y[test])
+    return out
+
+
+def bench(
+    data: Path, model: Artifact, *, seeds: int, jobs: int, everyday: Path,
+    progress: Callable[[str], None] = lambda step: None,
+) -> dict[str, Any]:  # fmt: skip
+    """All works and the everyday rows; plain values, ready for JSON."""
+    progress("computing features")
+    material = load_material(data, model)
+    results: dict[str, Any] = {"seeds": seeds, "works": {}, "calibration": {}}
+    for work in WORKS:
+        progress(f"{work.name}: base from the other works")
+        task, at = task_of(work, material)
+        base = base_for(work, material)
+        progress(f"{work.name}: {seeds} seeds of every method")
+        runs = Parallel(n_jobs=jobs, max_nbytes="1M")(
+            delayed(run_seed)(work, material, task, at, base, s) for s in range(seeds)
+        )
+        results["works"][work.name] = {
+            "rows": len(task.local),
+            "methods": {m: _summary([r[m] for r in runs]) for m in runs[0]},
+        }
+        calibrations = Parallel(n_jobs=jobs, max_nbytes="1M")(
+            delayed(calibration_after)(work, material, task, at, base, s) for s in range(seeds)
+        )
+        results["calibration"][work.name] = _summary(calibrations)
+    progress("everyday, unseen kinds")
+    results["everyday"] = everyday_bench(everyday, model, seeds)
+    return results
+
+
+def _summary(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Mean over seeds with a t interval (the seeds share test rows, so it is a lower bound)."""
+    out = {}
+    for key in runs[0]:
+        values = np.array([r[key] for r in runs])
+        half = 0.0
+        if len(values) > 1:
+            half = float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+        mean = float(values.mean())
+        out[key] = {"value": mean, "low": mean - half, "high": mean + half}
+    return out

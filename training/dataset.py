@@ -1,0 +1,156 @@
+"""Labelled outcomes in their one canonical form, and the gate that lets them in.
+
+Long form, one row per (prompt, model). `rows` are what a fit sees; `prompts` (one row per
+prompt) are what features are computed from.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from router.errors import DataError
+
+REQUIRED = ("prompt_id", "group", "source", "category", "prompt", "tier", "model", "score")
+OPTIONAL = ("weight", "created_at")
+COLUMNS = REQUIRED + OPTIONAL
+TIERS = ("local", "cloud")
+_SHOWN_FAULTS = 20
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Checked outcomes.
+
+    `rows`: the canonical columns, index 0..n-1. `left_out`: rule -> number of rows that
+    `skip_bad` removed (empty when nothing was wrong).
+    """
+
+    rows: pd.DataFrame
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def prompts(self) -> pd.DataFrame:
+        """One row per prompt: prompt_id, group, source, category, prompt."""
+        columns = ["prompt_id", "group", "source", "category", "prompt"]
+        return self.rows[columns].drop_duplicates("prompt_id").reset_index(drop=True)
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the canonical rows in a fixed order: the same data, the same digest."""
+        ordered = self.rows.sort_values(["prompt_id", "model"])
+        columns = ["prompt_id", "group", "prompt", "tier", "model", "score", "weight"]
+        hashed = pd.util.hash_pandas_object(ordered[columns], index=False)
+        return hashlib.sha256(hashed.to_numpy().tobytes()).hexdigest()
+
+    def where(self, mask: "pd.Series[bool] | np.ndarray[Any, Any]") -> "Dataset":
+        """The rows for which `mask` is true."""
+        return Dataset(self.rows[mask].reset_index(drop=True), self.left_out)
+
+
+def _bad_score(frame: pd.DataFrame) -> "pd.Series[bool]":
+    score = pd.to_numeric(frame["score"], errors="coerce")
+    return ~score.between(0, 1)
+
+
+def _bad_weight(frame: pd.DataFrame) -> "pd.Series[bool]":
+    weight = pd.to_numeric(frame["weight"], errors="coerce")
+    return ~(np.isfinite(weight) & (weight > 0))
+
+
+def _blank(column: str) -> Callable[[pd.DataFrame], "pd.Series[bool]"]:
+    def blank(frame: pd.DataFrame) -> "pd.Series[bool]":
+        values = frame[column]
+        return values.isna() | (values.astype("str").str.strip() == "")
+
+    return blank
+
+
+def _contradictory(frame: pd.DataFrame) -> "pd.Series[bool]":
+    scores = frame.groupby(["prompt_id", "model"])["score"]
+    return scores.transform("nunique") > 1
+
+
+def _two_prompts(frame: pd.DataFrame) -> "pd.Series[bool]":
+    return frame.groupby("prompt_id")["prompt"].transform("nunique") > 1
+
+
+def _two_tiers(frame: pd.DataFrame) -> "pd.Series[bool]":
+    return frame.groupby("model")["tier"].transform("nunique") > 1
+
+
+# (column, rule in words, function that marks the rows that break it)
+RULES: tuple[tuple[str, str, Callable[[pd.DataFrame], "pd.Series[bool]"]], ...] = (
+    ("prompt_id", "must not be empty", _blank("prompt_id")),
+    ("group", "must not be empty", _blank("group")),
+    ("prompt", "must not be empty", _blank("prompt")),
+    ("model", "must not be empty", _blank("model")),
+    ("tier", "must be local or cloud", lambda f: ~f["tier"].isin(TIERS)),
+    ("score", "must be a number from 0 to 1", _bad_score),
+    ("weight", "must be a number above 0", _bad_weight),
+    ("score", "must not contradict another row of the same prompt and model", _contradictory),
+    ("prompt", "must be one text for one prompt_id", _two_prompts),
+    ("tier", "must be one tier for one model", _two_tiers),
+)
+
+
+def checked(frame: pd.DataFrame, where: str, *, skip_bad: bool = False) -> Dataset:
+    """Let `frame` through the gate.
+
+    Every fault is named with row (counted from 1, headers not counted), column and rule.
+    With faults: DataError, or with `skip_bad` the faulty rows are left out and counted.
+    Equal duplicates of (prompt_id, model) are merged into one row and counted too.
+    """
+    missing = [c for c in REQUIRED if c not in frame.columns]
+    if missing:
+        raise DataError(
+            f"{where} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
+            f"the canonical form has {', '.join(COLUMNS)}."
+        )
+    frame = frame.reset_index(drop=True).copy()
+    if "weight" not in frame:
+        frame["weight"] = 1.0
+    if "created_at" not in frame:
+        frame["created_at"] = pd.NaT
+    faulty = np.zeros(len(frame), dtype=bool)
+    faults: list[str] = []
+    left_out: dict[str, int] = {}
+    for column, rule, broken in RULES:
+        bad = broken(frame[~faulty]).reindex(frame.index, fill_value=False).to_numpy(dtype=bool)
+        rows = np.flatnonzero(bad & ~faulty)
+        if len(rows):
+            left_out[f"{column} {rule}"] = len(rows)
+            faults += [f"row {r + 1}, column {column}: {rule}" for r in rows[:_SHOWN_FAULTS]]
+            faulty |= bad
+    if faults and not skip_bad:
+        raise DataError(
+            f"{where} has {int(faulty.sum())} faulty row{'s' * (faulty.sum() > 1)}; the first: "
+            f"{faults[0]}. Correct the file or pass --skip-bad to leave such rows out.",
+            faults,
+        )
+    frame = frame[~faulty]
+    frame = frame.astype({"score": "float64", "weight": "float64"})
+    same = frame.duplicated(["prompt_id", "model"])
+    if same.any():
+        left_out["equal duplicates merged"] = int(same.sum())
+    frame = frame[~same].reset_index(drop=True)
+    if frame.empty:
+        raise DataError(f"{where} holds no usable row.")
+    return Dataset(frame[list(COLUMNS)], left_out)
+
+
+def combined(datasets: list[Dataset]) -> Dataset:
+    """Several datasets as one; contradictions between them are faults."""
+    left_out: dict[str, int] = {}
+    for dataset in datasets:
+        for rule, count in dataset.left_out.items():
+            left_out[rule] = left_out.get(rule, 0) + count
+    rows = pd.concat([d.rows.astype({"created_at": "object"}) for d in datasets], ignore_index=True)
+    joined = checked(rows, "The combined data")
+    return Dataset(joined.rows, {**left_out, **joined.left_out})

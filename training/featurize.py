@@ -1,0 +1,69 @@
+"""Features of many prompts, computed once and kept on disk."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+
+from router.features import SCHEMA, FeatureExtractor, Features
+from router.request import request_from_prompt
+
+CACHE = Path(os.environ.get("ROUTER_CACHE", ".cache")) / "features"
+_CHUNK = 1024
+
+
+def featurize(
+    extractor: FeatureExtractor, prompts: Sequence[str], *, cache: Path | None = CACHE
+) -> Features:
+    """Features of `prompts`, in order. A cache that cannot be written is not used."""
+    key = hashlib.sha256(f"{SCHEMA}:{extractor.encoder.name}:{extractor.sizes}".encode())
+    for prompt in prompts:
+        key.update(hashlib.sha256(prompt.encode("utf-8", "replace")).digest())
+    path = cache / f"{key.hexdigest()[:32]}.joblib" if cache else None
+    if path and path.exists():
+        try:
+            return _unpacked(joblib.load(path))
+        except Exception:  # a cache file cut short is made anew
+            path.unlink(missing_ok=True)
+    requests = [request_from_prompt(p) for p in prompts]
+    pieces = [extractor.extract(requests[i : i + _CHUNK]) for i in range(0, len(requests), _CHUNK)]
+    features = Features(
+        np.concatenate([p.embedding for p in pieces]),
+        np.concatenate([p.structure for p in pieces]),
+        [w for p in pieces for w in p.words],
+        [w for p in pieces for w in p.pairs],
+    )
+    if path and len(prompts) > _CHUNK:
+        _keep(path, features)
+    return features
+
+
+def _keep(path: Path, features: Features) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        joblib.dump(_packed(features), temporary)
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+
+
+def _packed(features: Features) -> dict[str, Any]:
+    packed: dict[str, Any] = {"embedding": features.embedding, "structure": features.structure}
+    for name in ("words", "pairs"):
+        lists = getattr(features, name)
+        packed[name] = np.concatenate(lists).astype(np.int32)
+        packed[f"{name}_ends"] = np.cumsum([len(v) for v in lists])
+    return packed
+
+
+def _unpacked(packed: dict[str, Any]) -> Features:
+    lists = [
+        np.split(packed[name].astype(np.int64), packed[f"{name}_ends"][:-1])
+        for name in ("words", "pairs")
+    ]
+    return Features(packed["embedding"], packed["structure"], *lists)

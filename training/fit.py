@@ -1,0 +1,138 @@
+"""From labelled outcomes to two heads.
+
+Both heads are scikit-learn logistic regressions with soft labels on the columns of
+`training.design.matrix`. With a base, its two logits come first among the columns, so that a few
+labels recalibrate it and many labels fit anew; which of the two is chosen by grouped
+cross-validation on the fit rows (`training.head`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+from router.ability import ability_for
+from router.errors import TrainingError
+from router.features import Features
+from router.heads import Heads, sigmoid
+from router.types import FloatArray
+from training.design import Scaling, matrix, take
+from training.head import MIN_ROWS, REFERENCE, TIERS, Base, Problem, Rows, ability_name
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Two heads, the ability term of every model, and what was chosen on the way."""
+
+    heads: Heads
+    models: dict[str, dict[str, float]]
+    strength: dict[str, str]
+    estimators: dict[str, LogisticRegression] = field(default_factory=dict)
+
+    def predict(
+        self, features: Features, models: Mapping[str, str] | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """p_local and p_cloud of every request for a pair of models, shapes (n,)."""
+        names = models or REFERENCE
+        ability = np.array(
+            [ability_for(names[t], self.models[t], REFERENCE[t]).value for t in TIERS]
+        )
+        p = sigmoid(self.heads.logits(features, ability))
+        return p[:, 0], p[:, 1]
+
+    def as_base(self) -> Base:
+        """This fit as the start of the next."""
+        return Base(self.heads, self.models)
+
+
+def rows_of(rows: pd.DataFrame, position: Mapping[str, int], tier: str) -> Rows:
+    """The rows of a tier. A prompt answered by many models counts once, not many times."""
+    mine = rows[rows["tier"] == tier]
+    answers = mine.groupby("prompt_id")["model"].transform("size").to_numpy(dtype="float64")
+    return Rows(
+        mine["prompt_id"].map(position).to_numpy(dtype="int64"),
+        [ability_name(tier, m) for m in mine["model"]],
+        mine["score"].to_numpy(dtype="float64"),
+        mine["weight"].to_numpy(dtype="float64") / answers,
+        mine["group"].to_numpy(),
+    )
+
+
+def fit_heads(
+    features: Features,
+    rows: pd.DataFrame,
+    position: Mapping[str, int],
+    vocabulary: int,
+    *,
+    base: Base | None = None,
+    strength: float | None = None,
+    focus: Mapping[str, str] | None = None,
+    seed: int = 0,
+    jobs: int = 1,
+) -> Fitted:
+    """Fit both heads (uncalibrated: slope 1, shift 0) on canonical `rows`.
+
+    `position` maps prompt_id to the row of `features`; `vocabulary` is the tokenizer's size.
+    `strength` is scikit-learn's C and skips the cross-validation. `focus` names the pair of models
+    that counts; all other models' rows of a prompt then weigh together as much as the one of that model.
+    Raises TrainingError for fewer than 20 rows or one class only (unless there is a base).
+    """
+    tiers = {t: _focused(rows_of(rows, position, t), (focus or {}).get(t)) for t in TIERS}
+    used = np.unique(np.concatenate([r.prompt for r in tiers.values()]))
+    _check(tiers, base)
+    scaling = (
+        Scaling.from_heads(base.heads) if base else Scaling.of(take(features, used), vocabulary)
+    )
+    columns = matrix(features, scaling)
+    base_logits = _base_logits(base, features) if base else None
+    weights, models, chosen, estimators = [], {}, {}, {}
+    for tier in TIERS:
+        problem = Problem(tier, tiers[tier], columns, base, base_logits)
+        option = problem.choose(strength, seed, jobs)
+        weight, models[tier], estimator = problem.solve(option, features.embedding.shape[1], vocabulary)
+        weights.append(weight)
+        chosen[tier] = str(option)
+        if estimator is not None:
+            estimators[tier] = estimator
+    heads = Heads(
+        **{k: np.stack([w[k] for w in weights]) for k in weights[0]},
+        calibration=np.array([[1.0, 0.0], [1.0, 0.0]]),
+        structure_mean=scaling.structure_mean,
+        structure_scale=scaling.structure_scale,
+        word_idf=scaling.word_idf,
+        pair_idf=scaling.pair_idf,
+    )
+    return Fitted(heads, models, chosen, estimators)
+
+
+def _focused(rows: Rows, model: str | None) -> Rows:
+    if model is None or model not in rows.model:
+        return rows
+    mine = np.array([m == model for m in rows.model])
+    scale = np.bincount(rows.prompt)[rows.prompt]  # undo the division by the number of answers
+    weight = rows.weight * np.where(mine, scale, scale / np.maximum(scale - 1, 1))
+    return Rows(rows.prompt, rows.model, rows.score, weight, rows.group)
+
+
+def _check(tiers: Mapping[str, Rows], base: Base | None) -> None:
+    for tier, rows in tiers.items():
+        if base is not None:
+            continue
+        if len(rows.prompt) < MIN_ROWS:
+            raise TrainingError(
+                f"There are {len(rows.prompt)} {tier} rows to fit on, {MIN_ROWS} are needed; "
+                "add labels or start from a base model (--base)."
+            )
+        if np.ptp(rows.score) == 0:
+            raise TrainingError(
+                f"All {tier} scores are {rows.score[0]:g}; a head needs good and bad answers. "
+                "Add labels or start from a base model (--base)."
+            )
+
+
+def _base_logits(base: Base, features: Features) -> FloatArray:
+    """Calibrated logits of the base for its reference pair, shape (n, 2)."""
+    reference = np.array([base.ability(t, REFERENCE[t]) for t in TIERS])
+    return base.heads.logits(features, reference)

@@ -1,0 +1,209 @@
+"""One head: its rows, the ways to fit it, and its weights with the base folded in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from joblib import Parallel, delayed
+from sklearn.linear_model import LogisticRegression
+
+from router.ability import ability_for
+from router.heads import Heads
+from router.structure import SIZE
+from router.types import FloatArray, IntArray
+from training.design import MODEL, blocks, one_hot
+from training.everyday import RUBRIC_PREFIX
+from training.splits import group_folds
+
+TIERS = ("local", "cloud")
+# Grades of the rubric are about models of this class (data/README.md).
+REFERENCE = {"local": "Meta-Llama-3.1-8B-Instruct", "cloud": "claude-3-5-sonnet-20241022"}
+BASE = 1.0  # scale of the base's logits: a strong prior, since they are already trained
+STRENGTHS = (0.003, 0.01, 0.03, 0.1)
+MIN_ROWS = 20
+_CV_PROMPTS = 6000
+
+
+@dataclass(frozen=True)
+class Base:
+    """A fitted model that a new fit starts from."""
+
+    heads: Heads
+    models: Mapping[str, Mapping[str, float]]
+
+    def ability(self, tier: str, model: str) -> float:
+        """The base's ability term for a model."""
+        return ability_for(ability_name(tier, model), self.models[tier], REFERENCE[tier]).value
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one tier: `prompt` indexes the features; all arrays have shape (n,)."""
+
+    prompt: IntArray
+    model: list[str]
+    score: FloatArray
+    weight: FloatArray
+    group: Any
+
+    def take(self, at: IntArray) -> "Rows":
+        """Some of the rows."""
+        return Rows(
+            self.prompt[at], [self.model[i] for i in at], self.score[at], self.weight[at],
+            self.group[at],
+        )  # fmt: skip
+
+
+def ability_name(tier: str, model: str) -> str:
+    """The model whose ability term a row speaks of; grades speak of the reference."""
+    return REFERENCE[tier] if model.startswith(RUBRIC_PREFIX) else model
+
+
+@dataclass(frozen=True)
+class Option:
+    """A way to fit: keep the base, refit only its logits, or add the columns at strength C."""
+
+    name: str
+    c: float = 1.0
+
+    def __str__(self) -> str:
+        return f"{self.name} C={self.c:g}" if self.name == "columns" else self.name
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One head's data; solves it for an `Option`."""
+
+    tier: str
+    rows: Rows
+    columns: sp.csr_matrix
+    base: Base | None
+    base_logits: FloatArray | None
+
+    def choose(self, strength: float | None, seed: int, jobs: int) -> Option:
+        if self.base is not None and (
+            len(self.rows.prompt) < MIN_ROWS or np.ptp(self.rows.score) == 0
+        ):
+            return Option("keep")
+        options = [Option("columns", c) for c in ((strength,) if strength else STRENGTHS)]
+        if self.base is not None and strength is None:
+            options = [Option("keep"), Option("recalibrate"), *options]
+        if len(options) == 1:
+            return options[0]
+        rng = np.random.default_rng(seed)
+        wanted = rng.permutation(np.unique(self.rows.prompt))[:_CV_PROMPTS]
+        sample = self.rows.take(np.flatnonzero(np.isin(self.rows.prompt, wanted)))
+        folds = list(group_folds(sample.group, 3, rng))
+        losses = Parallel(n_jobs=jobs)(
+            delayed(self._loss)(sample, option, train, test)
+            for option in options
+            for train, test in folds
+        )
+        mean = np.array(losses).reshape(len(options), len(folds)).mean(axis=1)
+        return options[int(np.argmin(mean))]
+
+    def _loss(self, rows: Rows, option: Option, train: IntArray, test: IntArray) -> float:
+        part, rest = rows.take(train), rows.take(test)
+        names = _names(part)
+        if option.name == "keep" or np.ptp(part.score) == 0:
+            logit = self._prior(rest)
+        else:
+            model = self._estimator(part, option, names)
+            logit = model.decision_function(self._inputs(rest, option, names))
+        loss = np.logaddexp(0, logit) - rest.score * logit
+        return float(np.average(loss, weights=rest.weight))
+
+    def _prior(self, rows: Rows) -> FloatArray:
+        """The base's logit for each row's own model."""
+        if self.base is None or self.base_logits is None:
+            mean = np.clip(np.average(self.rows.score, weights=self.rows.weight), 1e-3, 1 - 1e-3)
+            return np.full(len(rows.prompt), float(np.log(mean / (1 - mean))))
+        index = TIERS.index(self.tier)
+        slope = self.base.heads.calibration[index, 0]
+        own = {m: self.base.ability(self.tier, m) for m in set(rows.model)}
+        reference = self.base.ability(self.tier, REFERENCE[self.tier])
+        shift = slope * (np.array([own[m] for m in rows.model]) - reference)
+        prior: FloatArray = self.base_logits[rows.prompt, index] + shift
+        return prior
+
+    def _inputs(self, rows: Rows, option: Option, names: list[str]) -> sp.csr_matrix:
+        parts = []
+        if self.base is not None and self.base_logits is not None:
+            other = self.base_logits[rows.prompt, 1 - TIERS.index(self.tier)]
+            parts.append(sp.csr_matrix(np.column_stack([self._prior(rows), other]) * BASE))
+        if option.name == "columns":
+            parts += [self.columns[rows.prompt], one_hot(rows.model, names)]
+        return sp.hstack(parts, format="csr", dtype=np.float32)
+
+    def _estimator(self, rows: Rows, option: Option, names: list[str]) -> LogisticRegression:
+        inputs, label, weight = soft_rows(
+            self._inputs(rows, option, names), rows.score, rows.weight
+        )
+        return LogisticRegression(C=option.c, max_iter=500, tol=1e-4).fit(inputs, label, weight)
+
+    def solve(
+        self, option: Option, dimensions: int, vocabulary: int
+    ) -> tuple[dict[str, FloatArray], dict[str, float], LogisticRegression | None]:
+        """Weights (blocks and bias), ability terms per model, and the estimator."""
+        names = _names(self.rows)
+        estimator = None
+        coefficients, bias, gamma = np.zeros(0), 0.0, np.array([1.0, 0.0])
+        if option.name != "keep":
+            estimator = self._estimator(self.rows, option, names)
+            coefficients, bias = estimator.coef_[0].astype(np.float64), float(estimator.intercept_[0])
+            if self.base is not None:
+                gamma, coefficients = coefficients[:2] * BASE, coefficients[2:]
+        if not len(coefficients):
+            coefficients = np.zeros(self.columns.shape[1])
+        width = self.columns.shape[1]
+        own = dict(zip(names, (coefficients[width:] * MODEL).tolist(), strict=False))
+        weight = blocks(coefficients[:width], dimensions, SIZE, vocabulary)
+        weight["bias"] = np.array(bias)
+        if self.base is None:
+            return weight, own or {REFERENCE[self.tier]: 0.0}, estimator
+        return *self._on_base(weight, own, gamma), estimator
+
+    def _on_base(
+        self, weight: dict[str, FloatArray], own: dict[str, float], gamma: FloatArray
+    ) -> tuple[dict[str, FloatArray], dict[str, float]]:
+        """Fold gamma x (the base's logits) into the weights: everything is linear."""
+        assert self.base is not None
+        index = TIERS.index(self.tier)
+        order = (index, 1 - index)
+        for share, head in zip(gamma, order, strict=True):
+            slope, shift = self.base.heads.calibration[head]
+            for name in ("embedding", "structure", "words", "pairs", "bias"):
+                weight[name] = weight[name] + share * slope * getattr(self.base.heads, name)[head]
+            weight["bias"] = weight["bias"] + share * shift
+        other = TIERS[1 - index]
+        weight["bias"] = weight["bias"] + (
+            gamma[1]
+            * self.base.heads.calibration[1 - index, 0]
+            * self.base.ability(other, REFERENCE[other])
+        )
+        slope = gamma[0] * self.base.heads.calibration[index, 0]
+        # Models without rows of their own move with the mean of those that have some.
+        drift = float(np.mean(list(own.values()))) if own else 0.0
+        names = {*self.base.models[self.tier], *own}
+        ability = {
+            m: slope * self.base.ability(self.tier, m) + own.get(m, drift) for m in sorted(names)
+        }
+        return weight, ability
+
+
+def _names(rows: Rows) -> list[str]:
+    return sorted(set(rows.model))
+
+
+def soft_rows(
+    inputs: sp.csr_matrix, score: FloatArray, weight: FloatArray
+) -> tuple[sp.csr_matrix, FloatArray, FloatArray]:
+    """Rows, 0/1 labels and weights equal to fitting soft labels: a score of .7 becomes a 1 with
+    weight .7 and a 0 with weight .3.
+    """
+    good, bad = np.flatnonzero(score > 0), np.flatnonzero(score < 1)
+    label = np.concatenate([np.ones(len(good)), np.zeros(len(bad))])
+    share = np.concatenate([weight[good] * score[good], weight[bad] * (1 - score[bad])])
+    return inputs[np.concatenate([good, bad])], label, share

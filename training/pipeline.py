@@ -1,0 +1,204 @@
+"""The training pipeline: data in, a calibrated and evaluated artifact out."""
+
+import platform
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from router import artifact as artifacts
+from router.artifact import Artifact
+from router.errors import TrainingError
+from router.features import Features
+from router.heads import Heads
+from router.structure import NAMES
+from router.types import FloatArray
+from training.calibrate import platt, with_calibration
+from training.dataset import Dataset
+from training.design import take
+from training.encoder import EncoderSource, of_artifact
+from training.evaluate import Evaluation, evaluate_pairs, outcome_pairs
+from training.everyday import SOURCE as EVERYDAY
+from training.featurize import featurize
+from training.fit import Fitted, fit_heads, rows_of
+from training.head import REFERENCE, TIERS, Base
+from training.splits import parts, seen_hashes
+
+MIN_THRESHOLD_ROWS = 50
+_LIBRARIES = ("numpy", "scikit-learn", "scipy", "tokenizers", "safetensors", "pandas")
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a fit made: the artifact (not yet on disk), its parts and its test evaluation."""
+
+    artifact: Artifact
+    fitted: Fitted
+    evaluation: Evaluation
+    data: Dataset
+
+
+def base_of(artifact: Artifact) -> Base:
+    """A model folder as the start of a fit."""
+    return Base(Heads.from_arrays(artifact.arrays), artifact.manifest["models"])
+
+
+def train(
+    data: Dataset,
+    source: EncoderSource | None,
+    *,
+    base: Artifact | None = None,
+    version_name: str | None = None,
+    strength: float | None = None,
+    seed: int = 0,
+    jobs: int = 2,
+    progress: Progress = lambda step: None,
+) -> Trained:
+    """Fit, calibrate, set the threshold table and evaluate, each on groups of its own.
+
+    Without `source` the base's encoder is used. Raises TrainingError.
+    """
+    if source is None:
+        if base is None:
+            raise TrainingError("Name an encoder, or a base model to take it from.")
+        source = of_artifact(base)
+    progress("computing features")
+    prompts = data.prompts
+    extractor = source.extractor()
+    features = featurize(extractor, prompts["prompt"].tolist())
+    position = {p: i for i, p in enumerate(prompts["prompt_id"])}
+    part = parts(data.rows["group"])
+    progress("fitting both heads")
+    fitted = fit_heads(
+        features, data.rows[part == "fit"], position, len(extractor.tokens),
+        base=base_of(base) if base else None, strength=strength, seed=seed, jobs=jobs,
+    )  # fmt: skip
+    progress("calibrating")
+    fitted = calibrated(fitted, features, data.rows[part == "calibration"], position)
+    progress("setting the threshold table")
+    reference = _reference(fitted, features, data.rows[part == "threshold"], position, base)
+    threshold = best_cut(reference)
+    progress("evaluating on the test rows")
+    test = data.rows[part == "test"]
+    pairs = outcome_pairs(test)
+    evaluation = evaluate_pairs(fitted, features, pairs, position, threshold, seed=seed)
+    arrays: dict[str, Any] = {
+        **{name: getattr(fitted.heads, name) for name in Heads.__slots__},
+        "reference": reference,
+        "seen": seen_hashes(
+            data.rows.loc[part != "test", "group"], base.arrays["seen"] if base else None
+        ),
+    }
+    for name in ("words", "pairs", "word_idf", "pair_idf"):
+        arrays[name] = arrays[name].astype(np.float32)
+    manifest = {
+        "version": version_name or _version_name(data, seed),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "encoder": source.description,
+        "features": {"structure": list(NAMES), "sizes": list(extractor.sizes)},
+        "data": {
+            "sha256": data.digest,
+            "rows": len(data),
+            "prompts": len(prompts),
+            "sources": data.prompts["source"].value_counts().to_dict(),
+            "parts": {k: int(v) for k, v in pd.Series(part).value_counts().items()},
+            "left_out": data.left_out,
+        },
+        "base": base.version if base else None,
+        "seed": seed,
+        "git_commit": git_commit(),
+        "strength": fitted.strength,
+        "models": {
+            **fitted.models,
+            "reference_local": REFERENCE["local"],
+            "reference_cloud": REFERENCE["cloud"],
+        },
+        "threshold": {"default": threshold, "reference_rows": int(reference.shape[1])},
+        "metrics": evaluation.as_dict(),
+        "libraries": {"python": platform.python_version(), **{p: version(p) for p in _LIBRARIES}},
+    }
+    artifact = Artifact(manifest, arrays, source.tokenizer, source.vectors)
+    return Trained(artifact, fitted, evaluation, data)
+
+
+def calibrated(
+    fitted: Fitted, features: Features, rows: pd.DataFrame, position: dict[str, int]
+) -> Fitted:
+    """`fitted` with slope and shift learned on `rows` (which no fit may have seen)."""
+    scales = []
+    for index, tier in enumerate(TIERS):
+        mine = rows_of(rows, position, tier)
+        used, where = np.unique(mine.prompt, return_inverse=True)
+        logit = fitted.heads.logits(take(features, used), np.zeros(2))[where, index]
+        slope = fitted.heads.calibration[index, 0]
+        own = np.array([fitted.models[tier].get(m, 0.0) for m in mine.model])
+        scales.append(platt(logit + slope * own, mine.score, mine.weight))
+    return with_calibration(fitted, scales)
+
+
+def _reference(
+    fitted: Fitted, features: Features, rows: pd.DataFrame, position: dict[str, int],
+    base: Artifact | None,
+) -> FloatArray:  # fmt: skip
+    """Gain and both tiers' scores on traffic used for nothing else, shape (3, n).
+
+    Everyday prompts where there are enough of them, since shares speak of a person's traffic;
+    with too few rows of any kind the base's table is kept.
+    """
+    pairs = outcome_pairs(rows)
+    everyday = pairs[pairs["source"] == EVERYDAY]
+    chosen = everyday if len(everyday) >= MIN_THRESHOLD_ROWS else pairs
+    if len(chosen) < MIN_THRESHOLD_ROWS and base is not None:
+        table: FloatArray = base.arrays["reference"]
+        return table
+    if chosen.empty:
+        return np.zeros((3, 1))
+    at = chosen["prompt_id"].map(position).to_numpy()
+    p_local, p_cloud = fitted.predict(take(features, at))
+    order = np.argsort(p_local - p_cloud, kind="stable")
+    table = np.stack(
+        [p_cloud - p_local, chosen["local"].to_numpy(), chosen["cloud"].to_numpy()]
+    )[:, order]
+    return table
+
+
+def best_cut(reference: FloatArray) -> float:
+    """The cut that best separates requests whose cloud answer is clearly better (by over .25)
+    from the rest: the largest true-positive minus false-positive rate (Youden 1950), in the
+    middle of the gap between the two neighbouring gains.
+    """
+    gain, worth = reference[0], reference[2] - reference[1] > 0.25
+    if worth.all() or not worth.any():
+        return 0.25
+    order = np.argsort(-gain, kind="stable")
+    true, false = np.cumsum(worth[order]) / worth.sum(), np.cumsum(~worth[order]) / (~worth).sum()
+    best = int(np.argmax(true - false))
+    below = gain[order][min(best + 1, len(gain) - 1)]
+    return round(float((gain[order][best] + below) / 2), 4)
+
+
+def git_commit() -> str | None:
+    """The commit of the working folder, None outside a repository."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() or None
+
+
+def save(trained: Trained, models_dir: Path) -> Path:
+    """Write the artifact; see `router.artifact.save`."""
+    return artifacts.save(trained.artifact, models_dir)
+
+
+def _version_name(data: Dataset, seed: int) -> str:
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{data.digest[:6]}-{seed}"

@@ -1,0 +1,140 @@
+"""Pictures for notebooks and runs: axes with units, intervals drawn, colours that everyone sees.
+
+Colours are Okabe and Ito's (https://jfly.uni-koeln.de/color/).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from router.types import FloatArray
+from training import metrics
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+
+
+def new_axes(width: float = 6.4, height: float = 4.2) -> Axes:
+    """One empty set of axes on a figure of its own (inches); no global state."""
+    axes = Figure(figsize=(width, height), layout="constrained").add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.3)
+    return axes
+
+
+def quality_curves(
+    gains: Mapping[str, FloatArray],
+    local: FloatArray,
+    cloud: FloatArray,
+    *,
+    groups: FloatArray | None = None,
+    cost_usd: FloatArray | None = None,
+    rng: np.random.Generator | None = None,
+    axes: Axes | None = None,
+) -> Axes:
+    """Mean score over cloud share (or, with `cost_usd` per request, over dollars per 1,000).
+
+    With `groups` and `rng`, the first method gets a 95 % bootstrap band (over whole groups).
+    """
+    axes = axes or new_axes()
+    for i, (name, gain) in enumerate(gains.items()):
+        x, quality = _curve(gain, local, cloud, cost_usd)
+        axes.plot(x, quality, label=name, color=COLOURS[i % 7], ls=STYLES[i % 7], lw=1.8)
+        if i == 0 and groups is not None and rng is not None:
+            low, high = _band(gain, local, cloud, groups, rng)
+            axes.fill_between(x, low, high, color=COLOURS[0], alpha=0.15, lw=0)
+    axes.set_ylabel("mean score of the answers (0 to 1)")
+    axes.set_xlabel(
+        "share of requests sent to the cloud"
+        if cost_usd is None
+        else "cost of 1,000 requests (US dollars)"
+    )
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def _curve(
+    gain: FloatArray, local: FloatArray, cloud: FloatArray, cost_usd: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    c = metrics.curve(gain, local, cloud)
+    if cost_usd is None:
+        return c.share, c.quality
+    spent = np.cumsum(cost_usd[np.argsort(-gain, kind="stable")])
+    return np.concatenate([[0.0], spent]) / len(gain) * 1000, c.quality
+
+
+def _band(
+    gain: FloatArray, local: FloatArray, cloud: FloatArray, groups: FloatArray,
+    rng: np.random.Generator, rounds: int = 100,
+) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    grid = np.linspace(0, 1, len(gain) + 1)
+    draws = []
+    for at in metrics.resamples(groups, rng, rounds):
+        c = metrics.curve(gain[at], local[at], cloud[at])
+        draws.append(np.interp(grid, c.share, c.quality))
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    return low, high
+
+
+def reliability_diagram(
+    heads: Mapping[str, tuple[FloatArray, FloatArray]], *, axes: Axes | None = None
+) -> Axes:
+    """Observed over predicted share of good answers per bin, with 95 % Wilson intervals.
+
+    `heads` maps a name to (probability, outcome), arrays of shape (n,).
+    """
+    axes = axes or new_axes(4.6, 4.2)
+    axes.plot([0, 1], [0, 1], color="#888888", lw=1, label="perfect")
+    for i, (name, (p, y)) in enumerate(heads.items()):
+        predicted, observed, share = metrics.reliability(p, y)
+        low, high = wilson(observed, share * len(p))
+        axes.errorbar(
+            predicted, observed, yerr=[observed - low, high - observed], color=COLOURS[i],
+            marker="os^D"[i % 4], ms=4, lw=1, ls="none", label=f"{name}, ECE {metrics.ece(p, y):.3f}",
+        )  # fmt: skip
+    axes.set(
+        xlabel="predicted probability of a good answer", ylabel="observed share of good answers",
+        xlim=(0, 1), ylim=(0, 1),
+    )  # fmt: skip
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def wilson(share: FloatArray, count: FloatArray, z: float = 1.96) -> tuple[FloatArray, FloatArray]:
+    """Wilson's 95 % interval of a share out of `count` (Wilson 1927)."""
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return np.minimum(centre - half, share), np.maximum(centre + half, share)
+
+
+def quality_latency(
+    names: Sequence[str], latency_ms: FloatArray, quality: Sequence[metrics.Interval],
+    size_mb: FloatArray, *, axes: Axes | None = None,
+) -> Axes:  # fmt: skip
+    """Quality with interval over latency (log scale); marker area follows the size on disk."""
+    axes = axes or new_axes()
+    for i, name in enumerate(names):
+        q = quality[i]
+        axes.errorbar(
+            latency_ms[i], q.value, yerr=[[q.value - q.low], [q.high - q.value]],
+            color=COLOURS[i % 7], lw=1,
+        )  # fmt: skip
+        label = f"{name} ({size_mb[i]:.0f} MB)"
+        axes.scatter(latency_ms[i], q.value, s=20 + 2 * size_mb[i], color=COLOURS[i % 7], label=label)
+    axes.set_xscale("log")
+    axes.set(xlabel="latency of one prompt (ms, log scale)", ylabel="APGR (0 to 1)")
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def save(axes: Axes, path: Path) -> Path:
+    """Write the figure of `axes` as PNG."""
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    with mpl.rc_context({"savefig.dpi": 120}):
+        figure.savefig(path)
+    return path

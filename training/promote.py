@@ -1,0 +1,111 @@
+"""Moving `champion` and `models/current` together, and only on evidence."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from router import artifact as artifacts
+from router.artifact import Artifact
+from router.errors import ArtifactError, ArtifactMissing, PromotionRefused
+from training import metrics
+from training.dataset import Dataset
+from training.evaluate import Scored
+from training.scoring import scored_by
+from training.metrics import Interval
+
+# How much worse the challenger may be at most, with 97.5 % confidence.
+QUALITY_MARGIN = 0.01
+ECE_MARGIN = 0.02
+MIN_ROWS = 50
+PREVIOUS = "previous"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Challenger minus champion on the same rows; `reasons` is empty when it may be promoted."""
+
+    rows: int
+    quality: Interval
+    ece: Interval
+    reasons: tuple[str, ...]
+
+
+def compare(challenger: Artifact, champion: Artifact, data: Dataset, *, seed: int = 0) -> Verdict:
+    """Paired bootstrap on rows that neither model was fitted on.
+
+    Quality is compared at equal cost: at the cloud share that the champion's own threshold gives.
+    """
+    new, old = scored_by(challenger, data, also_unseen_by=champion), scored_by(
+        champion, data, also_unseen_by=challenger
+    )
+    rows = len(new.gain)
+    if rows < MIN_ROWS:
+        nothing = Interval(0.0, 0.0, 0.0)
+        reason = f"only {rows} rows are new to both models, {MIN_ROWS} are needed"
+        return Verdict(rows, nothing, nothing, (reason,))
+    share = float(np.mean(old.gain > champion.manifest["threshold"]["default"]))
+
+    def quality(g1: np.ndarray, g0: np.ndarray, lo: np.ndarray, cl: np.ndarray) -> float:  # type: ignore[type-arg]
+        k = round(share * len(g1))
+        return float(metrics.curve(g1, lo, cl).quality[k] - metrics.curve(g0, lo, cl).quality[k])
+
+    def calibration(*a: np.ndarray) -> float:  # type: ignore[type-arg]
+        new_error = metrics.ece(a[0], a[4]) + metrics.ece(a[1], a[5])
+        return (new_error - metrics.ece(a[2], a[4]) - metrics.ece(a[3], a[5])) / 2
+
+    rng = np.random.default_rng(seed)
+    better = metrics.bootstrap(
+        quality, new.gain, old.gain, new.local, new.cloud, groups=new.group, rng=rng, rounds=500
+    )
+    worse = metrics.bootstrap(
+        calibration, new.p_local, new.p_cloud, old.p_local, old.p_cloud, new.local, new.cloud,
+        groups=new.group, rng=rng, rounds=500,
+    )  # fmt: skip
+    reasons = []
+    if better.low < -QUALITY_MARGIN:
+        reasons.append(
+            f"quality at equal cost changes by {better}, a loss of over {QUALITY_MARGIN} "
+            "cannot be excluded"
+        )
+    if worse.value > ECE_MARGIN:
+        reasons.append(f"the calibration error grows by {worse}, over {ECE_MARGIN}")
+    return Verdict(rows, better, worse, tuple(reasons))
+
+
+def promote(models_dir: Path, challenger: str, data: Dataset, *, seed: int = 0) -> Verdict:
+    """Make `challenger` the current version if the evidence allows.
+
+    Raises PromotionRefused with the reasons; then nothing has changed.
+    """
+    new = artifacts.load(artifacts.resolve(models_dir, challenger))
+    current = artifacts.resolve(models_dir)
+    verdict = compare(new, artifacts.load(current), data, seed=seed)
+    if verdict.reasons:
+        raise PromotionRefused(f"{challenger} was not promoted: {'; '.join(verdict.reasons)}.")
+    move(models_dir, challenger)
+    return verdict
+
+
+def move(models_dir: Path, version: str) -> None:
+    """Point `models/current` to `version` and remember the one before for `rollback`."""
+    try:
+        before = artifacts.resolve(models_dir).name
+    except ArtifactMissing:
+        before = None
+    artifacts.point_current(models_dir, version)
+    if before and before != version:
+        try:
+            (models_dir / PREVIOUS).write_text(f"{before}\n")
+        except OSError as error:
+            raise ArtifactError(f"{models_dir / PREVIOUS} could not be written.") from error
+
+
+def rollback(models_dir: Path) -> str:
+    """Go back to the version before the last promotion; returns its name."""
+    try:
+        before = (models_dir / PREVIOUS).read_text().strip()
+    except OSError as error:
+        raise ArtifactMissing(f"{models_dir} records no earlier promotion to go back to.") from error
+    move(models_dir, before)
+    return before

@@ -1,0 +1,85 @@
+"""Results as tables for a person."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from training.dataset import Dataset
+from training.evaluate import Evaluation
+
+
+def left_out(console: Console, data: Dataset) -> None:
+    """Say what the gate left out, if anything."""
+    for rule, count in data.left_out.items():
+        console.print(f"Left out {count} row{'s' * (count > 1)}: {rule}.")
+
+
+def evaluation(console: Console, result: Evaluation) -> None:
+    """Accuracy against cost, and calibration."""
+    if not result.rows:
+        console.print("No test row has outcomes on both tiers, so nothing could be evaluated.")
+        return
+    table = Table(title=f"Accuracy against cost on {result.rows} test prompts", title_justify="left")
+    for heading in ("cloud share", "threshold on the gain", "mean score", "gap recovered"):
+        table.add_column(heading, justify="right")
+    for row in result.table:
+        mark = "  (default)" if row["is_default"] else ""
+        table.add_row(
+            f"{row['cloud_share']:.0%}{mark}", f"{row['threshold']:+.3f}",
+            f"{row['quality']:.3f}", f"{row['pgr']:.0%}",
+        )  # fmt: skip
+    console.print(table)
+    measures = Table(title="With 95 % intervals", title_justify="left")
+    columns = {
+        "apgr": "APGR", "cpt_50": "CPT(50)", "cost_saved_at_95": "saved at\nPGR .95",
+        "ece_local": "ECE\nlocal", "ece_cloud": "ECE\ncloud", "auc_local": "AUC\nlocal",
+    }  # fmt: skip
+    measures.add_column("source")
+    for heading in columns.values():
+        measures.add_column(heading, justify="right")
+    groups = {"all": result.overall, **(result.by_source if len(result.by_source) > 1 else {})}
+    for source, values in groups.items():
+        measures.add_row(source, *(str(values[c]).replace(" [", "\n[") for c in columns))
+    console.print(measures)
+
+
+def bench(console: Console, result: dict[str, Any]) -> None:
+    """The benchmark as one table of APGR, then calibration and everyday."""
+    works = list(result["works"])
+    table = Table(
+        title=f"APGR (mean of {result['seeds']} seeds, 95 % interval)", title_justify="left"
+    )
+    table.add_column("method")
+    for work in works:
+        table.add_column(f"{work}\n{result['works'][work]['rows']} prompts", justify="right")
+    for method in result["works"][works[0]]["methods"]:
+        cells = [_cell(result["works"][w]["methods"][method]["apgr"]) for w in works]
+        table.add_row(method, *cells)
+    console.print(table)
+    table = Table(title="After 1,000 labels (or two thirds) on a base", title_justify="left")
+    table.add_column("measure")
+    for work in works:
+        table.add_column(work, justify="right")
+    for measure in result["calibration"][works[0]]:
+        table.add_row(measure, *(_cell(result["calibration"][w][measure]) for w in works))
+    console.print(table)
+    everyday = result["everyday"]
+    aucs = ", ".join(f"{k} {v['value']:.3f}" for k, v in everyday["auc"].items())
+    console.print(
+        f"Everyday, unseen kinds ({everyday['rows']} prompts, {everyday['kinds']} kinds): "
+        f"AUC {aucs}; length alone {everyday['auc_length']:.3f}."
+    )
+
+
+def speed(console: Console, result: dict[str, Any]) -> None:
+    """Speed and size beside their targets."""
+    table = Table("measure", "measured", "target", title="Speed and size", title_justify="left")
+    for row in result["measures"]:
+        met = "" if row["met"] else "  (missed)"
+        table.add_row(row["name"], f"{row['value']:.3g} {row['unit']}{met}", row["target"])
+    console.print(table)
+
+
+def _cell(value: dict[str, float]) -> str:
+    return f"{value['value']:.3f}\n[{value['low']:.3f}, {value['high']:.3f}]"

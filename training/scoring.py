@@ -1,0 +1,45 @@
+"""Scoring a model folder on data, on rows that it was not fitted on."""
+
+from router.artifact import Artifact
+from router.errors import DataError
+from router.heads import Heads
+from training.dataset import Dataset
+from training.encoder import of_artifact
+from training.evaluate import Evaluation, Scored, evaluate_scored, outcome_pairs, scored_pairs
+from training.featurize import featurize
+from training.fit import Fitted
+from training.head import TIERS
+from training.splits import unseen
+
+
+def fitted_of(artifact: Artifact) -> Fitted:
+    """The heads of a model folder, as a fit."""
+    models = {t: dict(artifact.manifest["models"][t]) for t in TIERS}
+    return Fitted(Heads.from_arrays(artifact.arrays), models, {})
+
+
+def scored_by(
+    artifact: Artifact, data: Dataset, *, also_unseen_by: Artifact | None = None
+) -> Scored:
+    """Predictions beside outcomes, for prompts with both outcomes that no fit has seen."""
+    rows = data.rows
+    rows = rows[unseen(rows["group"], artifact.arrays["seen"])]
+    if also_unseen_by is not None:
+        rows = rows[unseen(rows["group"], also_unseen_by.arrays["seen"])]
+    pairs = outcome_pairs(rows)
+    prompts = rows.drop_duplicates("prompt_id")
+    prompts = prompts[prompts["prompt_id"].isin(pairs["prompt_id"])]
+    if prompts.empty:
+        raise DataError(
+            "No prompt has outcomes on both tiers and is new to the model; "
+            "evaluate on data that it was not fitted on."
+        )
+    features = featurize(of_artifact(artifact).extractor(), prompts["prompt"].tolist())
+    position = {p: i for i, p in enumerate(prompts["prompt_id"])}
+    return scored_pairs(fitted_of(artifact), features, pairs, position)
+
+
+def evaluate(artifact: Artifact, data: Dataset, *, seed: int = 0) -> Evaluation:
+    """Evaluate a model folder on `data`; groups that it was fitted on are left out."""
+    threshold = float(artifact.manifest["threshold"]["default"])
+    return evaluate_scored(scored_by(artifact, data), threshold, seed=seed)

@@ -1,0 +1,80 @@
+"""Speed and size of a decision, measured on this machine."""
+
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from router.predict import Router
+
+# A few sentences of plain text and mixed content, repeated and cut to the length wanted.
+_TEXT = (
+    "Please look at the numbers in this table and tell me which of the three shops sold most "
+    "per day in May, 2024. If two are within 5 % of each other, say so. def mean(xs): return "
+    "sum(xs) / len(xs) is how I computed the average; is that right? "
+)
+_COLD = (
+    "import time; t = time.perf_counter(); import router; a = time.perf_counter() - t; "
+    "import sys; heavy = {'torch', 'mlflow', 'pandas'} & set(sys.modules); "
+    "router.predict_tier('Say hello.'); b = time.perf_counter() - t; import resource; "
+    "m = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024; "
+    "print(a, b, m, len(heavy))"
+)
+
+
+def measure(rounds: int = 3000) -> dict[str, Any]:
+    """Latency quantiles, throughput, start-up and memory, each with its target."""
+    router = Router.load()
+    short, long = _prompt(300), _prompt(5000)
+    fast = _latency_ms(router, short, rounds)
+    slow = _latency_ms(router, long, rounds // 3)
+    batch = [f"{i} {short}" for i in range(5000)]
+    started = time.perf_counter()
+    router.predict_batch(batch)
+    rate = len(batch) / (time.perf_counter() - started)
+    cold = np.median([_cold_start() for _ in range(5)], axis=0)
+    rows = [
+        ("decision, 300 characters, p50", np.quantile(fast, 0.5), "ms", "<=", 0.3),
+        ("decision, 300 characters, p99", np.quantile(fast, 0.99), "ms", "<=", 1.0),
+        ("decision, 5,000 characters, p50", np.quantile(slow, 0.5), "ms", "<=", 1.5),
+        ("predict_batch, one core", rate, "prompts/s", ">=", 5000),
+        ("import router", cold[0], "s", "<=", 0.3),
+        ("first decision of a cold process", cold[1], "s", "<=", 1.0),
+        ("resident memory after it", cold[2], "MB", "<=", 200),
+        ("heavy modules loaded by import router", cold[3], "", "<=", 0),
+    ]
+    measures = [
+        {
+            "name": name, "value": float(value), "unit": unit, "target": f"{sign} {target:g} {unit}",
+            "met": bool(value <= target if sign == "<=" else value >= target),
+        }
+        for name, value, unit, sign, target in rows
+    ]  # fmt: skip
+    return {"model": router.version, "measures": measures}
+
+
+def _prompt(characters: int) -> str:
+    return (_TEXT * (characters // len(_TEXT) + 1))[:characters]
+
+
+def _latency_ms(router: Router, prompt: str, rounds: int) -> list[float]:
+    for _ in range(50):
+        router.predict(prompt)
+    times = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        router.predict(prompt)
+        times.append((time.perf_counter() - started) * 1000)
+    return times
+
+
+def _cold_start() -> list[float]:
+    """Seconds to import, seconds to the first decision, MB resident, heavy modules."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", _COLD], capture_output=True, text=True, check=True, env=environment
+    )
+    return [float(v) for v in done.stdout.split()]

@@ -1,0 +1,74 @@
+"""Which rows may be used for what. Groups are never divided."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from router.types import IntArray
+
+PARTS = ("fit", "calibration", "threshold", "test")
+SHARES = {"fit": 0.7, "calibration": 0.1, "threshold": 0.1, "test": 0.1}
+
+
+def group_hash(group: str) -> int:
+    """64 bits that stand for a group without telling it."""
+    return int.from_bytes(hashlib.sha256(f"router:{group}".encode()).digest()[:8], "big")
+
+
+def part_of(group: str, shares: dict[str, float] | None = None) -> str:
+    """The part that a group belongs to, from its hash alone.
+
+    The same group lands in the same part in every fit, so a question that was in the test
+    rows of a base model is in the test rows of whatever is fitted on top of it.
+    """
+    position = group_hash(group) / 2**64
+    for part, share in (shares or SHARES).items():
+        if position < share:
+            return part
+        position -= share
+    return PARTS[0]
+
+
+def parts(groups: "pd.Series[str]", shares: dict[str, float] | None = None) -> NDArray[Any]:
+    """`part_of` for a column, shape (n,) of str."""
+    table = {g: part_of(str(g), shares) for g in groups.unique()}
+    return groups.map(table).to_numpy(dtype="str")
+
+
+def seen_hashes(groups: "pd.Series[str]", before: NDArray[Any] | None = None) -> NDArray[np.uint64]:
+    """Sorted hashes of `groups`, joined with those of `before`."""
+    mine = np.array([group_hash(str(g)) for g in groups.unique()], dtype=np.uint64)
+    return np.union1d(mine, np.zeros(0, np.uint64) if before is None else before)
+
+
+def unseen(groups: "pd.Series[str]", seen: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which rows are of groups that no fit has used, shape (n,)."""
+    table = {g: group_hash(str(g)) for g in groups.unique()}
+    hashes = groups.map(table).to_numpy(dtype=np.uint64)
+    return ~np.isin(hashes, seen)
+
+
+def group_folds(
+    groups: NDArray[Any], folds: int, rng: np.random.Generator
+) -> Iterator[tuple[IntArray, IntArray]]:
+    """Yield (train, test) row indices of `folds` random folds of whole groups."""
+    unique = np.unique(groups)
+    rng.shuffle(unique)
+    for held_out in np.array_split(unique, folds):
+        test = np.isin(groups, held_out)
+        yield np.flatnonzero(~test), np.flatnonzero(test)
+
+
+def group_sample(
+    groups: NDArray[Any], size: int, rng: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """(train, rest) row indices, train being whole groups that add up to about `size` rows."""
+    unique, counts = np.unique(groups, return_counts=True)
+    order = rng.permutation(len(unique))
+    enough = int(np.searchsorted(np.cumsum(counts[order]), size)) + 1
+    train = np.isin(groups, unique[order[:enough]])
+    return np.flatnonzero(train), np.flatnonzero(~train)

@@ -1,0 +1,146 @@
+"""The one owner of MLflow: runs, registry and aliases in `mlflow.db`, artifacts beside it."""
+
+import contextlib
+import io
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+
+from router.errors import TrainingError
+from training import plots
+from training.pipeline import Trained
+
+EXPERIMENT = "router"
+REGISTERED = "hybrid-router"
+CHALLENGER, CHAMPION = "challenger", "champion"
+_PROBE = ["Say hello.", "Prove that every finite integral domain is a field."]
+
+
+class Tracking:
+    """A connection to the tracking store in `folder`.
+
+    Raises TrainingError when the store cannot be opened.
+    """
+
+    def __init__(self, folder: Path = Path()) -> None:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        import mlflow
+        from mlflow.tracking import MlflowClient
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        self._mlflow = mlflow
+        database = (folder / "mlflow.db").resolve()
+        artifacts = (folder / "mlartifacts").resolve()
+        try:
+            mlflow.set_tracking_uri(f"sqlite:///{database}")
+            self.client = MlflowClient()
+            if self.client.get_experiment_by_name(EXPERIMENT) is None:
+                self.client.create_experiment(EXPERIMENT, artifact_location=artifacts.as_uri())
+            mlflow.set_experiment(EXPERIMENT)
+        except Exception as error:  # a database error of any driver
+            raise TrainingError(
+                f"The tracking store {database} could not be opened ({type(error).__name__}); "
+                "move it away or choose another working folder."
+            ) from error
+
+    def log_fit(self, trained: Trained, folder: Path) -> str:
+        """Log a fit as a run, register its model as challenger; returns the run id."""
+        manifest = trained.artifact.manifest
+        mlflow = self._mlflow
+        with mlflow.start_run(run_name=manifest["version"]) as run:
+            mlflow.log_params(
+                {
+                    "version": manifest["version"],
+                    "base": manifest["base"],
+                    "seed": manifest["seed"],
+                    "data_sha256": manifest["data"]["sha256"],
+                    "data_rows": manifest["data"]["rows"],
+                    "data_prompts": manifest["data"]["prompts"],
+                    "git_commit": manifest["git_commit"],
+                    "encoder": manifest["encoder"]["name"],
+                    **{f"strength_{t}": s for t, s in manifest["strength"].items()},
+                    **{f"rows_{p}": n for p, n in manifest["data"]["parts"].items()},
+                }
+            )
+            for name, interval in trained.evaluation.overall.items():
+                mlflow.log_metrics(
+                    {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+                )
+            self._log_files(trained)
+            with contextlib.redirect_stderr(io.StringIO()):  # its chatter tells a user nothing
+                self._log_model(folder, manifest["version"])
+            return str(run.info.run_id)
+
+    def _log_files(self, trained: Trained) -> None:
+        with tempfile.TemporaryDirectory() as temporary:
+            for path in figures(trained, Path(temporary)):
+                self._mlflow.log_artifact(str(path), "figures")
+            heads = Path(temporary) / "heads.joblib"
+            joblib.dump(trained.fitted.estimators, heads)  # scikit-learn objects only
+            self._mlflow.log_artifact(str(heads), "scikit-learn")
+            self._mlflow.log_dict(trained.artifact.manifest, "manifest.json")
+
+    def _log_model(self, folder: Path, version: str) -> None:
+        mlflow = self._mlflow
+        from mlflow.models import infer_signature
+
+        example = pd.DataFrame({"prompt": _PROBE})
+        output = pd.DataFrame({"p_local": [0.5], "p_cloud": [0.5], "gain": [0.0]})
+        mlflow.pyfunc.log_model(
+            name="router",
+            python_model=str(Path(__file__).with_name("mlflow_model.py")),
+            artifacts={"model": str(folder)},
+            signature=infer_signature(example, output),
+            input_example=example,
+            registered_model_name=REGISTERED,
+            pip_requirements=["hybrid-router"],
+        )
+        found = self.client.search_model_versions(f"name='{REGISTERED}'")
+        number = max(int(v.version) for v in found)
+        self.client.set_model_version_tag(REGISTERED, str(number), "version", version)
+        self.client.set_registered_model_alias(REGISTERED, CHALLENGER, str(number))
+
+    def version_of(self, alias: str) -> str | None:
+        """Name of the version that an alias points to, None if there is none."""
+        try:
+            found = self.client.get_model_version_by_alias(REGISTERED, alias)
+        except Exception:  # mlflow has no narrower error for an unset alias
+            return None
+        return str(found.tags.get("version")) if found.tags.get("version") else None
+
+    def point(self, alias: str, version: str) -> bool:
+        """Point an alias to the registered version of that name; False if none is registered."""
+        for found in self.client.search_model_versions(f"name='{REGISTERED}'"):
+            if found.tags.get("version") == version:
+                self.client.set_registered_model_alias(REGISTERED, alias, found.version)
+                return True
+        return False
+
+
+def figures(trained: Trained, folder: Path) -> list[Path]:
+    """The cost curve and the reliability diagram of the test rows, as PNG files."""
+    import numpy as np
+
+    scored = trained.evaluation.scored
+    if not len(scored.gain):
+        return []
+    length = np.random.default_rng(0).random(len(scored.gain))
+    gains: dict[str, Any] = {
+        "router": scored.gain, "random": length, "oracle": scored.cloud - scored.local,
+    }  # fmt: skip
+    rng = np.random.default_rng(0)
+    curves = plots.quality_curves(gains, scored.local, scored.cloud, groups=scored.group, rng=rng)
+    diagram = plots.reliability_diagram(
+        {"local": (scored.p_local, scored.local), "cloud": (scored.p_cloud, scored.cloud)}
+    )
+    return [
+        plots.save(curves, folder / "cost_curve.png"),
+        plots.save(diagram, folder / "reliability.png"),
+    ]
