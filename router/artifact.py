@@ -96,7 +96,8 @@ def save(artifact: Artifact, models_dir: Path) -> Path:
     if target.exists():
         raise ArtifactExists(f"The version {version} exists in {models_dir}; choose another name.")
     files = {
-        HEADS: bytes(save_arrays(dict(artifact.arrays))),
+        # safetensors writes the buffer as it lies in memory, whatever the strides say
+        HEADS: save_arrays({k: np.ascontiguousarray(v) for k, v in artifact.arrays.items()}),
         ENCODER: artifact.encoder,
         TOKENIZER: artifact.tokenizer,
     }
@@ -218,6 +219,8 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise ArtifactMissing(f"{path} is not there; check the models folder and version.") from error
+        raise ArtifactMissing(
+            f"{path} is not there; check the models folder and version."
+        ) from error
     except OSError as error:
         raise ArtifactError(f"{path} could not be read ({error.strerror}).") from error

@@ -6,6 +6,7 @@ any SentenceTransformer can take its place by name.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from router.errors import MissingExtra
+from router.ragged import Ragged, bounds_of, distinct
 from router.structure import SIZE, Vocabulary, clip, structure
 from router.types import FloatArray, IntArray, Request
 
@@ -28,7 +30,7 @@ class Encoder(Protocol):
     name: str
     dimensions: int
 
-    def encode(self, texts: Sequence[str], ids: Sequence[IntArray]) -> FloatArray:
+    def encode(self, texts: Sequence[str], ids: Ragged) -> FloatArray:
         """Vectors of `texts`, shape (n, dimensions), float32, each of length 1 (or 0).
 
         `ids` are the tokens of the bundled tokenizer, for encoders that use them.
@@ -44,14 +46,12 @@ class StaticEncoder:
         self.vectors = vectors
         self.dimensions = int(vectors.shape[1])
 
-    def encode(self, texts: Sequence[str], ids: Sequence[IntArray]) -> FloatArray:
+    def encode(self, texts: Sequence[str], ids: Ragged) -> FloatArray:
         """See `Encoder.encode`; `texts` is not looked at."""
-        out = np.zeros((len(ids), self.dimensions), dtype=np.float32)
-        for row, tokens in enumerate(ids):
-            if len(tokens):
-                total = self.vectors[tokens].sum(axis=0)
-                out[row] = total / max(float(np.sqrt(total @ total)), 1e-12)
-        return out
+        total = ids.sums(self.vectors[ids.flat])
+        length = np.sqrt(np.einsum("ij,ij->i", total, total))
+        unit: FloatArray = total / np.maximum(length, 1e-12)[:, None]
+        return unit
 
 
 class SentenceTransformerEncoder:
@@ -66,7 +66,7 @@ class SentenceTransformerEncoder:
         self._model = SentenceTransformer(resolve_transformer(name), device="cpu")
         self.dimensions = int(self._model.get_embedding_dimension() or 0)
 
-    def encode(self, texts: Sequence[str], ids: Sequence[IntArray]) -> FloatArray:
+    def encode(self, texts: Sequence[str], ids: Ragged) -> FloatArray:
         """See `Encoder.encode`; `ids` is not looked at."""
         vectors: FloatArray = self._model.encode(
             list(texts), normalize_embeddings=True, show_progress_bar=len(texts) > 1000
@@ -95,8 +95,8 @@ class Features:
 
     embedding: FloatArray
     structure: FloatArray
-    words: list[IntArray]
-    pairs: list[IntArray]
+    words: Ragged
+    pairs: Ragged
 
     def __len__(self) -> int:
         return len(self.words)
@@ -122,27 +122,23 @@ class FeatureExtractor:
     def extract(self, requests: Sequence[Request]) -> Features:
         """Features of `requests`, in their order."""
         texts = [clip(r.text) for r in requests]
-        if len(texts) == 1:  # the batch call starts threads, which costs more than one text
-            encoded = [self.tokenizer.encode(texts[0], add_special_tokens=False)]
-        else:
-            encoded = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        ids = [np.array(e.ids, dtype=np.int64) for e in encoded]
-        words = [np.unique(i) for i in ids]
+        encoded = [e.ids for e in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        bounds = bounds_of([len(e) for e in encoded])
+        flat = np.fromiter(chain.from_iterable(encoded), np.int64, int(bounds[-1]))
+        ids = Ragged(flat, bounds)
+        owner = ids.owner
+        words = distinct(owner, ids.flat, len(texts), len(self.tokens))
         return Features(
             embedding=self.encoder.encode(texts, ids),
-            structure=np.array(
-                [
-                    structure(r, t, i, len(w), self.vocabulary)
-                    for r, t, i, w in zip(requests, texts, ids, words, strict=True)
-                ]
-            ).reshape(len(texts), SIZE),
+            structure=structure(requests, texts, ids, words.sizes, self.vocabulary),
             words=words,
-            pairs=[pair_buckets(i) for i in ids],
+            pairs=_pairs(ids, owner),
         )
 
 
-def pair_buckets(ids: IntArray) -> IntArray:
-    """Distinct hash buckets of neighbouring token pairs, sorted, in 0..BIGRAM_BUCKETS-1."""
-    a = ids.astype(np.uint64)
-    mixed = (a[:-1] * _MIX[0] + a[1:] * _MIX[1]) >> np.uint64(40)
-    return np.unique(mixed % np.uint64(BIGRAM_BUCKETS)).astype(np.int64)
+def _pairs(ids: Ragged, owner: IntArray) -> Ragged:
+    """Distinct hash buckets of neighbouring tokens, 0..BIGRAM_BUCKETS-1."""
+    a = ids.flat.astype(np.uint64)
+    mixed = ((a[:-1] * _MIX[0] + a[1:] * _MIX[1]) >> np.uint64(40)) % np.uint64(BIGRAM_BUCKETS)
+    within = owner[:-1] == owner[1:]
+    return distinct(owner[:-1][within], mixed[within].astype(np.int64), len(ids), BIGRAM_BUCKETS)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.features import Features
-from router.types import FloatArray, IntArray
+from router.ragged import Ragged
+from router.types import FloatArray
 
 Z_LIMIT = 4.0  # standardised structure beyond this carries no more information
 
@@ -41,9 +42,8 @@ class Heads:
         """Calibrated logits, shape (n, 2); `ability` holds one term per head, shape (2,)."""
         raw = features.embedding.astype(np.float64) @ self.embedding.T
         raw += self.standardised(features.structure) @ self.structure.T
-        for row, (words, pairs) in enumerate(zip(features.words, features.pairs, strict=True)):
-            raw[row] += weighted(self.words, self.word_idf, words)
-            raw[row] += weighted(self.pairs, self.pair_idf, pairs)
+        raw += weighted(self.words, self.word_idf, features.words)
+        raw += weighted(self.pairs, self.pair_idf, features.pairs)
         raw += self.bias + ability
         calibrated: FloatArray = raw * self.calibration[:, 0] + self.calibration[:, 1]
         return calibrated
@@ -51,15 +51,18 @@ class Heads:
     def standardised(self, structure: FloatArray) -> FloatArray:
         """Structure features as z-scores, limited to ±4."""
         z = (structure - self.structure_mean) / self.structure_scale
-        return np.minimum(np.maximum(z, -Z_LIMIT), Z_LIMIT)
+        limited: FloatArray = np.minimum(np.maximum(z, -Z_LIMIT), Z_LIMIT)
+        return limited
 
 
-def weighted(weights: FloatArray, idf: FloatArray, present: IntArray) -> FloatArray:
-    """Sum of weight x TF-IDF over the `present` columns, per head, shape (2,)."""
-    if not len(present):
-        return np.zeros(len(weights))
-    values = idf[present].astype(np.float64)
-    total: FloatArray = weights[:, present] @ values / np.sqrt(values @ values)
+def weighted(weights: FloatArray, idf: FloatArray, present: Ragged) -> FloatArray:
+    """Sum of weight x TF-IDF over the `present` columns, per request and head, shape (n, 2)."""
+    values = idf[present.flat].astype(np.float64)
+    length = np.sqrt(np.maximum(present.sums(values * values), 1e-12))
+    if len(present) == 1:
+        total: FloatArray = (weights[:, present.flat] @ values)[None, :] / length
+    else:
+        total = present.sums((weights[:, present.flat] * values).T) / length[:, None]
     return total
 
 
@@ -69,4 +72,5 @@ def sigmoid(z: FloatArray) -> FloatArray:
     >>> sigmoid(np.array([-1000.0, 0.0])).tolist()
     [0.0, 0.5]
     """
-    return 0.5 * (1.0 + np.tanh(0.5 * z))
+    p: FloatArray = 0.5 * (1.0 + np.tanh(0.5 * z))
+    return p

@@ -26,7 +26,7 @@ from router.types import BatchPrediction, Decision, Explanation, Request
 if TYPE_CHECKING:
     from router.config import Settings
 
-_BATCH = 2048  # requests per pass: keeps the memory of a large batch flat
+_BATCH = 256  # requests per pass: keeps a large batch within the cache and its memory flat
 
 
 class Router:

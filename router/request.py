@@ -9,11 +9,11 @@ from typing import Any
 from router.errors import InputError
 from router.types import Request
 
-ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 # A turn shorter than this says little alone ("continue", "why?"), so earlier turns are added.
 SHORT_TURN_CHARS = 60
 MAX_DEPTH = 16
-_IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
+_IMAGE_TYPES = ("image", "image_url", "input_image")
 
 
 def request_from_prompt(prompt: str) -> Request:
@@ -80,7 +80,7 @@ def _role(message: Any, position: int) -> str:
     role = message.get("role")
     if role not in ROLES:
         raise InputError(
-            f"Message {position} has an unknown role; use one of {', '.join(sorted(ROLES))}."
+            f"Message {position} has an unknown role; use one of {', '.join(ROLES)}."
         )
     return str(role)
 

@@ -1,16 +1,21 @@
 """What can be counted in a request without reading it: the structure features.
 
-Every value comes from byte counts and token ids, so that the cost stays in microseconds.
+Every value comes from byte counts and token ids, over a whole batch at once, so that the cost
+stays in microseconds.
 """
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from router.ragged import Ragged, bounds_of, segment_sums
 from router.types import FloatArray, IntArray, Request
 
 # Texts are cut to head and tail: the task stands at one of the two ends.
-HEAD_CHARS, TAIL_CHARS = 2800, 1200
+HEAD_CHARS, TAIL_CHARS = 2000, 1000
 
 NAMES: tuple[str, ...] = (
     "text length",
@@ -58,29 +63,50 @@ NAMES: tuple[str, ...] = (
 SIZE = len(NAMES)
 
 _OPTION = re.compile(r"(?m)^\(?[A-J1-9][.)]\s")
-_CODE = re.compile(
-    r"```|\bdef |\breturn\b|;[ \t]*$|\bimport |\bclass |[{}]|==|!=|=>|->|\bfor .{1,40} in ", re.M
-)
-_NEGATION = re.compile(r"(?i)\bnot\b|\bexcept\b|n't\b|\bnever\b|____|of the above")
-_CONDITION = re.compile(r"(?i)\b(?:if|each|every|per|total|remaining|left|all|both)\b")
-_COMPARISON = re.compile(r"(?i)\b(?:than|times|twice|half|third|more|less|most|least|as many)\b")
 
+# Byte classes, each byte in one of them. The order of the first nine is that of the features.
+_CLASSES = (
+    b"+-*/=^<>", b"\\", b"$", b"%", b"([{", b"_", b'"', b"?", b",",
+    b"\n", b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    b"abcdefghijklmnopqrstuvwxyz'", bytes(range(128, 256)),
+)  # fmt: skip
+_NEWLINE, _DIGIT, _CAPITAL, _SMALL, _FOREIGN = range(9, 14)
+_OTHER = len(_CLASSES)
+_CLASS_OF = np.full(256, _OTHER, dtype=np.int64)
+for _number, _members in enumerate(_CLASSES):
+    _CLASS_OF[np.frombuffer(_members, dtype=np.uint8)] = _number
+_IS_STOP = np.zeros(256, dtype=bool)
+_IS_STOP[np.frombuffer(b".!?", dtype=np.uint8)] = True
+_IS_SPACE = np.zeros(256, dtype=bool)
+_IS_SPACE[np.frombuffer(b" \n\t\r\0", dtype=np.uint8)] = True  # \0 ends every text
 
-def _bytes_of(characters: str) -> IntArray:
-    return np.frombuffer(characters.encode(), dtype=np.uint8).astype(np.int64)
-
-
-_DIGIT = np.zeros(256, dtype=bool)
-_DIGIT[_bytes_of("0123456789")] = True
-_ALPHA = np.zeros(256, dtype=bool)
-_ALPHA[_bytes_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'")] = True
-_ALPHA[128:] = True
-_STOP = np.zeros(256, dtype=bool)
-_STOP[_bytes_of(".!?")] = True
-_SPACE = np.zeros(256, dtype=bool)
-_SPACE[_bytes_of(" \n\t\r")] = True
-_COUNTED = tuple(_bytes_of(s) for s in ("+-*/=^<>", "\\", "$", "%", "([{", "_", '"', "?", ","))
-_CAPITALS = _bytes_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+# Words that the tokenizer keeps whole.
+_CODE = [
+    "def",
+    "return",
+    "import",
+    "class",
+    "lambda",
+    "elif",
+    "const",
+    "var",
+    "function",
+    "void",
+    "struct",
+    "public",
+    "static",
+    "null",
+    "async",
+    "await",
+    "{",
+    "}",
+    "`",
+    "select",
+    "where",
+]
+_NEGATION = ["not", "except", "never", "none", "without", "cannot", "no", "____"]
+_CONDITION = ["if", "each", "every", "per", "total", "remaining", "left", "all", "both"]
+_COMPARISON = ["than", "times", "twice", "half", "third", "more", "less", "most", "least", "many"]
 
 
 def clip(text: str) -> str:
@@ -91,67 +117,87 @@ def clip(text: str) -> str:
 
 
 class Vocabulary:
-    """Classes of token ids: which are word pieces, digits, punctuation."""
+    """What is counted of a token, by its id."""
 
-    def __init__(self, tokens: list[str]) -> None:
+    def __init__(self, tokens: Sequence[str]) -> None:
         bare = [t.removeprefix("##") for t in tokens]
-        # Columns: word piece, digits, punctuation, rare, very rare, log id (ids follow frequency).
-        ids = np.arange(len(tokens))
-        self.classes = np.column_stack(
+        ids = np.arange(len(tokens))  # ids follow frequency: a high one is a rare word
+        self.counted = np.column_stack(
             [
                 [t.startswith("##") for t in tokens],
                 [t.isdigit() for t in bare],
                 [not any(c.isalnum() for c in t) for t in bare],
+                np.log1p(ids),
                 ids > 8000,
                 ids > 16000,
-                np.log1p(ids),
+                *([t in words for t in tokens] for words in map(set, _LISTS)),
             ]
         ).astype(np.float64)
 
 
-def _starts(mask: FloatArray | IntArray) -> int:
-    """Number of runs of True."""
-    return int(mask[0]) + int(np.count_nonzero(mask[1:] & ~mask[:-1])) if len(mask) else 0
+_LISTS = (_CODE, _NEGATION, _CONDITION, _COMPARISON)
 
 
 def structure(
-    request: Request, text: str, ids: IntArray, unique: int, vocabulary: Vocabulary
+    requests: Sequence[Request],
+    texts: Sequence[str],
+    ids: Ragged,
+    distinct: IntArray,
+    vocabulary: Vocabulary,
 ) -> FloatArray:
-    """The structure features of one request, shape (SIZE,), raw (not standardised).
+    """The structure features of n requests, shape (n, SIZE), raw (not standardised).
 
-    `text` is the clipped routing text, `ids` its token ids, `unique` how many of them differ.
+    `texts` are the clipped routing texts, `ids` their token ids, `distinct` (n,) how many of
+    these differ.
     """
-    raw = np.frombuffer(text.encode("utf-8", "replace"), dtype=np.uint8)
-    count = np.bincount(raw, minlength=256)
-    size = max(len(raw), 1)
-    digit, alpha = _DIGIT[raw], _ALPHA[raw]
-    words, numbers = _starts(alpha), _starts(digit)
-    letters = int(np.count_nonzero(alpha))
-    dots = raw[1:-1] == 46
-    decimals = int(np.count_nonzero(dots & digit[:-2] & digit[2:])) if len(raw) > 2 else 0
-    sentences = int(np.count_nonzero(_STOP[raw[:-1]] & _SPACE[raw[1:]])) + 1
-    options = len(_OPTION.findall(text))
-    tokens = max(len(ids), 1)
-    # ids of an empty text give zero means
-    mean = vocabulary.classes[ids].mean(axis=0) if len(ids) else np.zeros(6)
-    signs = [int(count[c].sum()) for c in _COUNTED]
-    counts = np.log1p(
-        [
-            len(text), words, count[10], numbers, *signs, len(_CODE.findall(text)),
-            len(text) / (options + 1), sentences, len(text) / sentences, request.turns - 1,
-            max(request.chars - len(request.text), 0), request.tools, request.tool_results,
-            request.images,
-        ]
+    n = len(texts)
+    encoded = [t.encode("utf-8", "replace") + b"\0" for t in texts]
+    bounds = bounds_of([len(e) for e in encoded])
+    raw = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+    kind = _CLASS_OF[raw]
+    sizes = bounds[1:] - bounds[:-1]
+    place = kind if n == 1 else np.arange(n).repeat(sizes) * (_OTHER + 1) + kind
+    count = np.bincount(place, minlength=n * (_OTHER + 1))
+    count = count.reshape(n, _OTHER + 1).astype(np.float64)
+    digit = kind == _DIGIT
+    letter = (kind == _SMALL) | (kind == _CAPITAL) | (kind == _FOREIGN)
+    events = np.zeros((4, len(raw)), dtype=bool)
+    events[0, 1:] = letter[1:] & ~letter[:-1]
+    events[1, 1:] = digit[1:] & ~digit[:-1]
+    events[:2, 0] = letter[0], digit[0]
+    events[2, 1:-1] = (raw[1:-1] == 46) & digit[:-2] & digit[2:]
+    events[3, :-1] = _IS_STOP[raw[:-1]] & _IS_SPACE[raw[1:]]
+    words, numbers, decimals, stops = segment_sums(events.T.astype(np.float64), bounds).T
+    size = np.maximum(sizes - 1, 1)
+    letters = count[:, [_CAPITAL, _SMALL, _FOREIGN]].sum(axis=1)
+    options = np.array([len(_OPTION.findall(t)) for t in texts], dtype=np.float64)
+    length = np.array([len(t) for t in texts], dtype=np.float64)
+    sentences = stops + 1
+    tokens = np.maximum(ids.sizes, 1)
+    seen = ids.sums(vocabulary.counted[ids.flat])
+    share = seen / tokens[:, None]
+    log = np.log1p
+    around = log(
+        np.array(
+            [
+                (r.turns - 1, max(r.chars - len(r.text), 0), r.tools, r.tool_results, r.images)
+                for r in requests
+            ],
+            dtype=np.float64,
+        ).reshape(n, 5)
+    )
+    out = np.empty((n, SIZE))
+    columns: tuple[NDArray[Any], ...] = (
+        log(length), log(words), log(count[:, _NEWLINE]), log(numbers), numbers / (words + 1),
+        decimals / (numbers + 1), log(count[:, :9]), log(seen[:, 6]), options / 10, options > 0,
+        log(length / (options + 1)), np.where(options > 0, numbers / (options + 1), 0.0),
+        log(sentences), log(length / sentences), letters / (words + 1), share[:, :6],
+        distinct / tokens, count[:, _CAPITAL] / size, count[:, _FOREIGN] / size,
+        log(seen[:, 7:10]), around, np.array([r.json_schema for r in requests]),
     )  # fmt: skip
-    return np.array(
-        [
-            counts[0], counts[1], counts[2], counts[3], numbers / (words + 1),
-            decimals / (numbers + 1), *counts[4:13], counts[13], options / 10, float(options > 0),
-            counts[14], numbers / (options + 1) if options else 0.0, counts[15], counts[16],
-            letters / (words + 1), mean[0], mean[1], mean[2], mean[5], mean[3], mean[4],
-            unique / tokens, count[_CAPITALS].sum() / size, count[128:].sum() / size,
-            np.log1p(len(_NEGATION.findall(text))), np.log1p(len(_CONDITION.findall(text))),
-            np.log1p(len(_COMPARISON.findall(text))), *counts[17:22],
-            float(request.json_schema),
-        ]
-    )  # fmt: skip
+    at = 0
+    for column in columns:
+        width = 1 if column.ndim == 1 else column.shape[1]
+        out[:, at : at + width] = column if column.ndim == 2 else column[:, None]
+        at += width
+    return out

@@ -35,7 +35,9 @@ class Task:
 Baseline = Callable[[Task, IntArray, IntArray, np.random.Generator], FloatArray]
 
 
-def random_order(task: Task, train: IntArray, test: IntArray, rng: np.random.Generator) -> FloatArray:
+def random_order(
+    task: Task, train: IntArray, test: IntArray, rng: np.random.Generator
+) -> FloatArray:
     """No knowledge: APGR .5 in expectation."""
     return rng.random(len(test))
 

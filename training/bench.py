@@ -5,7 +5,7 @@ Llama-3.1-8B. Groups (`qkey`) are never divided; a base is fitted on other works
 group of the target.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from scipy.stats import t as student
 from router.artifact import Artifact
 from router.errors import DataError, MissingExtra
 from router.features import Features
+from router.heads import Heads
 from router.types import FloatArray, IntArray
 from training import metrics
 from training.baselines import BASELINES, Task
@@ -95,7 +96,9 @@ def task_of(work: Work, material: Material) -> tuple[Task, IntArray]:
     ]
     both = pd.concat(sides, axis=1, keys=["local", "cloud"], join="inner")
     if both.empty:
-        raise DataError(f"The data holds no outcomes of {work.local} and {work.cloud} on {work.name}.")
+        raise DataError(
+            f"The data holds no outcomes of {work.local} and {work.cloud} on {work.name}."
+        )
     index = pd.Series(np.arange(len(material.prompts)), index=material.prompts["prompt_id"])
     at = index[both.index].to_numpy()
     part = material.prompts.iloc[at]
@@ -158,7 +161,7 @@ def fit_and_predict(
     part = prompts["group"].map(lambda g: part_of(f"{seed}:{g}", shares))
     rows = material.rows[material.rows["source"] == work.source]
     position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
-    few = work.labels is not None or base is not None and len(train) <= 2000
+    few = work.labels is not None or (base is not None and len(train) <= 2000)
     fitted = fit_heads(
         material.features, rows[rows["prompt_id"].isin(prompts["prompt_id"][part == "fit"])],
         position, material.vocabulary, base=base, strength=None if few else STRENGTH,
@@ -171,7 +174,9 @@ def fit_and_predict(
     return _predict(fitted.heads, fitted.models, work, task, test)
 
 
-def _predict(heads: Any, models: Any, work: Work, task: Task, test: IntArray) -> Any:
+def _predict(
+    heads: Heads, models: Mapping[str, Mapping[str, float]], work: Work, task: Task, test: IntArray
+) -> tuple[FloatArray, FloatArray]:
     fitted = Fitted(heads, {t: dict(m) for t, m in models.items()}, {})
     return fitted.predict(take(task.features, test), {"local": work.local, "cloud": work.cloud})
 
@@ -239,7 +244,9 @@ def _summary(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
         values = np.array([r[key] for r in runs])
         half = 0.0
         if len(values) > 1:
-            half = float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+            half = float(
+                student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+            )
         mean = float(values.mean())
         out[key] = {"value": mean, "low": mean - half, "high": mean + half}
     return out

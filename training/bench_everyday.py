@@ -41,9 +41,7 @@ def everyday_bench(folder: Path, model: Artifact, seeds: int) -> dict[str, Any]:
         folds = []
         for train, test in group_folds(kinds, 5, np.random.default_rng(seed)):
             rows = canonical(table.iloc[train], "everyday")
-            fitted = fit_heads(
-                features, rows, position, len(extractor.tokens), strength=STRENGTH
-            )
+            fitted = fit_heads(features, rows, position, len(extractor.tokens), strength=STRENGTH)
             p_local, p_cloud = fitted.predict(take(features, test))
             gain[test] = p_cloud - p_local
             folds.append(metrics.auc(gain[test], needs[test]))
@@ -53,6 +51,9 @@ def everyday_bench(folder: Path, model: Artifact, seeds: int) -> dict[str, Any]:
     return {
         "rows": len(table),
         "kinds": int(table["kind"].nunique()),
-        "auc": {k: {"value": float(np.mean(v)), "low": min(v), "high": max(v)} for k, v in values.items()},
+        "auc": {
+            k: {"value": float(np.mean(v)), "low": min(v), "high": max(v)}
+            for k, v in values.items()
+        },
         "auc_length": metrics.auc(lengths, needs),
     }

@@ -37,7 +37,10 @@ Seed = Annotated[int, typer.Option(help="Seed of folds and bootstraps.")]
 def steps() -> Iterator[Any]:
     """A spinner with the current step and the time so far; yields a function that names a step."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    screen = Console(stderr=True)
+    with Progress(
+        *columns, console=screen, transient=True, disable=not screen.is_terminal
+    ) as progress:
         task = progress.add_task("starting", total=None)
         yield lambda step: progress.update(task, description=step)
 
@@ -125,9 +128,7 @@ def bench(
 
     model = artifacts.load(artifacts.resolve(shipped_models()))
     with steps() as step:
-        result = run_bench(
-            data, model, seeds=seeds, jobs=jobs, everyday=everyday, progress=step
-        )
+        result = run_bench(data, model, seeds=seeds, jobs=jobs, everyday=everyday, progress=step)
     report.bench(console, result)
     _write_json(json_file, result)
 

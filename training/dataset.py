@@ -61,7 +61,7 @@ def _bad_score(frame: pd.DataFrame) -> "pd.Series[bool]":
 
 def _bad_weight(frame: pd.DataFrame) -> "pd.Series[bool]":
     weight = pd.to_numeric(frame["weight"], errors="coerce")
-    return ~(np.isfinite(weight) & (weight > 0))
+    return ~weight.between(0, float("inf"), inclusive="neither")
 
 
 def _blank(column: str) -> Callable[[pd.DataFrame], "pd.Series[bool]"]:
@@ -74,7 +74,8 @@ def _blank(column: str) -> Callable[[pd.DataFrame], "pd.Series[bool]"]:
 
 def _contradictory(frame: pd.DataFrame) -> "pd.Series[bool]":
     scores = frame.groupby(["prompt_id", "model"])["score"]
-    return scores.transform("nunique") > 1
+    different: pd.Series[bool] = scores.transform("nunique").gt(1)
+    return different
 
 
 def _two_prompts(frame: pd.DataFrame) -> "pd.Series[bool]":
@@ -128,9 +129,10 @@ def checked(frame: pd.DataFrame, where: str, *, skip_bad: bool = False) -> Datas
             left_out[f"{column} {rule}"] = len(rows)
             faults += [f"row {r + 1}, column {column}: {rule}" for r in rows[:_SHOWN_FAULTS]]
             faulty |= bad
+    count = int(faulty.sum())
     if faults and not skip_bad:
         raise DataError(
-            f"{where} has {int(faulty.sum())} faulty row{'s' * (faulty.sum() > 1)}; the first: "
+            f"{where} has {count} faulty row{'s' * (count > 1)}; the first: "
             f"{faults[0]}. Correct the file or pass --skip-bad to leave such rows out.",
             faults,
         )

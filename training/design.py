@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from router.features import BIGRAM_BUCKETS, Features
 from router.heads import Z_LIMIT, Heads
-from router.types import FloatArray, IntArray
+from router.ragged import Ragged
+from router.types import FloatArray
 
 # A block's scale sets how strongly its weights are shrunk beside the others'. Chosen by grouped
 # cross-validation on MMLU, ZeroEval and MMLU-Pro training rows from {0, .5, 1, 1.5, 2} times each.
@@ -42,13 +43,11 @@ class Scaling:
     @classmethod
     def from_heads(cls, heads: Heads) -> "Scaling":
         """The scaling of a fitted model."""
-        return cls(
-            heads.structure_mean, heads.structure_scale, heads.word_idf, heads.pair_idf
-        )
+        return cls(heads.structure_mean, heads.structure_scale, heads.word_idf, heads.pair_idf)
 
 
-def _idf(present: Sequence[IntArray], width: int) -> FloatArray:
-    seen = np.bincount(np.concatenate([*present, np.zeros(0, dtype=np.int64)]), minlength=width)
+def _idf(present: Ragged, width: int) -> FloatArray:
+    seen = np.bincount(present.flat, minlength=width)
     idf: FloatArray = (np.log((1 + len(present)) / (1 + seen)) + 1).astype(np.float32)
     return idf
 
@@ -70,16 +69,11 @@ def matrix(features: Features, scaling: Scaling) -> sp.csr_matrix:
     )
 
 
-def _tfidf(present: Sequence[IntArray], idf: FloatArray, scale: float) -> sp.csr_matrix:
-    starts = np.concatenate([[0], np.cumsum([len(p) for p in present])])
-    columns = np.concatenate([*present, np.zeros(0, dtype=np.int64)])
-    values = idf[columns].astype(np.float64)
-    row = np.repeat(np.arange(len(present)), np.diff(starts))
-    norm = np.sqrt(np.bincount(row, weights=values**2, minlength=len(present)))
-    values = values / norm[row] * scale
-    return sp.csr_matrix(
-        (values.astype(np.float32), columns, starts), shape=(len(present), len(idf))
-    )
+def _tfidf(present: Ragged, idf: FloatArray, scale: float) -> sp.csr_matrix:
+    values = idf[present.flat].astype(np.float64)
+    norm = np.sqrt(present.sums(values**2))
+    values = (values / norm[present.owner] * scale).astype(np.float32)
+    return sp.csr_matrix((values, present.flat, present.bounds), shape=(len(present), len(idf)))
 
 
 def blocks(
@@ -112,6 +106,6 @@ def take(features: Features, rows: NDArray[Any]) -> Features:
     return Features(
         features.embedding[rows],
         features.structure[rows],
-        [features.words[i] for i in rows],
-        [features.pairs[i] for i in rows],
+        features.words.take(rows),
+        features.pairs.take(rows),
     )

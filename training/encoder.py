@@ -96,7 +96,9 @@ def read(folder: Path) -> EncoderSource:
             (folder / artifacts.TOKENIZER).read_bytes(),
         )
     except (OSError, ValueError) as error:
-        raise TrainingError(f"{folder} holds no encoder; make one with `encoder --distil`.") from error
+        raise TrainingError(
+            f"{folder} holds no encoder; make one with `encoder --distil`."
+        ) from error
 
 
 def find(

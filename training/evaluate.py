@@ -87,13 +87,11 @@ def scored_pairs(
 ) -> Scored:
     """Predict every row of `pairs` for its own pair of models."""
     p = np.zeros((2, len(pairs)))
-    for models, part in pairs.groupby(["local_model", "cloud_model"]).groups.items():
-        at = np.asarray(part)
-        names = {
-            "local": ability_name("local", models[0]),
-            "cloud": ability_name("cloud", models[1]),
-        }
-        where = pairs.loc[at, "prompt_id"].map(position).to_numpy()
+    for _, part in pairs.groupby(["local_model", "cloud_model"]):
+        local, cloud = part["local_model"].iloc[0], part["cloud_model"].iloc[0]
+        at = part.index.to_numpy()
+        names = {"local": ability_name("local", local), "cloud": ability_name("cloud", cloud)}
+        where = part["prompt_id"].map(position).to_numpy()
         p[0, at], p[1, at] = fitted.predict(take(features, where), names)
     return Scored(
         p[0], p[1], pairs["local"].to_numpy(dtype="float64"),

@@ -10,10 +10,11 @@ import joblib
 import numpy as np
 
 from router.features import SCHEMA, FeatureExtractor, Features
+from router.ragged import Ragged, concatenated
 from router.request import request_from_prompt
 
 CACHE = Path(os.environ.get("ROUTER_CACHE", ".cache")) / "features"
-_CHUNK = 1024
+_CHUNK = 256
 
 
 def featurize(
@@ -34,10 +35,10 @@ def featurize(
     features = Features(
         np.concatenate([p.embedding for p in pieces]),
         np.concatenate([p.structure for p in pieces]),
-        [w for p in pieces for w in p.words],
-        [w for p in pieces for w in p.pairs],
+        concatenated([p.words for p in pieces]),
+        concatenated([p.pairs for p in pieces]),
     )
-    if path and len(prompts) > _CHUNK:
+    if path and len(prompts) > 1000:
         _keep(path, features)
     return features
 
@@ -55,15 +56,14 @@ def _keep(path: Path, features: Features) -> None:
 def _packed(features: Features) -> dict[str, Any]:
     packed: dict[str, Any] = {"embedding": features.embedding, "structure": features.structure}
     for name in ("words", "pairs"):
-        lists = getattr(features, name)
-        packed[name] = np.concatenate(lists).astype(np.int32)
-        packed[f"{name}_ends"] = np.cumsum([len(v) for v in lists])
+        lists: Ragged = getattr(features, name)
+        packed |= {name: lists.flat.astype(np.int32), f"{name}_bounds": lists.bounds}
     return packed
 
 
 def _unpacked(packed: dict[str, Any]) -> Features:
-    lists = [
-        np.split(packed[name].astype(np.int64), packed[f"{name}_ends"][:-1])
+    words, pairs = (
+        Ragged(packed[name].astype(np.int64), packed[f"{name}_bounds"])
         for name in ("words", "pairs")
-    ]
-    return Features(packed["embedding"], packed["structure"], *lists)
+    )
+    return Features(packed["embedding"], packed["structure"], words, pairs)

@@ -76,7 +76,7 @@ def fit_heads(
 
     `position` maps prompt_id to the row of `features`; `vocabulary` is the tokenizer's size.
     `strength` is scikit-learn's C and skips the cross-validation. `focus` names the pair of models
-    that counts; all other models' rows of a prompt then weigh together as much as the one of that model.
+    that counts; all other models' rows of a prompt then weigh together as much as that one's.
     Raises TrainingError for fewer than 20 rows or one class only (unless there is a base).
     """
     tiers = {t: _focused(rows_of(rows, position, t), (focus or {}).get(t)) for t in TIERS}
@@ -91,7 +91,9 @@ def fit_heads(
     for tier in TIERS:
         problem = Problem(tier, tiers[tier], columns, base, base_logits)
         option = problem.choose(strength, seed, jobs)
-        weight, models[tier], estimator = problem.solve(option, features.embedding.shape[1], vocabulary)
+        weight, models[tier], estimator = problem.solve(
+            option, features.embedding.shape[1], vocabulary
+        )
         weights.append(weight)
         chosen[tier] = str(option)
         if estimator is not None:

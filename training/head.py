@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 
-from router.ability import ability_for
+from router.ability import ability_for, normalised
 from router.heads import Heads
 from router.structure import SIZE
 from router.types import FloatArray, IntArray
@@ -83,6 +83,7 @@ class Problem:
     base_logits: FloatArray | None
 
     def choose(self, strength: float | None, seed: int, jobs: int) -> Option:
+        """The option of least held-out log loss in three grouped folds (of 6,000 prompts)."""
         if self.base is not None and (
             len(self.rows.prompt) < MIN_ROWS or np.ptp(self.rows.score) == 0
         ):
@@ -152,7 +153,10 @@ class Problem:
         coefficients, bias, gamma = np.zeros(0), 0.0, np.array([1.0, 0.0])
         if option.name != "keep":
             estimator = self._estimator(self.rows, option, names)
-            coefficients, bias = estimator.coef_[0].astype(np.float64), float(estimator.intercept_[0])
+            coefficients, bias = (
+                estimator.coef_[0].astype(np.float64),
+                float(estimator.intercept_[0]),
+            )
             if self.base is not None:
                 gamma, coefficients = coefficients[:2] * BASE, coefficients[2:]
         if not len(coefficients):
@@ -186,7 +190,8 @@ class Problem:
         slope = gamma[0] * self.base.heads.calibration[index, 0]
         # Models without rows of their own move with the mean of those that have some.
         drift = float(np.mean(list(own.values()))) if own else 0.0
-        names = {*self.base.models[self.tier], *own}
+        mine = {normalised(m) for m in own}  # the user's name for a model replaces the base's
+        names = {*own, *(m for m in self.base.models[self.tier] if normalised(m) not in mine)}
         ability = {
             m: slope * self.base.ability(self.tier, m) + own.get(m, drift) for m in sorted(names)
         }

@@ -157,7 +157,7 @@ def ece_floor(p: FloatArray, rng: np.random.Generator, rounds: int = 20) -> floa
     return float(np.mean([ece(p, (rng.random(len(p)) < p) * 1.0) for _ in range(rounds)]))
 
 
-def auc(rank: FloatArray, y: FloatArray) -> float:
+def auc(rank: NDArray[Any], y: NDArray[Any]) -> float:
     """Probability that a row with y=1 ranks above one with y=0 (ties count half); y is 0/1."""
     order = np.argsort(rank, kind="stable")
     _, tie, size = np.unique(rank[order], return_inverse=True, return_counts=True)

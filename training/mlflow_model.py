@@ -20,7 +20,9 @@ class RouterModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,unused-ignore
     ) -> pd.DataFrame:
         """Probabilities for every prompt."""
         batch = self.router.predict_batch(model_input["prompt"].tolist())
-        return pd.DataFrame({"p_local": batch.p_local, "p_cloud": batch.p_cloud, "gain": batch.gain})
+        return pd.DataFrame(
+            {"p_local": batch.p_local, "p_cloud": batch.p_cloud, "gain": batch.gain}
+        )
 
 
 mlflow.models.set_model(RouterModel())

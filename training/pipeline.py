@@ -163,10 +163,8 @@ def _reference(
     at = chosen["prompt_id"].map(position).to_numpy()
     p_local, p_cloud = fitted.predict(take(features, at))
     order = np.argsort(p_local - p_cloud, kind="stable")
-    table = np.stack(
-        [p_cloud - p_local, chosen["local"].to_numpy(), chosen["cloud"].to_numpy()]
-    )[:, order]
-    return table
+    columns = p_cloud - p_local, chosen["local"].to_numpy(), chosen["cloud"].to_numpy()
+    return np.stack(columns)[:, order]
 
 
 def best_cut(reference: FloatArray) -> float:

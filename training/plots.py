@@ -94,7 +94,8 @@ def reliability_diagram(
         low, high = wilson(observed, share * len(p))
         axes.errorbar(
             predicted, observed, yerr=[observed - low, high - observed], color=COLOURS[i],
-            marker="os^D"[i % 4], ms=4, lw=1, ls="none", label=f"{name}, ECE {metrics.ece(p, y):.3f}",
+            marker="os^D"[i % 4], ms=4, lw=1, ls="none",
+            label=f"{name}, ECE {metrics.ece(p, y):.3f}",
         )  # fmt: skip
     axes.set(
         xlabel="predicted probability of a good answer", ylabel="observed share of good answers",
@@ -124,7 +125,9 @@ def quality_latency(
             color=COLOURS[i % 7], lw=1,
         )  # fmt: skip
         label = f"{name} ({size_mb[i]:.0f} MB)"
-        axes.scatter(latency_ms[i], q.value, s=20 + 2 * size_mb[i], color=COLOURS[i % 7], label=label)
+        axes.scatter(
+            latency_ms[i], q.value, s=20 + 2 * size_mb[i], color=COLOURS[i % 7], label=label
+        )
     axes.set_xscale("log")
     axes.set(xlabel="latency of one prompt (ms, log scale)", ylabel="APGR (0 to 1)")
     axes.legend(frameon=False, fontsize="small")

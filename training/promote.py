@@ -8,11 +8,11 @@ import numpy as np
 from router import artifact as artifacts
 from router.artifact import Artifact
 from router.errors import ArtifactError, ArtifactMissing, PromotionRefused
+from router.types import FloatArray
 from training import metrics
 from training.dataset import Dataset
-from training.evaluate import Scored
-from training.scoring import scored_by
 from training.metrics import Interval
+from training.scoring import scored_by
 
 # How much worse the challenger may be at most, with 97.5 % confidence.
 QUALITY_MARGIN = 0.01
@@ -36,8 +36,9 @@ def compare(challenger: Artifact, champion: Artifact, data: Dataset, *, seed: in
 
     Quality is compared at equal cost: at the cloud share that the champion's own threshold gives.
     """
-    new, old = scored_by(challenger, data, also_unseen_by=champion), scored_by(
-        champion, data, also_unseen_by=challenger
+    new, old = (
+        scored_by(challenger, data, also_unseen_by=champion),
+        scored_by(champion, data, also_unseen_by=challenger),
     )
     rows = len(new.gain)
     if rows < MIN_ROWS:
@@ -46,11 +47,11 @@ def compare(challenger: Artifact, champion: Artifact, data: Dataset, *, seed: in
         return Verdict(rows, nothing, nothing, (reason,))
     share = float(np.mean(old.gain > champion.manifest["threshold"]["default"]))
 
-    def quality(g1: np.ndarray, g0: np.ndarray, lo: np.ndarray, cl: np.ndarray) -> float:  # type: ignore[type-arg]
+    def quality(g1: FloatArray, g0: FloatArray, lo: FloatArray, cl: FloatArray) -> float:
         k = round(share * len(g1))
         return float(metrics.curve(g1, lo, cl).quality[k] - metrics.curve(g0, lo, cl).quality[k])
 
-    def calibration(*a: np.ndarray) -> float:  # type: ignore[type-arg]
+    def calibration(*a: FloatArray) -> float:
         new_error = metrics.ece(a[0], a[4]) + metrics.ece(a[1], a[5])
         return (new_error - metrics.ece(a[2], a[4]) - metrics.ece(a[3], a[5])) / 2
 
@@ -106,6 +107,8 @@ def rollback(models_dir: Path) -> str:
     try:
         before = (models_dir / PREVIOUS).read_text().strip()
     except OSError as error:
-        raise ArtifactMissing(f"{models_dir} records no earlier promotion to go back to.") from error
+        raise ArtifactMissing(
+            f"{models_dir} records no earlier promotion to go back to."
+        ) from error
     move(models_dir, before)
     return before

@@ -72,7 +72,7 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         if path.suffix == ".jsonl":
-            return pd.read_json(path, lines=True, dtype=False, convert_dates=False)
+            return pd.read_json(path, lines=True, dtype=False)
         if path.suffix == ".csv":
             return pd.read_csv(path, keep_default_na=False, na_values=["", "NaN", "nan"])
     except (ValueError, OSError, pd.errors.ParserError) as error:

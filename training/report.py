@@ -20,7 +20,9 @@ def evaluation(console: Console, result: Evaluation) -> None:
     if not result.rows:
         console.print("No test row has outcomes on both tiers, so nothing could be evaluated.")
         return
-    table = Table(title=f"Accuracy against cost on {result.rows} test prompts", title_justify="left")
+    table = Table(
+        title=f"Accuracy against cost on {result.rows} test prompts", title_justify="left"
+    )
     for heading in ("cloud share", "threshold on the gain", "mean score", "gap recovered"):
         table.add_column(heading, justify="right")
     for row in result.table:

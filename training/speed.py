@@ -16,17 +16,22 @@ _TEXT = (
     "per day in May, 2024. If two are within 5 % of each other, say so. def mean(xs): return "
     "sum(xs) / len(xs) is how I computed the average; is that right? "
 )
-_COLD = (
-    "import time; t = time.perf_counter(); import router; a = time.perf_counter() - t; "
-    "import sys; heavy = {'torch', 'mlflow', 'pandas'} & set(sys.modules); "
-    "router.predict_tier('Say hello.'); b = time.perf_counter() - t; import resource; "
-    "m = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024; "
-    "print(a, b, m, len(heavy))"
-)
+_COLD = """
+import sys, time
+started = time.perf_counter()
+import router
+imported = time.perf_counter() - started
+heavy = {"torch", "mlflow", "pandas"} & set(sys.modules)
+router.predict_tier("Say hello.")
+decided = time.perf_counter() - started
+status = open("/proc/self/status").read()
+print(imported, decided, int(status.split("VmHWM:")[1].split()[0]) / 1024, len(heavy))
+"""
 
 
 def measure(rounds: int = 3000) -> dict[str, Any]:
     """Latency quantiles, throughput, start-up and memory, each with its target."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core is what is promised
     router = Router.load()
     short, long = _prompt(300), _prompt(5000)
     fast = _latency_ms(router, short, rounds)
@@ -48,7 +53,8 @@ def measure(rounds: int = 3000) -> dict[str, Any]:
     ]
     measures = [
         {
-            "name": name, "value": float(value), "unit": unit, "target": f"{sign} {target:g} {unit}",
+            "name": name, "value": float(value), "unit": unit,
+            "target": f"{sign} {target:g} {unit}",
             "met": bool(value <= target if sign == "<=" else value >= target),
         }
         for name, value, unit, sign, target in rows

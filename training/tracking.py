@@ -71,7 +71,11 @@ class Tracking:
             )
             for name, interval in trained.evaluation.overall.items():
                 mlflow.log_metrics(
-                    {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+                    {
+                        name: interval.value,
+                        f"{name}_low": interval.low,
+                        f"{name}_high": interval.high,
+                    }
                 )
             self._log_files(trained)
             with contextlib.redirect_stderr(io.StringIO()):  # its chatter tells a user nothing

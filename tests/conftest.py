@@ -1,0 +1,74 @@
+"""Shared fixtures: a small real fit on the bundled data, made once."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from router import artifact as artifacts
+from router.artifact import Artifact
+from router.predict import Router
+from training.dataset import Dataset, checked
+from training.encoder import of_artifact
+from training.pipeline import Trained, train
+from training.readers import read
+
+ROOT = Path(__file__).parent.parent
+EVERYDAY = ROOT / "data" / "everyday"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    from training import featurize
+
+    monkeypatch.setattr(featurize, "CACHE", tmp_path_factory.getbasetemp() / "features")
+    for name in [n for n in os.environ if n.startswith("ROUTER_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Artifact:
+    return artifacts.load(artifacts.resolve(ROOT / "models"))
+
+
+@pytest.fixture(scope="session")
+def router(shipped: Artifact) -> Router:
+    return Router(shipped)
+
+
+@pytest.fixture(scope="session")
+def everyday() -> Dataset:
+    return read(EVERYDAY)
+
+
+@pytest.fixture(scope="session")
+def small(everyday: Dataset) -> Dataset:
+    """400 everyday prompts with outcomes of two local models drawn around their grades."""
+    rng = np.random.default_rng(7)
+    prompts = everyday.prompts.iloc[rng.permutation(len(everyday.prompts))[:400]]
+    rows = everyday.rows[everyday.rows["prompt_id"].isin(prompts["prompt_id"])]
+    parts = []
+    for tier, model, shift in (
+        ("local", "llama3.1:8b", 0.0),
+        ("local", "gemma-2-2b-it", -0.25),
+        ("cloud", "claude-sonnet-5-5", 0.0),
+    ):
+        mine = rows[rows["tier"] == tier]
+        p = np.clip(mine["score"].to_numpy() + shift, 0.02, 0.98)
+        score = (rng.random(len(mine)) < p).astype(float)
+        parts.append(mine.assign(model=model, score=score, weight=1.0))
+    return checked(pd.concat(parts), "small")
+
+
+@pytest.fixture(scope="session")
+def trained(small: Dataset, shipped: Artifact) -> Trained:
+    """A fit from scratch on `small`."""
+    return train(small, of_artifact(shipped), version_name="small-1", strength=0.1, jobs=1)

@@ -1,0 +1,123 @@
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import router as package
+from router.artifact import Artifact
+from router.errors import ConfigError, InputError
+from router.predict import Router
+
+EASY = ["hi", "Thanks!", "Translate 'good morning' into French.", "What is the capital of Peru?"]
+HARD = [
+    "Prove the spectral theorem for compact self-adjoint operators and show where it fails.",
+    "Design a multi-region payment ledger that survives the loss of a region without double spend.",
+    "Derive the asymptotic distribution of the MLE on the boundary of the parameter space.",
+]
+
+
+def test_predict_tier_separates_easy_from_hard() -> None:
+    assert {package.predict_tier(p).tier for p in EASY} == {"local"}
+    assert {package.predict_tier(p).tier for p in HARD} == {"cloud"}
+
+
+def test_decision_is_frozen_and_whole(router: Router) -> None:
+    decision = router.predict(HARD[0])
+    with pytest.raises(AttributeError):
+        decision.tier = "local"  # type: ignore[misc]
+    assert decision.gain == pytest.approx(decision.p_cloud - decision.p_local)
+    assert decision.model_version == router.version
+    assert set(decision.as_dict()) == {
+        "tier", "p_local", "p_cloud", "gain", "threshold", "reason", "model_version",
+        "est_cost_usd",
+    }  # fmt: skip
+
+
+def test_messages_and_tools(router: Router) -> None:
+    decision = package.predict_tier(
+        messages=[{"role": "user", "content": HARD[1]}], tools=[{"name": "search"}]
+    )
+    assert decision.tier == "cloud"
+    with pytest.raises(InputError, match="either"):
+        router.predict()
+    with pytest.raises(InputError, match="either"):
+        router.predict("a", messages=[])
+
+
+def test_batch_equals_single(router: Router) -> None:
+    prompts = [*EASY, *HARD, "x", "3.5 + 2 = ?", "日本語で答えて", "a\nb\n" * 2000] * 40
+    batch = router.predict_batch(prompts)
+    assert batch.gain.shape == (len(prompts),)
+    for i in range(11):
+        single = router.predict(prompts[i])
+        assert batch.p_local[i] == pytest.approx(single.p_local, abs=1e-6)
+        assert batch.p_cloud[i] == pytest.approx(single.p_cloud, abs=1e-6)
+
+
+def test_empty_batch(router: Router) -> None:
+    assert len(router.predict_batch([]).gain) == 0
+
+
+def test_many_threads_agree(router: Router) -> None:
+    prompts = [f"{p} {i}" for i in range(40) for p in (*EASY, *HARD)]
+    expected = [router.predict(p).gain for p in prompts]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda p: router.predict(p).gain, prompts)) == expected
+
+
+def test_model_size_moves_the_probability(shipped: Artifact) -> None:
+    small = Router(shipped, local_model="qwen2.5:3b").predict(HARD[0])
+    large = Router(shipped, local_model="qwen2.5:14b").predict(HARD[0])
+    assert small.p_local < large.p_local
+    assert small.p_cloud == large.p_cloud
+
+
+def test_unknown_model_is_said_in_the_explanation(shipped: Artifact) -> None:
+    explanation = Router(shipped, local_model="newmodel:9b").explain(HARD[0])
+    assert any("newmodel:9b" in n and "gemma-2-9b" in n for n in explanation.notes)
+    known = Router(shipped, local_model="llama3.1:8b").explain(HARD[0])
+    assert not any("llama3.1" in n for n in known.notes)
+
+
+def test_explanation_names_features_in_order(router: Router) -> None:
+    explanation = router.explain("Prove Fermat's last theorem for exponent four.")
+    strength = [abs(p.push) for p in explanation.pushes]
+    assert strength == sorted(strength, reverse=True)
+    assert any("prove" in p.feature for p in explanation.pushes)
+
+
+def test_price_follows_length_and_model(shipped: Artifact) -> None:
+    router = Router(shipped, cloud_model="claude-sonnet-4-5")
+    short, long = router.predict("hello"), router.predict("hello " * 1000)
+    assert 0 < short.est_cost_usd < long.est_cost_usd
+    with pytest.raises(ConfigError, match="No price"):
+        Router(shipped, cloud_model="claude-of-the-moon").predict("hi")
+
+
+def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_THRESHOLD", "0.9")
+    assert Router.load().predict(HARD[0]).threshold == 0.9
+    monkeypatch.setenv("ROUTER_CLOUD_SHARE", "0.5")
+    with pytest.raises(ConfigError, match="Only one"):
+        Router.load()
+    monkeypatch.delenv("ROUTER_CLOUD_SHARE")
+    monkeypatch.setenv("ROUTER_THRESHOLD", "much")
+    with pytest.raises(ConfigError, match="threshold"):
+        Router.load()
+
+
+def test_import_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, router; router.predict_tier('hi'); "
+        "print({'torch', 'mlflow', 'pandas', 'sklearn', 'training'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_probabilities_are_numpy(router: Router) -> None:
+    batch = router.predict_batch(EASY)
+    assert isinstance(batch.p_local, np.ndarray)
+    assert batch.p_local.dtype == np.float64
