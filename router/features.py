@@ -65,6 +65,7 @@ class SentenceTransformerEncoder:
         self.name = name
         self._model = SentenceTransformer(resolve_transformer(name), device="cpu")
         self.dimensions = int(self._model.get_embedding_dimension() or 0)
+        self.size_bytes = sum(4 * p.numel() for p in self._model.parameters())
 
     def encode(self, texts: Sequence[str], ids: Ragged) -> FloatArray:
         """See `Encoder.encode`; `ids` is not looked at."""

@@ -43,9 +43,10 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A fixed cut on the gain, -1..1."""
+    """A fixed cut on the gain, -1..1; `name` is what reasons call it."""
 
     gain: float
+    name: str = "the set cut"
 
     def __post_init__(self) -> None:
         _within("gain", self.gain, -1.0, 1.0)
@@ -56,7 +57,7 @@ class Cut:
 
     def words(self) -> str:
         """See `Rule`."""
-        return "the set cut"
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ class Router:
         self.version = artifact.version
         self.cloud_model, self.local_model = cloud_model, local_model
         self.output_tokens = output_tokens
-        self.rule: Rule = rule or Cut(float(manifest["threshold"]["default"]))
+        self.rule: Rule = rule or Cut(
+            float(manifest["threshold"]["default"]), "the model's default cut"
+        )
         self.extractor = extractor_of(artifact)
         self.heads = Heads.from_arrays(artifact.arrays)
         self.reference = Reference(*artifact.arrays["reference"].astype(np.float64))

@@ -79,9 +79,7 @@ def _role(message: Any, position: int) -> str:
         raise InputError(f"Message {position} is not an object with role and content.")
     role = message.get("role")
     if role not in ROLES:
-        raise InputError(
-            f"Message {position} has an unknown role; use one of {', '.join(ROLES)}."
-        )
+        raise InputError(f"Message {position} has an unknown role; use one of {', '.join(ROLES)}.")
     return str(role)
 
 

@@ -126,7 +126,7 @@ def test_folding_the_base_equals_scikit_learn(
     problem = Problem("local", rows, columns, base, _base_logits(base, features))
     names = sorted(set(rows.model))
     for option in (Option("recalibrate"), Option("columns", 0.1)):
-        weight, ability, estimator = problem.solve(option, 256, VOCABULARY)
+        weight, ability, estimator = problem.solve(option, 1.5, 0.2, 256, VOCABULARY)
         assert estimator is not None
         expected = estimator.decision_function(problem._inputs(rows, option, names))
         served = (
@@ -179,6 +179,13 @@ def test_one_class_only(small: Dataset, shipped: Artifact) -> None:
         train(Dataset(rows), of_artifact(shipped), jobs=1)
     kept = train(Dataset(rows), None, base=shipped, version_name="x", jobs=1)
     assert kept.fitted.strength == {"local": "keep", "cloud": "keep"}
+
+
+def test_all_rows_of_one_question(small: Dataset, shipped: Artifact) -> None:
+    rows = small.rows.assign(group="fit-0")
+    assert part_of("fit-0") == "fit"
+    result = train(Dataset(rows), of_artifact(shipped), version_name="x", jobs=1)
+    assert result.evaluation.rows == 0
 
 
 def test_local_rows_only_move_the_local_head(small: Dataset, shipped: Artifact) -> None:

@@ -33,8 +33,6 @@ from training.readers import read
 from training.splits import group_folds, group_sample, part_of
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-# scikit-learn's C where cross-validation on every fold would take hours; the middle of the grid.
-STRENGTH = 0.03
 BASE_STRENGTH = 0.01
 ROUTER, ROUTER_BASE, ZERO = "router", "router with base", "router, 0 labels"
 
@@ -161,10 +159,9 @@ def fit_and_predict(
     part = prompts["group"].map(lambda g: part_of(f"{seed}:{g}", shares))
     rows = material.rows[material.rows["source"] == work.source]
     position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
-    few = work.labels is not None or (base is not None and len(train) <= 2000)
     fitted = fit_heads(
         material.features, rows[rows["prompt_id"].isin(prompts["prompt_id"][part == "fit"])],
-        position, material.vocabulary, base=base, strength=None if few else STRENGTH,
+        position, material.vocabulary, base=base,
         focus={"local": work.local, "cloud": work.cloud}, seed=seed,
     )  # fmt: skip
     if calibration:

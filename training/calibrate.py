@@ -4,16 +4,18 @@ logit' = slope x logit + shift (Platt 1999). A Gaussian prior around slope 1 and
 rows from undoing what thousands have taught; with hundreds of rows it no longer matters.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from scipy.optimize import minimize
 
 from router.heads import sigmoid
 from router.types import FloatArray
-from training.fit import Fitted
 
 PRIOR_PRECISION = 10.0  # in rows' worth of log loss curvature
+
+
+def log_loss(logit: FloatArray, y: FloatArray, weight: FloatArray) -> float:
+    """Mean log loss of soft labels."""
+    return float(np.average(np.logaddexp(0, logit) - y * logit, weights=weight))
 
 
 def platt(logit: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[float, float]:
@@ -36,11 +38,3 @@ def platt(logit: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[float, 
 
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, bounds=[(1e-3, None), (None, None)])
     return float(found.x[0]), float(found.x[1])
-
-
-def with_calibration(fitted: Fitted, calibration: list[tuple[float, float]]) -> Fitted:
-    """`fitted` with a further slope and shift per head."""
-    before = fitted.heads.calibration
-    after = np.array(calibration)
-    both = np.column_stack([before[:, 0] * after[:, 0], before[:, 1] * after[:, 0] + after[:, 1]])
-    return replace(fitted, heads=replace(fitted.heads, calibration=both))

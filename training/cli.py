@@ -58,7 +58,8 @@ def fit(
         typer.Option(help="An encoder folder, model folder, or SentenceTransformer name."),
     ] = None,
     strength: Annotated[
-        float | None, typer.Option(help="scikit-learn's C; default: by cross-validation.")
+        float | None,
+        typer.Option(help="scikit-learn's C; default: 0.03, or with a base by cross-validation"),
     ] = None,
     skip_bad: SkipBad = False,
     seed: Seed = 0,

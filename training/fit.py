@@ -7,7 +7,7 @@ cross-validation on the fit rows (`training.head`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -42,6 +42,13 @@ class Fitted:
         p = sigmoid(self.heads.logits(features, ability))
         return p[:, 0], p[:, 1]
 
+    def scaled(self, scales: list[tuple[float, float]]) -> "Fitted":
+        """The same fit with a further slope and shift of the logit per head."""
+        before, after = self.heads.calibration, np.array(scales)
+        shift = before[:, 1] * after[:, 0] + after[:, 1]
+        calibration = np.column_stack([before[:, 0] * after[:, 0], shift])
+        return replace(self, heads=replace(self.heads, calibration=calibration))
+
     def as_base(self) -> Base:
         """This fit as the start of the next."""
         return Base(self.heads, self.models)
@@ -72,11 +79,11 @@ def fit_heads(
     seed: int = 0,
     jobs: int = 1,
 ) -> Fitted:
-    """Fit both heads (uncalibrated: slope 1, shift 0) on canonical `rows`.
+    """Fit both heads on canonical `rows`; slope and shift come from held-out folds of them.
 
     `position` maps prompt_id to the row of `features`; `vocabulary` is the tokenizer's size.
-    `strength` is scikit-learn's C and skips the cross-validation. `focus` names the pair of models
-    that counts; all other models' rows of a prompt then weigh together as much as that one's.
+    `strength` is scikit-learn's C; with it, a base is always built upon. `focus` names the pair of
+    models that counts; all others' rows of a prompt then weigh together as much as that one's.
     Raises TrainingError for fewer than 20 rows or one class only (unless there is a base).
     """
     tiers = {t: _focused(rows_of(rows, position, t), (focus or {}).get(t)) for t in TIERS}
@@ -90,9 +97,9 @@ def fit_heads(
     weights, models, chosen, estimators = [], {}, {}, {}
     for tier in TIERS:
         problem = Problem(tier, tiers[tier], columns, base, base_logits)
-        option = problem.choose(strength, seed, jobs)
+        option, slope, shift = problem.choose(strength, seed, jobs)
         weight, models[tier], estimator = problem.solve(
-            option, features.embedding.shape[1], vocabulary
+            option, slope, shift, features.embedding.shape[1], vocabulary
         )
         weights.append(weight)
         chosen[tier] = str(option)

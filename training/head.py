@@ -13,6 +13,7 @@ from router.ability import ability_for, normalised
 from router.heads import Heads
 from router.structure import SIZE
 from router.types import FloatArray, IntArray
+from training.calibrate import log_loss, platt
 from training.design import MODEL, blocks, one_hot
 from training.everyday import RUBRIC_PREFIX
 from training.splits import group_folds
@@ -20,9 +21,12 @@ from training.splits import group_folds
 TIERS = ("local", "cloud")
 # Grades of the rubric are about models of this class (data/README.md).
 REFERENCE = {"local": "Meta-Llama-3.1-8B-Instruct", "cloud": "claude-3-5-sonnet-20241022"}
-BASE = 1.0  # scale of the base's logits: a strong prior, since they are already trained
-STRENGTHS = (0.003, 0.01, 0.03, 0.1)
+BASE = 8.0  # scale of the base's logits: hardly shrunk, since they are already trained
+# scikit-learn's C. Of {.003, .01, .03, .1, .3} this ranks best (APGR) in grouped cross-validation
+# on training rows of MMLU, GSM8K and ZeroEval alike; more data bears weaker shrinkage (--strength).
+STRENGTH = 0.03
 MIN_ROWS = 20
+FOLDS = 3
 _CV_PROMPTS = 6000
 
 
@@ -82,39 +86,44 @@ class Problem:
     base: Base | None
     base_logits: FloatArray | None
 
-    def choose(self, strength: float | None, seed: int, jobs: int) -> Option:
-        """The option of least held-out log loss in three grouped folds (of 6,000 prompts)."""
-        if self.base is not None and (
-            len(self.rows.prompt) < MIN_ROWS or np.ptp(self.rows.score) == 0
-        ):
-            return Option("keep")
-        options = [Option("columns", c) for c in ((strength,) if strength else STRENGTHS)]
+    def choose(self, strength: float | None, seed: int, jobs: int) -> tuple[Option, float, float]:
+        """The best option and the slope and shift that its logits need.
+
+        Options compete by log loss on three held-out grouped folds (of at most 6,000 prompts),
+        after scaling: shrinkage ranks well but makes logits timid, which the slope undoes.
+        """
+        options = [Option("columns", strength or STRENGTH)]
+        few = len(self.rows.prompt) < MIN_ROWS or len(np.unique(self.rows.group)) < FOLDS
+        if few or np.ptp(self.rows.score) == 0:
+            return options[0] if self.base is None else Option("keep"), 1.0, 0.0
         if self.base is not None and strength is None:
-            options = [Option("keep"), Option("recalibrate"), *options]
-        if len(options) == 1:
-            return options[0]
+            options += [Option("recalibrate"), Option("keep")]
         rng = np.random.default_rng(seed)
         wanted = rng.permutation(np.unique(self.rows.prompt))[:_CV_PROMPTS]
         sample = self.rows.take(np.flatnonzero(np.isin(self.rows.prompt, wanted)))
-        folds = list(group_folds(sample.group, 3, rng))
-        losses = Parallel(n_jobs=jobs)(
-            delayed(self._loss)(sample, option, train, test)
+        folds = list(group_folds(sample.group, FOLDS, rng))
+        logits = Parallel(n_jobs=jobs)(
+            delayed(self._held_out)(sample, option, train, test)
             for option in options
             for train, test in folds
         )
-        mean = np.array(losses).reshape(len(options), len(folds)).mean(axis=1)
-        return options[int(np.argmin(mean))]
+        held_out = np.concatenate([test for _, test in folds])
+        y, weight = sample.score[held_out], sample.weight[held_out]
+        results = []
+        for i, option in enumerate(options):
+            logit = np.concatenate(logits[i * FOLDS : (i + 1) * FOLDS])
+            slope, shift = platt(logit, y, weight)
+            results.append((log_loss(slope * logit + shift, y, weight), option, slope, shift))
+        _, best, slope, shift = min(results, key=lambda r: r[0])
+        return best, slope, shift
 
-    def _loss(self, rows: Rows, option: Option, train: IntArray, test: IntArray) -> float:
+    def _held_out(self, rows: Rows, option: Option, train: IntArray, test: IntArray) -> FloatArray:
         part, rest = rows.take(train), rows.take(test)
         names = _names(part)
         if option.name == "keep" or np.ptp(part.score) == 0:
-            logit = self._prior(rest)
-        else:
-            model = self._estimator(part, option, names)
-            logit = model.decision_function(self._inputs(rest, option, names))
-        loss = np.logaddexp(0, logit) - rest.score * logit
-        return float(np.average(loss, weights=rest.weight))
+            return self._prior(rest)
+        model = self._estimator(part, option, names)
+        return np.asarray(model.decision_function(self._inputs(rest, option, names)))
 
     def _prior(self, rows: Rows) -> FloatArray:
         """The base's logit for each row's own model."""
@@ -145,14 +154,16 @@ class Problem:
         return LogisticRegression(C=option.c, max_iter=500, tol=1e-4).fit(inputs, label, weight)
 
     def solve(
-        self, option: Option, dimensions: int, vocabulary: int
+        self, option: Option, slope: float, shift: float, dimensions: int, vocabulary: int
     ) -> tuple[dict[str, FloatArray], dict[str, float], LogisticRegression | None]:
-        """Weights (blocks and bias), ability terms per model, and the estimator."""
+        """Weights (blocks and bias), ability terms per model, and the estimator, all scaled."""
         names = _names(self.rows)
         estimator = None
-        coefficients, bias, gamma = np.zeros(0), 0.0, np.array([1.0, 0.0])
+        coefficients, bias, gamma = np.zeros(0), shift, np.array([slope, 0.0])
         if option.name != "keep":
             estimator = self._estimator(self.rows, option, names)
+            estimator.coef_ = estimator.coef_ * slope
+            estimator.intercept_ = estimator.intercept_ * slope + shift
             coefficients, bias = (
                 estimator.coef_[0].astype(np.float64),
                 float(estimator.intercept_[0]),

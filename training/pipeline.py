@@ -19,7 +19,7 @@ from router.features import Features
 from router.heads import Heads
 from router.structure import NAMES
 from router.types import FloatArray
-from training.calibrate import platt, with_calibration
+from training.calibrate import platt
 from training.dataset import Dataset
 from training.design import take
 from training.encoder import EncoderSource, of_artifact
@@ -140,7 +140,7 @@ def calibrated(
         slope = fitted.heads.calibration[index, 0]
         own = np.array([fitted.models[tier].get(m, 0.0) for m in mine.model])
         scales.append(platt(logit + slope * own, mine.score, mine.weight))
-    return with_calibration(fitted, scales)
+    return fitted.scaled(scales)
 
 
 def _reference(

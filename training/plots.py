@@ -124,13 +124,13 @@ def quality_latency(
             latency_ms[i], q.value, yerr=[[q.value - q.low], [q.high - q.value]],
             color=COLOURS[i % 7], lw=1,
         )  # fmt: skip
-        label = f"{name} ({size_mb[i]:.0f} MB)"
+        label = f"{name} ({size_mb[i]:.1f} MB)"
         axes.scatter(
             latency_ms[i], q.value, s=20 + 2 * size_mb[i], color=COLOURS[i % 7], label=label
         )
     axes.set_xscale("log")
     axes.set(xlabel="latency of one prompt (ms, log scale)", ylabel="APGR (0 to 1)")
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="center")
     return axes
 
 

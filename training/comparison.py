@@ -1,0 +1,162 @@
+"""Side by side: routers and encoders on the same unseen rows, as tables for a notebook."""
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from router import prices
+from router.artifact import Artifact, pack_vectors
+from router.errors import MissingExtra
+from router.request import request_from_prompt
+from router.types import FloatArray
+from training import metrics
+from training.baselines import BASELINES, Task
+from training.dataset import Dataset
+from training.encoder import EncoderSource, of_artifact, with_transformer
+from training.evaluate import outcome_pairs
+from training.featurize import featurize
+from training.pipeline import train
+from training.scoring import scored_by
+
+SHOWN = ("prompt length", "kNN", "random", "oracle")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Gains of several methods on the same test rows; all arrays have shape (n,)."""
+
+    gains: dict[str, FloatArray]
+    local: FloatArray
+    cloud: FloatArray
+    group: Any
+    characters: FloatArray
+
+    def cost_usd(
+        self, usd_per_input: float, usd_per_output: float, output_tokens: int
+    ) -> FloatArray:
+        """Price of a cloud answer per request, from prices per token."""
+        tokens = self.characters / prices.CHARS_PER_TOKEN
+        return tokens * usd_per_input + output_tokens * usd_per_output
+
+    def table(self, *, seed: int = 0) -> pd.DataFrame:
+        """APGR, CPT(20/50/80) and AIQ of every method with 95 % intervals."""
+        rows = {}
+        for name, gain in self.gains.items():
+            rng = np.random.default_rng(seed)
+            rows[name] = {
+                label: str(
+                    metrics.bootstrap(
+                        statistic, gain, self.local, self.cloud, groups=self.group, rng=rng
+                    )
+                )
+                for label, statistic in _STATISTICS.items()
+            }
+        return pd.DataFrame(rows).T
+
+    def thresholds(
+        self, method: str, cost_usd: FloatArray, requests: int, steps: int = 10
+    ) -> pd.DataFrame:
+        """What moving the threshold buys: share, quality and dollars for `requests` a month."""
+        gain = self.gains[method]
+        order = np.argsort(-gain, kind="stable")
+        c = metrics.curve(gain, self.local, self.cloud)
+        spent = np.concatenate([[0.0], np.cumsum(cost_usd[order])]) / len(gain) * requests
+        at = np.rint(np.linspace(0, len(gain), steps + 1)).astype(int)
+        cut = np.append(gain[order], -1.0)[at]
+        return pd.DataFrame(
+            {
+                "threshold": cut.round(3),
+                "cloud share": c.share[at].round(3),
+                "mean score": c.quality[at].round(3),
+                "gap recovered": c.pgr[at].round(3),
+                "dollars a month": spent[at].round(2),
+                "saved against all cloud": (spent[-1] - spent[at]).round(2),
+            }
+        )
+
+
+def _aiq(gain: FloatArray, local: FloatArray, cloud: FloatArray) -> float:
+    c = metrics.curve(gain, local, cloud)
+    return metrics.aiq(c.share, c.quality)
+
+
+_STATISTICS: Mapping[str, Any] = {
+    "APGR": metrics.apgr,
+    "CPT(20)": partial(metrics.cpt, target=0.2),
+    "CPT(50)": partial(metrics.cpt, target=0.5),
+    "CPT(80)": partial(metrics.cpt, target=0.8),
+    "AIQ": _aiq,
+}
+
+
+def compare(artifact: Artifact, data: Dataset, *, seed: int = 0) -> Comparison:
+    """The router beside simple methods, on the rows of `data` that it was not fitted on.
+
+    kNN learns from the other rows.
+    """
+    scored = scored_by(artifact, data)
+    pairs = outcome_pairs(data.rows)
+    prompts = pairs.merge(data.prompts[["prompt_id", "prompt"]], on="prompt_id")
+    task = Task(
+        "comparison", prompts["prompt"].tolist(),
+        featurize(of_artifact(artifact).extractor(), prompts["prompt"].tolist()),
+        prompts["local"].to_numpy(dtype="float64"), prompts["cloud"].to_numpy(dtype="float64"),
+        prompts["group"].to_numpy(),
+    )  # fmt: skip
+    is_test = prompts["group"].isin(set(scored.group)).to_numpy()
+    train_at, test_at = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+    rng = np.random.default_rng(seed)
+    gains = {"router": scored.gain}
+    gains |= {name: BASELINES[name](task, train_at, test_at, rng) for name in SHOWN}
+    characters = np.array([float(len(task.prompts[i])) for i in test_at.tolist()])
+    return Comparison(gains, scored.local, scored.cloud, scored.group, characters)
+
+
+@dataclass(frozen=True)
+class EncoderTrial:
+    """Quality, latency of the features of one prompt, and size of an encoder."""
+
+    name: str
+    apgr: metrics.Interval
+    auc_local: metrics.Interval
+    latency_ms: float
+    size_mb: float
+
+
+def encoder_choices(current: EncoderSource, transformer: str | None) -> dict[str, EncoderSource]:
+    """Encoders to try: static ones of falling width and, if it can be had, `transformer`."""
+    packed = Artifact({}, {}, current.tokenizer, current.vectors).encoder_vectors()
+    choices = {f"static, {packed.shape[1]} dimensions": current}
+    for width in (64, 8):  # the columns are principal components, so the first are the best
+        description = {**current.description, "dimensions": width, "name": f"static-{width}"}
+        vectors = pack_vectors(packed[:, :width])
+        choices[f"static, {width} dimensions"] = replace(
+            current, description=description, vectors=vectors
+        )
+    if transformer is not None:
+        with suppress(MissingExtra):  # without the extra [encoder] it is not among the choices
+            choices[transformer.rsplit("/", 1)[-1]] = with_transformer(current, transformer)
+    return choices
+
+
+def try_encoder(name: str, source: EncoderSource, data: Dataset, *, seed: int = 0) -> EncoderTrial:
+    """Fit on `data` with this encoder, evaluate on its test rows, and time one prompt."""
+    trained = train(data, source, version_name="trial", strength=0.1, seed=seed)
+    extractor = source.extractor()
+    requests = [request_from_prompt(p) for p in data.prompts["prompt"].head(60)]
+    times = []
+    for request in requests:
+        started = time.perf_counter()
+        extractor.extract([request])
+        times.append((time.perf_counter() - started) * 1000)
+    overall = trained.evaluation.overall
+    size = getattr(extractor.encoder, "size_bytes", len(source.vectors))
+    return EncoderTrial(
+        name, overall["apgr"], overall["auc_local"], float(np.median(times[10:])), size / 1e6
+    )
