@@ -138,6 +138,28 @@ class Vocabulary:
 _LISTS = (_CODE, _NEGATION, _CONDITION, _COMPARISON)
 
 
+def _byte_counts(texts: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+    """Per text: bytes of every class (n, 15), and words, numbers, decimals, stops, bytes (5, n)."""
+    n = len(texts)
+    encoded = [t.encode("utf-8", "replace") + b"\0" for t in texts]
+    bounds = bounds_of([len(e) for e in encoded])
+    raw = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+    kind = _CLASS_OF[raw]
+    sizes = bounds[1:] - bounds[:-1]
+    place = kind if n == 1 else np.arange(n).repeat(sizes) * (_OTHER + 1) + kind
+    counted = np.bincount(place, minlength=n * (_OTHER + 1)).reshape(n, _OTHER + 1)
+    digit = kind == _DIGIT
+    letter = (kind == _SMALL) | (kind == _CAPITAL) | (kind == _FOREIGN)
+    events = np.zeros((4, len(raw)), dtype=bool)
+    events[0, 1:] = letter[1:] & ~letter[:-1]
+    events[1, 1:] = digit[1:] & ~digit[:-1]
+    events[:2, 0] = letter[0], digit[0]
+    events[2, 1:-1] = (raw[1:-1] == 46) & digit[:-2] & digit[2:]
+    events[3, :-1] = _IS_STOP[raw[:-1]] & _IS_SPACE[raw[1:]]
+    runs = segment_sums(events.T.astype(np.float64), bounds).T
+    return counted.astype(np.float64), np.vstack([runs, np.maximum(sizes - 1, 1)])
+
+
 def structure(
     requests: Sequence[Request],
     texts: Sequence[str],
@@ -151,24 +173,7 @@ def structure(
     these differ.
     """
     n = len(texts)
-    encoded = [t.encode("utf-8", "replace") + b"\0" for t in texts]
-    bounds = bounds_of([len(e) for e in encoded])
-    raw = np.frombuffer(b"".join(encoded), dtype=np.uint8)
-    kind = _CLASS_OF[raw]
-    sizes = bounds[1:] - bounds[:-1]
-    place = kind if n == 1 else np.arange(n).repeat(sizes) * (_OTHER + 1) + kind
-    count = np.bincount(place, minlength=n * (_OTHER + 1))
-    count = count.reshape(n, _OTHER + 1).astype(np.float64)
-    digit = kind == _DIGIT
-    letter = (kind == _SMALL) | (kind == _CAPITAL) | (kind == _FOREIGN)
-    events = np.zeros((4, len(raw)), dtype=bool)
-    events[0, 1:] = letter[1:] & ~letter[:-1]
-    events[1, 1:] = digit[1:] & ~digit[:-1]
-    events[:2, 0] = letter[0], digit[0]
-    events[2, 1:-1] = (raw[1:-1] == 46) & digit[:-2] & digit[2:]
-    events[3, :-1] = _IS_STOP[raw[:-1]] & _IS_SPACE[raw[1:]]
-    words, numbers, decimals, stops = segment_sums(events.T.astype(np.float64), bounds).T
-    size = np.maximum(sizes - 1, 1)
+    count, (words, numbers, decimals, stops, size) = _byte_counts(texts)
     letters = count[:, [_CAPITAL, _SMALL, _FOREIGN]].sum(axis=1)
     options = np.array([len(_OPTION.findall(t)) for t in texts], dtype=np.float64)
     length = np.array([len(t) for t in texts], dtype=np.float64)

@@ -105,7 +105,7 @@ def test_base_with_a_handful_of_labels_stays_the_base(
     rows = few(small, 8).rows
     rows = rows[rows["model"] != "gemma-2-2b-it"]
     fitted = fit_heads(features, rows, position, VOCABULARY, base=base)
-    assert fitted.strength == {"local": "keep", "cloud": "keep"}
+    assert fitted.strength == {"local": "kept", "cloud": "kept"}
     ability = np.array([base.ability(t, REFERENCE[t]) for t in ("local", "cloud")])
     expected = sigmoid(base.heads.logits(features, ability))
     p = fitted.predict(features)
@@ -118,17 +118,19 @@ def test_folding_the_base_equals_scikit_learn(
 ) -> None:
     """The estimator sees the base's logits as columns; serving sees one folded weight vector."""
     from training.fit import _base_logits
-    from training.head import Option, Problem
+    from training.head import Choice, Problem
 
     base = base_of(shipped)
     rows = rows_of(small.rows, position, "local")
     columns = matrix(features, Scaling.from_heads(base.heads))
     problem = Problem("local", rows, columns, base, _base_logits(base, features))
     names = sorted(set(rows.model))
-    for option in (Option("recalibrate"), Option("columns", 0.1)):
-        weight, ability, estimator = problem.solve(option, 1.5, 0.2, 256, VOCABULARY)
-        assert estimator is not None
-        expected = estimator.decision_function(problem._inputs(rows, option, names))
+    for choice in (Choice(None, 1.5, 0.2), Choice(0.1, 1.5, 0.2)):
+        weight, ability, estimator = problem.solve(choice, 256, VOCABULARY)
+        if estimator is None:
+            expected = 1.5 * problem._prior(rows) + 0.2
+        else:
+            expected = estimator.decision_function(problem._inputs(rows, names))
         served = (
             features.embedding.astype(float) @ weight["embedding"]
             + base.heads.standardised(features.structure) @ weight["structure"]
@@ -178,7 +180,7 @@ def test_one_class_only(small: Dataset, shipped: Artifact) -> None:
     with pytest.raises(TrainingError, match="good and bad"):
         train(Dataset(rows), of_artifact(shipped), jobs=1)
     kept = train(Dataset(rows), None, base=shipped, version_name="x", jobs=1)
-    assert kept.fitted.strength == {"local": "keep", "cloud": "keep"}
+    assert kept.fitted.strength == {"local": "kept", "cloud": "kept"}
 
 
 def test_all_rows_of_one_question(small: Dataset, shipped: Artifact) -> None:
@@ -191,7 +193,7 @@ def test_all_rows_of_one_question(small: Dataset, shipped: Artifact) -> None:
 def test_local_rows_only_move_the_local_head(small: Dataset, shipped: Artifact) -> None:
     rows = small.rows[small.rows["tier"] == "local"].reset_index(drop=True)
     result = train(Dataset(rows), None, base=shipped, version_name="x", jobs=1)
-    assert result.fitted.strength["cloud"] == "keep"
+    assert result.fitted.strength["cloud"] == "kept"
     assert result.evaluation.rows == 0
 
 

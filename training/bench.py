@@ -27,7 +27,7 @@ from training.design import take
 from training.encoder import of_artifact, with_transformer
 from training.featurize import featurize
 from training.fit import Fitted, fit_heads
-from training.head import Base
+from training.head import TIERS, Base
 from training.pipeline import calibrated
 from training.readers import read
 from training.splits import group_folds, group_sample, part_of
@@ -85,18 +85,34 @@ def load_material(data: Path, model: Artifact) -> Material:
     )
 
 
+def works_in(rows: pd.DataFrame) -> list[Work]:
+    """The known works that the data holds, then every other source that has both tiers.
+
+    An unknown source is judged for its local and its cloud model with most outcomes.
+    """
+    known = [w for w in WORKS if {w.local, w.cloud} <= set(_rows_of(w, rows)["model"])]
+    others = []
+    for source, part in rows[~rows["source"].isin([w.source for w in WORKS])].groupby("source"):
+        pair = [part.loc[part["tier"] == t, "model"].mode().tolist()[:1] for t in TIERS]
+        if all(pair):
+            others.append(Work(str(source), str(source), "", pair[0][0], pair[1][0], None))
+    if not known and not others:
+        raise DataError("The data holds no source with outcomes on both tiers.")
+    return known + others
+
+
+def _rows_of(work: Work, rows: pd.DataFrame) -> pd.DataFrame:
+    mine = rows["source"].eq(work.source) & rows["category"].str.startswith(work.categories)
+    return rows[mine]
+
+
 def task_of(work: Work, material: Material) -> tuple[Task, IntArray]:
     """The work's prompts with both outcomes, and their indices in `material.prompts`."""
-    rows = material.rows
-    mine = rows[(rows["source"] == work.source) & rows["category"].str.startswith(work.categories)]
+    mine = _rows_of(work, material.rows)
     sides = [
         mine[mine["model"] == m].set_index("prompt_id")["score"] for m in (work.local, work.cloud)
     ]
     both = pd.concat(sides, axis=1, keys=["local", "cloud"], join="inner")
-    if both.empty:
-        raise DataError(
-            f"The data holds no outcomes of {work.local} and {work.cloud} on {work.name}."
-        )
     index = pd.Series(np.arange(len(material.prompts)), index=material.prompts["prompt_id"])
     at = index[both.index].to_numpy()
     part = material.prompts.iloc[at]
@@ -108,15 +124,16 @@ def task_of(work: Work, material: Material) -> tuple[Task, IntArray]:
     return task, at
 
 
-def base_for(work: Work, material: Material, strength: float = BASE_STRENGTH) -> Base:
+def base_for(work: Work, material: Material) -> Base | None:
     """A base fitted on the other works, without any group that the target holds."""
     rows = material.rows
-    target = (rows["source"] == work.source) & rows["category"].str.startswith(work.categories)
-    free = ~target & ~rows["group"].isin(rows.loc[target, "group"].unique())
-    other = rows[free & ~rows["category"].str.startswith("mt_bench")]
+    taken = rows["group"].isin(_rows_of(work, rows)["group"].unique())
+    other = rows[~taken & ~rows["category"].str.startswith("mt_bench")]
+    if other["tier"].nunique() < len(TIERS):
+        return None
     position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
     return fit_heads(
-        material.features, other, position, material.vocabulary, strength=strength
+        material.features, other, position, material.vocabulary, strength=BASE_STRENGTH
     ).as_base()
 
 
@@ -130,7 +147,7 @@ def splits(work: Work, task: Task, seed: int) -> Iterator[tuple[IntArray, IntArr
 
 
 def run_seed(
-    work: Work, material: Material, task: Task, at: IntArray, base: Base, seed: int
+    work: Work, material: Material, task: Task, at: IntArray, base: Base | None, seed: int
 ) -> dict[str, dict[str, float]]:
     """Every method's measures for one seed, averaged over its folds."""
     sums: dict[str, list[dict[str, float]]] = {}
@@ -141,9 +158,12 @@ def run_seed(
                 continue
             gain = baseline(task, train, test, rng)
             sums.setdefault(name, []).append(_measures(gain, task, test))
-        zero = _predict(base.heads, base.models, work, task, test)
-        sums.setdefault(ZERO, []).append(_measures(zero[1] - zero[0], task, test))
-        for name, start in ((ROUTER, None), (ROUTER_BASE, base)):
+        starts: dict[str, Base | None] = {ROUTER: None}
+        if base is not None:
+            zero = _predict(base.heads, base.models, work, task, test)
+            sums.setdefault(ZERO, []).append(_measures(zero[1] - zero[0], task, test))
+            starts[ROUTER_BASE] = base
+        for name, start in starts.items():
             p = fit_and_predict(work, material, task, at, train, test, start, seed)
             sums.setdefault(name, []).append(_measures(p[1] - p[0], task, test))
     return {n: {k: float(np.mean([m[k] for m in ms])) for k in ms[0]} for n, ms in sums.items()}
@@ -189,13 +209,13 @@ def _measures(gain: FloatArray, task: Task, test: IntArray) -> dict[str, float]:
 
 
 def calibration_after(
-    work: Work, material: Material, task: Task, at: IntArray, base: Base, seed: int,
+    work: Work, material: Material, task: Task, at: IntArray, base: Base | None, seed: int,
     labels: int = 1000,
 ) -> dict[str, float]:  # fmt: skip
-    """ECE and Brier skill of both heads after `labels` labels, a quarter of them to calibrate."""
+    """ECE and Brier skill of both heads after `labels` labels, a tenth only to calibrate."""
     rng = np.random.default_rng(seed)
     train, test = group_sample(task.group, min(labels, len(task.local) * 2 // 3), rng)
-    p = fit_and_predict(work, material, task, at, train, test, base, seed, calibration=0.25)
+    p = fit_and_predict(work, material, task, at, train, test, base, seed, calibration=0.1)
     out = {}
     for name, probability, y in (("local", p[0], task.local), ("cloud", p[1], task.cloud)):
         out[f"ece_{name}"] = metrics.ece(probability, y[test])
@@ -213,7 +233,7 @@ def bench(
     progress("computing features")
     material = load_material(data, model)
     results: dict[str, Any] = {"seeds": seeds, "works": {}, "calibration": {}}
-    for work in WORKS:
+    for work in works_in(material.rows):
         progress(f"{work.name}: base from the other works")
         task, at = task_of(work, material)
         base = base_for(work, material)

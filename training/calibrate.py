@@ -13,11 +13,6 @@ from router.types import FloatArray
 PRIOR_PRECISION = 10.0  # in rows' worth of log loss curvature
 
 
-def log_loss(logit: FloatArray, y: FloatArray, weight: FloatArray) -> float:
-    """Mean log loss of soft labels."""
-    return float(np.average(np.logaddexp(0, logit) - y * logit, weights=weight))
-
-
 def platt(logit: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[float, float]:
     """Slope and shift that make `logit` a calibrated one for soft labels `y`.
 

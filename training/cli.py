@@ -59,7 +59,7 @@ def fit(
     ] = None,
     strength: Annotated[
         float | None,
-        typer.Option(help="scikit-learn's C; default: 0.03, or with a base by cross-validation"),
+        typer.Option(help="scikit-learn's C (default 0.03)"),
     ] = None,
     skip_bad: SkipBad = False,
     seed: Seed = 0,

@@ -112,14 +112,14 @@ def find(
     """
     if name is None:
         return None if base else of_artifact(artifacts.load(artifacts.resolve(models_dir)))
+    if base is not None:
+        raise TrainingError(
+            "A base brings its own encoder; pass --base none to fit on another (--encoder)."
+        )
     folder = Path(name)
     if (folder / "encoder.json").is_file():
         return read(folder)
     if (folder / artifacts.MANIFEST).is_file():
         return of_artifact(artifacts.load(folder))
-    if base is not None:
-        raise TrainingError(
-            "A base brings its own encoder; pass --base none to fit on a SentenceTransformer."
-        )
     current = of_artifact(artifacts.load(artifacts.resolve(models_dir)))
     return with_transformer(current, name)

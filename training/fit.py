@@ -1,9 +1,8 @@
 """From labelled outcomes to two heads.
 
 Both heads are scikit-learn logistic regressions with soft labels on the columns of
-`training.design.matrix`. With a base, its two logits come first among the columns, so that a few
-labels recalibrate it and many labels fit anew; which of the two is chosen by grouped
-cross-validation on the fit rows (`training.head`).
+`training.design.matrix`. With a base, its two logits come first among the columns and are hardly
+shrunk: some dozens of labels move their slope and shift, thousands the words (`training.head`).
 """
 
 from collections.abc import Mapping
@@ -97,12 +96,12 @@ def fit_heads(
     weights, models, chosen, estimators = [], {}, {}, {}
     for tier in TIERS:
         problem = Problem(tier, tiers[tier], columns, base, base_logits)
-        option, slope, shift = problem.choose(strength, seed, jobs)
+        choice = problem.choose(strength, seed, jobs)
         weight, models[tier], estimator = problem.solve(
-            option, slope, shift, features.embedding.shape[1], vocabulary
+            choice, features.embedding.shape[1], vocabulary
         )
         weights.append(weight)
-        chosen[tier] = str(option)
+        chosen[tier] = str(choice)
         if estimator is not None:
             estimators[tier] = estimator
     heads = Heads(

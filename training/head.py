@@ -1,7 +1,7 @@
 """One head: its rows, the ways to fit it, and its weights with the base folded in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from router.ability import ability_for, normalised
 from router.heads import Heads
 from router.structure import SIZE
 from router.types import FloatArray, IntArray
-from training.calibrate import log_loss, platt
+from training.calibrate import platt
 from training.design import MODEL, blocks, one_hot
 from training.everyday import RUBRIC_PREFIX
 from training.splits import group_folds
@@ -21,7 +21,7 @@ from training.splits import group_folds
 TIERS = ("local", "cloud")
 # Grades of the rubric are about models of this class (data/README.md).
 REFERENCE = {"local": "Meta-Llama-3.1-8B-Instruct", "cloud": "claude-3-5-sonnet-20241022"}
-BASE = 8.0  # scale of the base's logits: hardly shrunk, since they are already trained
+BASE = 3.0  # scale of the base's logits: less shrunk than words, since they are already trained
 # scikit-learn's C. Of {.003, .01, .03, .1, .3} this ranks best (APGR) in grouped cross-validation
 # on training rows of MMLU, GSM8K and ZeroEval alike; more data bears weaker shrinkage (--strength).
 STRENGTH = 0.03
@@ -66,19 +66,26 @@ def ability_name(tier: str, model: str) -> str:
 
 
 @dataclass(frozen=True)
-class Option:
-    """A way to fit: keep the base, refit only its logits, or add the columns at strength C."""
+class Choice:
+    """How a head is fitted, and the slope and shift that its logits then need.
 
-    name: str
-    c: float = 1.0
+    `c` is scikit-learn's C for a fit on the columns; None keeps the base's logit, which slope and
+    shift recalibrate.
+    """
+
+    c: float | None
+    slope: float = 1.0
+    shift: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.name} C={self.c:g}" if self.name == "columns" else self.name
+        if self.c is not None:
+            return f"fitted, C={self.c:g}"
+        return "kept" if (self.slope, self.shift) == (1.0, 0.0) else "recalibrated"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One head's data; solves it for an `Option`."""
+    """One head's data: chooses how to fit, and fits."""
 
     tier: str
     rows: Rows
@@ -86,44 +93,41 @@ class Problem:
     base: Base | None
     base_logits: FloatArray | None
 
-    def choose(self, strength: float | None, seed: int, jobs: int) -> tuple[Option, float, float]:
-        """The best option and the slope and shift that its logits need.
+    def choose(self, strength: float | None, seed: int, jobs: int) -> Choice:
+        """A fit on the columns, or the base alone where held-out folds speak clearly for it.
 
-        Options compete by log loss on three held-out grouped folds (of at most 6,000 prompts),
-        after scaling: shrinkage ranks well but makes logits timid, which the slope undoes.
+        Both are judged by log loss on three grouped folds (of at most 6,000 prompts) after
+        scaling: shrinkage ranks well but makes logits timid, which the slope undoes. A fit that
+        builds on a base falls back to it by itself when labels are few, so it is given the benefit
+        of the doubt: the base alone must be better by a standard error.
         """
-        options = [Option("columns", strength or STRENGTH)]
+        c = strength or STRENGTH
         few = len(self.rows.prompt) < MIN_ROWS or len(np.unique(self.rows.group)) < FOLDS
         if few or np.ptp(self.rows.score) == 0:
-            return options[0] if self.base is None else Option("keep"), 1.0, 0.0
-        if self.base is not None and strength is None:
-            options += [Option("recalibrate"), Option("keep")]
+            return Choice(c if self.base is None else None)
         rng = np.random.default_rng(seed)
         wanted = rng.permutation(np.unique(self.rows.prompt))[:_CV_PROMPTS]
         sample = self.rows.take(np.flatnonzero(np.isin(self.rows.prompt, wanted)))
         folds = list(group_folds(sample.group, FOLDS, rng))
         logits = Parallel(n_jobs=jobs)(
-            delayed(self._held_out)(sample, option, train, test)
-            for option in options
-            for train, test in folds
+            delayed(self._held_out)(sample, c, train, test) for train, test in folds
         )
-        held_out = np.concatenate([test for _, test in folds])
-        y, weight = sample.score[held_out], sample.weight[held_out]
-        results = []
-        for i, option in enumerate(options):
-            logit = np.concatenate(logits[i * FOLDS : (i + 1) * FOLDS])
-            slope, shift = platt(logit, y, weight)
-            results.append((log_loss(slope * logit + shift, y, weight), option, slope, shift))
-        _, best, slope, shift = min(results, key=lambda r: r[0])
-        return best, slope, shift
+        rows = sample.take(np.concatenate([test for _, test in folds]))
+        fitted, loss = _scaled(Choice(c), np.concatenate(logits), rows)
+        if self.base is None or strength is not None:
+            return fitted
+        kept, kept_loss = _scaled(Choice(None), self._prior(rows), rows)
+        worse = rows.weight / rows.weight.mean() * (loss - kept_loss)
+        doubt = worse.std() / np.sqrt(len(worse))
+        return kept if worse.mean() > doubt else fitted
 
-    def _held_out(self, rows: Rows, option: Option, train: IntArray, test: IntArray) -> FloatArray:
+    def _held_out(self, rows: Rows, c: float, train: IntArray, test: IntArray) -> FloatArray:
         part, rest = rows.take(train), rows.take(test)
         names = _names(part)
-        if option.name == "keep" or np.ptp(part.score) == 0:
+        if np.ptp(part.score) == 0:
             return self._prior(rest)
-        model = self._estimator(part, option, names)
-        return np.asarray(model.decision_function(self._inputs(rest, option, names)))
+        model = self._estimator(part, c, names)
+        return np.asarray(model.decision_function(self._inputs(rest, names)))
 
     def _prior(self, rows: Rows) -> FloatArray:
         """The base's logit for each row's own model."""
@@ -138,46 +142,41 @@ class Problem:
         prior: FloatArray = self.base_logits[rows.prompt, index] + shift
         return prior
 
-    def _inputs(self, rows: Rows, option: Option, names: list[str]) -> sp.csr_matrix:
-        parts = []
+    def _inputs(self, rows: Rows, names: list[str]) -> sp.csr_matrix:
+        parts = [self.columns[rows.prompt], one_hot(rows.model, names)]
         if self.base is not None and self.base_logits is not None:
             other = self.base_logits[rows.prompt, 1 - TIERS.index(self.tier)]
-            parts.append(sp.csr_matrix(np.column_stack([self._prior(rows), other]) * BASE))
-        if option.name == "columns":
-            parts += [self.columns[rows.prompt], one_hot(rows.model, names)]
+            logits = np.column_stack([self._prior(rows), other]) * BASE
+            parts = [sp.csr_matrix(logits), *parts]
         return sp.hstack(parts, format="csr", dtype=np.float32)
 
-    def _estimator(self, rows: Rows, option: Option, names: list[str]) -> LogisticRegression:
-        inputs, label, weight = soft_rows(
-            self._inputs(rows, option, names), rows.score, rows.weight
-        )
-        return LogisticRegression(C=option.c, max_iter=500, tol=1e-4).fit(inputs, label, weight)
+    def _estimator(self, rows: Rows, c: float, names: list[str]) -> LogisticRegression:
+        inputs, label, weight = soft_rows(self._inputs(rows, names), rows.score, rows.weight)
+        return LogisticRegression(C=c, max_iter=500, tol=1e-4).fit(inputs, label, weight)
 
     def solve(
-        self, option: Option, slope: float, shift: float, dimensions: int, vocabulary: int
+        self, choice: Choice, dimensions: int, vocabulary: int
     ) -> tuple[dict[str, FloatArray], dict[str, float], LogisticRegression | None]:
         """Weights (blocks and bias), ability terms per model, and the estimator, all scaled."""
-        names = _names(self.rows)
+        width = self.columns.shape[1]
+        names: list[str] = []
         estimator = None
-        coefficients, bias, gamma = np.zeros(0), shift, np.array([slope, 0.0])
-        if option.name != "keep":
-            estimator = self._estimator(self.rows, option, names)
-            estimator.coef_ = estimator.coef_ * slope
-            estimator.intercept_ = estimator.intercept_ * slope + shift
-            coefficients, bias = (
-                estimator.coef_[0].astype(np.float64),
-                float(estimator.intercept_[0]),
-            )
+        coefficients, bias = np.zeros(width), choice.shift
+        gamma = np.array([choice.slope, 0.0])
+        if choice.c is not None:
+            names = _names(self.rows)
+            estimator = self._estimator(self.rows, choice.c, names)
+            estimator.coef_ = estimator.coef_ * choice.slope
+            estimator.intercept_ = estimator.intercept_ * choice.slope + choice.shift
+            coefficients = estimator.coef_[0].astype(np.float64)
+            bias = float(estimator.intercept_[0])
             if self.base is not None:
                 gamma, coefficients = coefficients[:2] * BASE, coefficients[2:]
-        if not len(coefficients):
-            coefficients = np.zeros(self.columns.shape[1])
-        width = self.columns.shape[1]
-        own = dict(zip(names, (coefficients[width:] * MODEL).tolist(), strict=False))
+        own = dict(zip(names, (coefficients[width:] * MODEL).tolist(), strict=True))
         weight = blocks(coefficients[:width], dimensions, SIZE, vocabulary)
         weight["bias"] = np.array(bias)
         if self.base is None:
-            return weight, own or {REFERENCE[self.tier]: 0.0}, estimator
+            return weight, own, estimator
         return *self._on_base(weight, own, gamma), estimator
 
     def _on_base(
@@ -207,6 +206,13 @@ class Problem:
             m: slope * self.base.ability(self.tier, m) + own.get(m, drift) for m in sorted(names)
         }
         return weight, ability
+
+
+def _scaled(choice: Choice, logit: FloatArray, rows: Rows) -> tuple[Choice, FloatArray]:
+    """`choice` with the slope and shift that suit held-out logits, and its loss per row."""
+    slope, shift = platt(logit, rows.score, rows.weight)
+    z = slope * logit + shift
+    return replace(choice, slope=slope, shift=shift), np.logaddexp(0, z) - rows.score * z
 
 
 def _names(rows: Rows) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from router import artifact as artifacts
 from router.artifact import Artifact
@@ -86,8 +87,7 @@ def train(
     reference = _reference(fitted, features, data.rows[part == "threshold"], position, base)
     threshold = best_cut(reference)
     progress("evaluating on the test rows")
-    test = data.rows[part == "test"]
-    pairs = outcome_pairs(test)
+    pairs = outcome_pairs(data.rows[part == "test"])
     evaluation = evaluate_pairs(fitted, features, pairs, position, threshold, seed=seed)
     arrays: dict[str, Any] = {
         **{name: getattr(fitted.heads, name) for name in Heads.__slots__},
@@ -100,32 +100,38 @@ def train(
         arrays[name] = arrays[name].astype(np.float32)
     manifest = {
         "version": version_name or _version_name(data, seed),
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "encoder": source.description,
         "features": {"structure": list(NAMES), "sizes": list(extractor.sizes)},
-        "data": {
-            "sha256": data.digest,
-            "rows": len(data),
-            "prompts": len(prompts),
-            "sources": data.prompts["source"].value_counts().to_dict(),
-            "parts": {k: int(v) for k, v in pd.Series(part).value_counts().items()},
-            "left_out": data.left_out,
-        },
+        "data": _data_description(data, part),
         "base": base.version if base else None,
         "seed": seed,
-        "git_commit": git_commit(),
         "strength": fitted.strength,
-        "models": {
-            **fitted.models,
-            "reference_local": REFERENCE["local"],
-            "reference_cloud": REFERENCE["cloud"],
-        },
+        "models": {**fitted.models, **{f"reference_{t}": m for t, m in REFERENCE.items()}},
         "threshold": {"default": threshold, "reference_rows": int(reference.shape[1])},
         "metrics": evaluation.as_dict(),
-        "libraries": {"python": platform.python_version(), **{p: version(p) for p in _LIBRARIES}},
+        **_circumstances(),
     }
     artifact = Artifact(manifest, arrays, source.tokenizer, source.vectors)
     return Trained(artifact, fitted, evaluation, data)
+
+
+def _circumstances() -> dict[str, Any]:
+    return {
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git_commit": git_commit(),
+        "libraries": {"python": platform.python_version(), **{p: version(p) for p in _LIBRARIES}},
+    }
+
+
+def _data_description(data: Dataset, part: NDArray[Any]) -> dict[str, Any]:
+    return {
+        "sha256": data.digest,
+        "rows": len(data),
+        "prompts": len(data.prompts),
+        "sources": data.prompts["source"].value_counts().to_dict(),
+        "parts": {k: int(v) for k, v in pd.Series(part).value_counts().items()},
+        "left_out": data.left_out,
+    }
 
 
 def calibrated(

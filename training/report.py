@@ -56,7 +56,10 @@ def bench(console: Console, result: dict[str, Any]) -> None:
     for work in works:
         table.add_column(f"{work}\n{result['works'][work]['rows']} prompts", justify="right")
     for method in result["works"][works[0]]["methods"]:
-        cells = [_cell(result["works"][w]["methods"][method]["apgr"]) for w in works]
+        cells = [
+            _cell(methods[method]["apgr"]) if method in methods else ""
+            for methods in (result["works"][w]["methods"] for w in works)
+        ]
         table.add_row(method, *cells)
     console.print(table)
     table = Table(title="After 1,000 labels (or two thirds) on a base", title_justify="left")
