@@ -51,7 +51,7 @@ def test_no_near_duplicates(table: pd.DataFrame, shipped: Artifact) -> None:
     # The encoder's vocabulary is Latin; other scripts fall into single letters and all look alike.
     latin = table[~table["language"].isin(OTHER_SCRIPTS)].reset_index(drop=True)
     extractor = of_artifact(shipped).extractor()
-    vectors = featurize(extractor, latin["prompt"].tolist(), cache=None).embedding
+    vectors = featurize(extractor, latin["prompt"].tolist(), cache=False).embedding
     similarity = vectors @ vectors.T
     np.fill_diagonal(similarity, 0)
     assert similarity.max() < 0.955

@@ -29,7 +29,7 @@ def position(small: Dataset) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def features(small: Dataset, shipped: Artifact) -> Features:
     extractor = of_artifact(shipped).extractor()
-    return featurize(extractor, small.prompts["prompt"].tolist(), cache=None)
+    return featurize(extractor, small.prompts["prompt"].tolist(), cache=False)
 
 
 def test_serving_equals_scikit_learn(
@@ -54,7 +54,7 @@ def test_saved_model_equals_the_fit(trained: Trained, tmp_path: object, small: D
     from training.pipeline import save
 
     prompts = small.prompts["prompt"].tolist()[:100]
-    features = featurize(of_artifact(trained.artifact).extractor(), prompts, cache=None)
+    features = featurize(of_artifact(trained.artifact).extractor(), prompts, cache=False)
     pair = {"local": "llama3.1:8b", "cloud": "claude-sonnet-5-5"}
     expected = trained.fitted.predict(features, pair)
     router = Router.load(

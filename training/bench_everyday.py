@@ -30,7 +30,7 @@ def everyday_bench(folder: Path, model: Artifact, seeds: int) -> dict[str, Any]:
     """AUC of the gain for `needs_cloud` on kinds that the fit never saw (grouped 5-fold)."""
     table = graded(folder)
     extractor = of_artifact(model).extractor()
-    features = featurize(extractor, table["prompt"].tolist(), cache=None)
+    features = featurize(extractor, table["prompt"].tolist(), cache=False)
     position = {p: i for i, p in enumerate(table["prompt_id"])}
     needs = table["needs_cloud"].to_numpy(dtype="float64")
     lengths = table["prompt"].str.len().to_numpy(dtype="float64")

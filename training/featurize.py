@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,18 @@ from router.features import SCHEMA, FeatureExtractor, Features
 from router.ragged import Ragged, concatenated
 from router.request import request_from_prompt
 
-CACHE = Path(os.environ.get("ROUTER_CACHE", ".cache")) / "features"
+CACHE = Path(".cache/features")  # in the working folder; may be removed at any time
 _CHUNK = 256
 
 
 def featurize(
-    extractor: FeatureExtractor, prompts: Sequence[str], *, cache: Path | None = CACHE
+    extractor: FeatureExtractor, prompts: Sequence[str], *, cache: bool = True
 ) -> Features:
     """Features of `prompts`, in order. A cache that cannot be written is not used."""
     key = hashlib.sha256(f"{SCHEMA}:{extractor.encoder.name}:{extractor.sizes}".encode())
     for prompt in prompts:
         key.update(hashlib.sha256(prompt.encode("utf-8", "replace")).digest())
-    path = cache / f"{key.hexdigest()[:32]}.joblib" if cache else None
+    path = CACHE / f"{key.hexdigest()[:32]}.joblib" if cache else None
     if path and path.exists():
         try:
             return _unpacked(joblib.load(path))
@@ -50,7 +51,8 @@ def _keep(path: Path, features: Features) -> None:
         joblib.dump(_packed(features), temporary)
         os.replace(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _packed(features: Features) -> dict[str, Any]:

@@ -44,8 +44,8 @@ def test_distilled_encoder_equals_the_shipped_one(shipped: Artifact, tmp_path: P
     texts = ["Translate this into French.", "Prove that the series converges."]
     from training.featurize import featurize
 
-    mine = featurize(again.extractor(), texts, cache=None)
-    theirs = featurize(of_artifact(shipped).extractor(), texts, cache=None)
+    mine = featurize(again.extractor(), texts, cache=False)
+    theirs = featurize(of_artifact(shipped).extractor(), texts, cache=False)
     assert mine.words.flat.tolist() == theirs.words.flat.tolist()
     # PCA leaves signs and small rotations open; similarities between texts do not change.
     assert mine.embedding[0] @ mine.embedding[1] == pytest.approx(

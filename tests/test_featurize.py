@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from router.artifact import Artifact
+from training import featurize as module
+from training.encoder import of_artifact
+from training.featurize import featurize
+
+
+def test_cache_gives_the_same_and_survives_damage(
+    shipped: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CACHE", tmp_path / "features")
+    extractor = of_artifact(shipped).extractor()
+    prompts = [f"Name {i} rivers and {'sort them ' * (i % 5)}by length." for i in range(1100)]
+    first = featurize(extractor, prompts)
+    (kept,) = (tmp_path / "features").glob("*.joblib")
+    again = featurize(extractor, prompts)
+    kept.write_bytes(kept.read_bytes()[:1000])
+    anew = featurize(extractor, prompts)
+    for other in (again, anew):
+        assert np.array_equal(other.embedding, first.embedding)
+        assert np.array_equal(other.structure, first.structure)
+        assert np.array_equal(other.words.flat, first.words.flat)
+        assert np.array_equal(other.pairs.bounds, first.pairs.bounds)
+
+
+def test_unwritable_cache_is_not_used(
+    shipped: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(module, "CACHE", tmp_path / "file" / "features")
+    prompts = [f"Count to {i}." for i in range(1100)]
+    assert len(featurize(of_artifact(shipped).extractor(), prompts)) == 1100
