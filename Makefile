@@ -13,7 +13,7 @@ run: $(VENV)/.training ## train on the bundled traffic, show the table and ten d
 	$(PY) -m training demo
 
 test: $(VENV)/.dev ## tests, doctests, notebooks
-	$(PY) -m pytest --cov --cov-report=term:skip-covered
+	$(PY) -m pytest --ignore=tests/encoder --cov --cov-report=term:skip-covered
 	$(PY) -m pytest --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py
 	$(PY) -m pytest --nbmake --nbmake-timeout=240 notebooks
 
@@ -33,7 +33,7 @@ bench-quality: $(VENV)/.training ## quality table on a folder of outcomes (DATA=
 
 default: $(VENV)/.training ## fit the shipped default model anew (DATA=..., NAME=...)
 	$(PY) -m training fit --data $(DATA) --data data/everyday --base none \
-		--encoder models/$$(cat models/current) --strength 0.1 --out models --name $(NAME)
+		--encoder models/$$(cat models/current) --out models --name $(NAME)
 
 mlflow: $(VENV)/.training ## look at the runs in a browser
 	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db

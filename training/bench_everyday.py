@@ -16,8 +16,6 @@ from training.fit import fit_heads
 from training.readers import read_table
 from training.splits import group_folds
 
-STRENGTH = 0.1
-
 
 def graded(folder: Path) -> pd.DataFrame:
     """All graded prompts of a folder, with their ids."""
@@ -41,7 +39,7 @@ def everyday_bench(folder: Path, model: Artifact, seeds: int) -> dict[str, Any]:
         folds = []
         for train, test in group_folds(kinds, 5, np.random.default_rng(seed)):
             rows = canonical(table.iloc[train], "everyday")
-            fitted = fit_heads(features, rows, position, len(extractor.tokens), strength=STRENGTH)
+            fitted = fit_heads(features, rows, position, len(extractor.tokens))
             p_local, p_cloud = fitted.predict(take(features, test))
             gain[test] = p_cloud - p_local
             folds.append(metrics.auc(gain[test], needs[test]))

@@ -10,10 +10,14 @@ from scipy.optimize import minimize
 from router.heads import sigmoid
 from router.types import FloatArray
 
-PRIOR_PRECISION = 10.0  # in rows' worth of log loss curvature
+# Strength of the prior as curvature of the log loss; one row of an even case has 0.25. Held-out
+# folds of a fit are many, rows set aside for calibration are few and come after that first scaling.
+FOLDS_PRIOR, ROWS_PRIOR = 10.0, 100.0
 
 
-def platt(logit: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[float, float]:
+def platt(
+    logit: FloatArray, y: FloatArray, weight: FloatArray, prior: float = FOLDS_PRIOR
+) -> tuple[float, float]:
     """Slope and shift that make `logit` a calibrated one for soft labels `y`.
 
     >>> slope, shift = platt(np.zeros(0), np.zeros(0), np.zeros(0))
@@ -27,8 +31,8 @@ def platt(logit: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[float, 
         z = theta[0] * logit + theta[1]
         residual = weight * (sigmoid(z) - y)
         distance = theta - [1.0, 0.0]
-        value = weight @ (np.logaddexp(0, z) - y * z) + PRIOR_PRECISION / 2 * distance @ distance
-        gradient = np.array([residual @ logit, residual.sum()]) + PRIOR_PRECISION * distance
+        value = weight @ (np.logaddexp(0, z) - y * z) + prior / 2 * distance @ distance
+        gradient = np.array([residual @ logit, residual.sum()]) + prior * distance
         return float(value), gradient
 
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, bounds=[(1e-3, None), (None, None)])

@@ -20,7 +20,7 @@ from router.features import Features
 from router.heads import Heads
 from router.structure import NAMES
 from router.types import FloatArray
-from training.calibrate import platt
+from training.calibrate import ROWS_PRIOR, platt
 from training.dataset import Dataset
 from training.design import take
 from training.encoder import EncoderSource, of_artifact
@@ -145,7 +145,7 @@ def calibrated(
         logit = fitted.heads.logits(take(features, used), np.zeros(2))[where, index]
         slope = fitted.heads.calibration[index, 0]
         own = np.array([fitted.models[tier].get(m, 0.0) for m in mine.model])
-        scales.append(platt(logit + slope * own, mine.score, mine.weight))
+        scales.append(platt(logit + slope * own, mine.score, mine.weight, ROWS_PRIOR))
     return fitted.scaled(scales)
 
 
