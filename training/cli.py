@@ -63,6 +63,7 @@ def fit(
     ] = None,
     skip_bad: SkipBad = False,
     seed: Seed = 0,
+    jobs: Annotated[int, typer.Option(help="Processes for the held-out folds.")] = 1,
     json_file: Json = None,
     track: Annotated[bool, typer.Option(help="Log the run to MLflow in this folder.")] = True,
 ) -> None:
@@ -77,6 +78,7 @@ def fit(
         source = find(encoder, start, shipped_models())
         trained = pipeline.train(
             dataset, source, base=start, version_name=name, strength=strength, seed=seed,
+            jobs=jobs,
             progress=step,
         )  # fmt: skip
         step("saving")

@@ -59,7 +59,7 @@ def train(
     version_name: str | None = None,
     strength: float | None = None,
     seed: int = 0,
-    jobs: int = 2,
+    jobs: int = 1,
     progress: Progress = lambda step: None,
 ) -> Trained:
     """Fit, calibrate, set the threshold table and evaluate, each on groups of its own.
