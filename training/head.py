@@ -22,8 +22,8 @@ TIERS = ("local", "cloud")
 # Grades of the rubric are about models of this class (data/README.md).
 REFERENCE = {"local": "Meta-Llama-3.1-8B-Instruct", "cloud": "claude-3-5-sonnet-20241022"}
 BASE = 3.0  # scale of the base's logits: less shrunk than words, since they are already trained
-# scikit-learn's C. Of {.003, .01, .03, .1, .3} this ranks best (APGR) in grouped cross-validation
-# on training rows of MMLU, GSM8K and ZeroEval alike; more data bears weaker shrinkage (--strength).
+# scikit-learn's C. Of {.003, .01, .03, .1, .3} this ranks best (APGR) on MMLU, GSM8K and ZeroEval
+# alike (models/BENCHMARK.md says how it was chosen); more data bears weaker shrinkage (--strength).
 STRENGTH = 0.03
 MIN_ROWS = 20
 FOLDS = 3
