@@ -5,7 +5,8 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export HF_HUB_OFFLINE := 1
 export MLFLOW_DISABLE_TELEMETRY := true
-DATA ?= ../shared/datasets
+# A folder of your own outcomes, see data/README.md.
+DATA ?= outcomes
 
 .PHONY: run test test-encoder check bench bench-quality mlflow default clean
 
@@ -32,8 +33,7 @@ bench-quality: $(VENV)/.training ## quality table on a folder of outcomes (DATA=
 	$(PY) -m training bench --data $(DATA) --json bench.json
 
 default: $(VENV)/.training ## fit the shipped default model anew (DATA=..., NAME=...)
-	$(PY) -m training fit --data $(DATA) --data data/everyday --base none \
-		--encoder models/$$(cat models/current) --out models --name $(NAME)
+	$(PY) -m training fit --data $(DATA) --data data/everyday --base none --out models --name $(NAME)
 
 mlflow: $(VENV)/.training ## look at the runs in a browser
 	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from router import artifact as artifacts
 from router.ability import ability_for
 from router.artifact import Artifact
 from router.errors import TrainingError
@@ -11,11 +14,12 @@ from training import metrics
 from training.calibrate import platt
 from training.dataset import Dataset
 from training.design import Scaling, matrix, one_hot, take
-from training.encoder import of_artifact
+from training.encoder import find, of_artifact, write
+from training.encoder import read as read_encoder
 from training.featurize import featurize
 from training.fit import fit_heads, rows_of
 from training.head import REFERENCE, soft_rows
-from training.pipeline import Trained, base_of, train
+from training.pipeline import Trained, base_of, best_cut, train
 from training.splits import SHARES, group_folds, group_sample, part_of, parts
 
 VOCABULARY = 29525
@@ -47,9 +51,7 @@ def test_serving_equals_scikit_learn(
         assert np.abs(p[0 if tier == "local" else 1] - expected).max() < 1e-6
 
 
-def test_saved_model_equals_the_fit(trained: Trained, tmp_path: object, small: Dataset) -> None:
-    from pathlib import Path
-
+def test_saved_model_equals_the_fit(trained: Trained, tmp_path: Path, small: Dataset) -> None:
     from router.predict import Router
     from training.pipeline import save
 
@@ -58,7 +60,7 @@ def test_saved_model_equals_the_fit(trained: Trained, tmp_path: object, small: D
     pair = {"local": "llama3.1:8b", "cloud": "claude-sonnet-5-5"}
     expected = trained.fitted.predict(features, pair)
     router = Router.load(
-        save(trained, Path(str(tmp_path))), local_model=pair["local"], cloud_model=pair["cloud"]
+        save(trained, tmp_path), local_model=pair["local"], cloud_model=pair["cloud"]
     )
     batch = router.predict_batch(prompts)
     assert np.abs(batch.p_local - expected[0]).max() < 1e-6
@@ -210,6 +212,29 @@ def test_platt_with_few_rows_hardly_moves() -> None:
     slope, shift = platt(np.array([2.0, -1.0]), np.array([0.0, 1.0]), np.ones(2))
     assert abs(slope - 1) < 0.4
     assert abs(shift) < 0.2
+
+
+def test_default_cut_separates_what_the_cloud_does_better() -> None:
+    gain = np.array([0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
+    local, cloud = np.array([0.4, 0.4, 0.4, 0.9, 0.9, 0.9]), np.full(6, 0.95)
+    assert best_cut(np.stack([gain, local, cloud])) == pytest.approx(0.25)
+    nothing_better = np.stack([gain, cloud, cloud])
+    assert best_cut(nothing_better) == 0.25
+
+
+def test_encoder_is_found_by_folder_pointer_or_base(shipped: Artifact, tmp_path: Path) -> None:
+    models = Path(__file__).parent.parent / "models"
+    for name in (None, str(models / "current"), str(artifacts.resolve(models))):
+        found = find(name, None, models)
+        assert found is not None
+        assert found.vectors == shipped.encoder
+    write(of_artifact(shipped), tmp_path / "encoder")
+    assert find(str(tmp_path / "encoder"), None, models) == of_artifact(shipped)
+    assert find(None, shipped, models) is None
+    with pytest.raises(TrainingError, match="own encoder"):
+        find("anything", shipped, models)
+    with pytest.raises(TrainingError, match="holds no encoder"):
+        read_encoder(tmp_path)
 
 
 def test_parts_are_stable_and_never_divide_a_group(small: Dataset) -> None:

@@ -117,6 +117,8 @@ def find(
             "A base brings its own encoder; pass --base none to fit on another (--encoder)."
         )
     folder = Path(name)
+    if folder.name == artifacts.POINTER:
+        folder = artifacts.resolve(folder.parent)
     if (folder / "encoder.json").is_file():
         return read(folder)
     if (folder / artifacts.MANIFEST).is_file():
