@@ -164,6 +164,13 @@ def resolve(models_dir: Path, version: str = POINTER) -> Path:
     return models_dir / checked_version(version)
 
 
+def locate(path: Path) -> Path:
+    """The model folder that `path` means: a version, a `models/` folder or its `current`."""
+    if path.name == POINTER:
+        return resolve(path.parent)
+    return resolve(path) if (path / POINTER).is_file() else path
+
+
 def point_current(models_dir: Path, version: str) -> None:
     """Make `models/current` name `version`, in one step that cannot be seen half done."""
     folder = models_dir / checked_version(version)

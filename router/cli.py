@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from router import artifact as artifacts
 from router.console import run
 from router.predict import Router
 from router.types import Decision, Explanation
@@ -100,7 +101,7 @@ def _router(model: Path | None, **overrides: object) -> Router:
     from router.config import load_settings
 
     if model is not None:
-        folder = model.resolve()
+        folder = artifacts.locate(model).resolve()
         overrides |= {"models_dir": folder.parent, "version": folder.name}
     return Router.from_settings(load_settings(**overrides))
 

@@ -71,12 +71,13 @@ class Router:
 
     @classmethod
     def load(cls, path: str | Path | None = None, **options: Any) -> Self:
-        """Load a model folder, or without `path` what the settings name.
+        """Load a model, or without `path` the one that the settings name.
 
-        `options` are those of the constructor. Raises ArtifactError or ConfigError.
+        `path`: a version's folder, a `models/` folder or its `current`. `options` are those of the
+        constructor. Raises ArtifactError or ConfigError.
         """
         if path is not None:
-            return cls(artifacts.load(Path(path)), **options)
+            return cls(artifacts.load(artifacts.locate(Path(path))), **options)
         from router.config import load_settings
 
         return cls.from_settings(load_settings(), **options)

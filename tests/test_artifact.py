@@ -118,6 +118,11 @@ def test_folder_that_cannot_be_made(tmp_path: Path, shipped: Artifact) -> None:
         artifacts.save(renamed(shipped, "two"), blocker / "models")
 
 
+def test_models_are_found_by_folder_pointer_or_version(models: Path) -> None:
+    for path in (models, models / "current", models / "one"):
+        assert Router.load(path).version == "one"
+
+
 def test_current_can_only_name_what_is_there(models: Path) -> None:
     with pytest.raises(ArtifactMissing, match="no version two"):
         artifacts.point_current(models, "two")

@@ -210,10 +210,8 @@ def demo(
 
 
 def folder_of(name: str) -> Path:
-    """A model folder from a path; `models/current` follows the pointer."""
-    path = Path(name)
-    if path.name == artifacts.POINTER:
-        return artifacts.resolve(path.parent)
+    """The model folder that a path means; see `router.artifact.locate`."""
+    path = artifacts.locate(Path(name))
     if not path.is_dir():
         raise ArtifactError(f"{path} is no model folder; name one such as models/current.")
     return path

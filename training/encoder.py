@@ -116,9 +116,7 @@ def find(
         raise TrainingError(
             "A base brings its own encoder; pass --base none to fit on another (--encoder)."
         )
-    folder = Path(name)
-    if folder.name == artifacts.POINTER:
-        folder = artifacts.resolve(folder.parent)
+    folder = artifacts.locate(Path(name))
     if (folder / "encoder.json").is_file():
         return read(folder)
     if (folder / artifacts.MANIFEST).is_file():
