@@ -1,5 +1,6 @@
 VENV := .venv
 PY := $(VENV)/bin/python
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt
 # One BLAS thread per worker: two spin against each other on small machines.
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
@@ -41,17 +42,17 @@ mlflow: $(VENV)/.training ## look at the runs in a browser
 $(VENV)/bin/python:
 	python3 -m venv $(VENV)
 
-$(VENV)/.training: pyproject.toml | $(VENV)/bin/python
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[training]'
+$(VENV)/.training: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e '.[training]'
 	touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[training,dev]'
+$(VENV)/.dev: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e '.[training,dev]'
 	touch $@
 
-$(VENV)/.encoder: pyproject.toml | $(VENV)/bin/python
-	$(PY) -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[training,dev,encoder]'
+$(VENV)/.encoder: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
+	$(INSTALL) torch==2.13.0
+	$(INSTALL) -e '.[training,dev,encoder]'
 	touch $@
 
 clean:
