@@ -87,4 +87,6 @@ def speed(console: Console, result: dict[str, Any]) -> None:
 
 
 def _cell(value: dict[str, float]) -> str:
+    if value["low"] == value["high"]:  # one seed has no interval
+        return f"{value['value']:.3f}"
     return f"{value['value']:.3f}\n[{value['low']:.3f}, {value['high']:.3f}]"
