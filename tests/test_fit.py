@@ -19,7 +19,8 @@ from training.encoder import read as read_encoder
 from training.featurize import featurize
 from training.fit import fit_heads, rows_of
 from training.head import REFERENCE, soft_rows
-from training.pipeline import Trained, base_of, best_cut, train
+from training.pipeline import Trained, base_of, best_cut, calibrated, train
+from training.scoring import fitted_of
 from training.splits import SHARES, group_folds, group_sample, part_of, parts
 
 VOCABULARY = 29525
@@ -197,6 +198,17 @@ def test_local_rows_only_move_the_local_head(small: Dataset, shipped: Artifact) 
     result = train(Dataset(rows), None, base=shipped, version_name="x", jobs=1)
     assert result.fitted.strength["cloud"] == "kept"
     assert result.evaluation.rows == 0
+
+
+def test_calibration_knows_a_model_by_its_other_name(
+    small: Dataset, features: Features, position: dict[str, int], shipped: Artifact
+) -> None:
+    """`llama3.1:8b` is Meta-Llama-3.1-8B-Instruct, with its ability term."""
+    kept = fitted_of(shipped)
+    local = small.rows[small.rows["model"] == "llama3.1:8b"]
+    other = local.assign(model=REFERENCE["local"])
+    mine, theirs = (calibrated(kept, features, rows, position) for rows in (local, other))
+    assert np.array_equal(mine.heads.calibration, theirs.heads.calibration)
 
 
 def test_platt_recovers_a_known_distortion() -> None:

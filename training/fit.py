@@ -35,11 +35,13 @@ class Fitted:
     ) -> tuple[FloatArray, FloatArray]:
         """p_local and p_cloud of every request for a pair of models, shapes (n,)."""
         names = models or REFERENCE
-        ability = np.array(
-            [ability_for(names[t], self.models[t], REFERENCE[t]).value for t in TIERS]
-        )
+        ability = np.array([self.ability(t, names[t]) for t in TIERS])
         p = sigmoid(self.heads.logits(features, ability))
         return p[:, 0], p[:, 1]
+
+    def ability(self, tier: str, model: str) -> float:
+        """The ability term of a model, or of the known one nearest to it."""
+        return ability_for(model, self.models[tier], REFERENCE[tier]).value
 
     def scaled(self, scales: list[tuple[float, float]]) -> "Fitted":
         """The same fit with a further slope and shift of the logit per head."""

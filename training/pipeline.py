@@ -144,7 +144,8 @@ def calibrated(
         used, where = np.unique(mine.prompt, return_inverse=True)
         logit = fitted.heads.logits(take(features, used), np.zeros(2))[where, index]
         slope = fitted.heads.calibration[index, 0]
-        own = np.array([fitted.models[tier].get(m, 0.0) for m in mine.model])
+        term = {m: fitted.ability(tier, m) for m in set(mine.model)}
+        own = np.array([term[m] for m in mine.model])
         scales.append(platt(logit + slope * own, mine.score, mine.weight, ROWS_PRIOR))
     return fitted.scaled(scales)
 
