@@ -8,6 +8,9 @@ from training import plots
 from training.comparison import Comparison, compare, encoder_choices, try_encoder
 from training.dataset import Dataset
 from training.encoder import of_artifact
+from training.readers import read
+
+from .conftest import EVERYDAY
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +24,19 @@ def test_methods_stand_in_their_order(comparison: Comparison) -> None:
     apgr = table["APGR"].str.split(" ").str[0].astype(float)
     assert apgr["oracle"] >= apgr["router"] > apgr["random"]
     assert apgr["router"] > apgr["prompt length"]
+
+
+def test_methods_are_judged_on_the_scored_rows_in_their_order(shipped: Artifact) -> None:
+    rng = np.random.default_rng(3)
+    rows = read(EVERYDAY).rows.sample(frac=1, random_state=1).reset_index(drop=True)
+    # Several sources and models, so that pairs of a part differ in order from pairs of the whole.
+    sources = dict(zip(rows["group"].unique(), "abc" * 1000, strict=False))
+    rows["source"] = rows["group"].map(sources)
+    rows["model"] = rows["tier"] + "-" + rows["source"] + rng.choice(["1", "2"], len(rows))
+    rows["score"] = rng.random(len(rows))
+    c = compare(shipped, Dataset(rows))
+    assert np.array_equal(c.gains["oracle"], c.cloud - c.local)
+    assert len(c.characters) == len(c.local)
 
 
 def test_thresholds_in_dollars(comparison: Comparison) -> None:

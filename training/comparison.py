@@ -23,6 +23,7 @@ from training.evaluate import outcome_pairs
 from training.featurize import featurize
 from training.pipeline import train
 from training.scoring import scored_by
+from training.splits import unseen
 
 SHOWN = ("prompt length", "kNN", "random", "oracle")
 
@@ -81,17 +82,12 @@ class Comparison:
         )
 
 
-def _aiq(gain: FloatArray, local: FloatArray, cloud: FloatArray) -> float:
-    c = metrics.curve(gain, local, cloud)
-    return metrics.aiq(c.share, c.quality)
-
-
 _STATISTICS: Mapping[str, Any] = {
     "APGR": metrics.apgr,
     "CPT(20)": partial(metrics.cpt, target=0.2),
     "CPT(50)": partial(metrics.cpt, target=0.5),
     "CPT(80)": partial(metrics.cpt, target=0.8),
-    "AIQ": _aiq,
+    "AIQ": metrics.aiq_of_ranking,
 }
 
 
@@ -101,16 +97,18 @@ def compare(artifact: Artifact, data: Dataset, *, seed: int = 0) -> Comparison:
     kNN learns from the other rows.
     """
     scored = scored_by(artifact, data)
-    pairs = outcome_pairs(data.rows)
-    prompts = pairs.merge(data.prompts[["prompt_id", "prompt"]], on="prompt_id")
+    new = unseen(data.rows["group"], artifact.arrays["seen"])
+    # The test rows come first, in the very order in which they were scored.
+    test, train = (outcome_pairs(data.rows[mask]) for mask in (new, ~new))
+    texts = data.prompts[["prompt_id", "prompt"]]
+    prompts = pd.concat([test, train]).merge(texts, on="prompt_id", how="left")
     task = Task(
         "comparison", prompts["prompt"].tolist(),
         featurize(of_artifact(artifact).extractor(), prompts["prompt"].tolist()),
         prompts["local"].to_numpy(dtype="float64"), prompts["cloud"].to_numpy(dtype="float64"),
         prompts["group"].to_numpy(),
     )  # fmt: skip
-    is_test = prompts["group"].isin(set(scored.group)).to_numpy()
-    train_at, test_at = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+    test_at, train_at = np.split(np.arange(len(prompts)), [len(test)])
     rng = np.random.default_rng(seed)
     gains = {"router": scored.gain}
     gains |= {name: BASELINES[name](task, train_at, test_at, rng) for name in SHOWN}
@@ -147,7 +145,7 @@ def encoder_choices(current: EncoderSource, transformer: str | None) -> dict[str
 
 def try_encoder(name: str, source: EncoderSource, data: Dataset, *, seed: int = 0) -> EncoderTrial:
     """Fit on `data` with this encoder, evaluate on its test rows, and time one prompt."""
-    trained = train(data, source, version_name="trial", strength=0.1, seed=seed)
+    trained = train(data, source, version_name="trial", seed=seed)
     extractor = source.extractor()
     requests = [request_from_prompt(p) for p in data.prompts["prompt"].head(60)]
     times = []

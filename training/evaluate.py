@@ -139,7 +139,7 @@ def _measures(s: Scored, threshold: float, seed: int) -> dict[str, Interval]:
         measures[f"cpt_{target * 100:.0f}"] = interval(
             lambda g, lo, c, t=target: metrics.cpt(g, lo, c, t), *ranking
         )
-    measures["aiq"] = interval(_aiq, *ranking)
+    measures["aiq"] = interval(metrics.aiq_of_ranking, *ranking)
     measures["cost_saved_at_95"] = interval(metrics.cost_saved, *ranking)
     measures["cloud_share"] = interval(lambda g: float(np.mean(g > threshold)), s.gain)
     for tier, p, y in (("local", s.p_local, s.local), ("cloud", s.p_cloud, s.cloud)):
@@ -148,11 +148,6 @@ def _measures(s: Scored, threshold: float, seed: int) -> dict[str, Interval]:
         measures[f"ece_{tier}"] = interval(metrics.ece, p, y)
         measures[f"auc_{tier}"] = interval(lambda a, b: metrics.auc(a, (b >= 0.5) * 1.0), p, y)
     return measures
-
-
-def _aiq(gain: FloatArray, local: FloatArray, cloud: FloatArray) -> float:
-    c = metrics.curve(gain, local, cloud)
-    return metrics.aiq(c.share, c.quality)
 
 
 def cost_table(s: Scored, threshold: float) -> list[dict[str, float]]:

@@ -110,6 +110,12 @@ def aiq(cost: FloatArray, quality: FloatArray) -> float:
     return float(np.trapezoid(np.maximum.accumulate(np.append(y, y[-1])), grid) / width)
 
 
+def aiq_of_ranking(gain: FloatArray, local: FloatArray, cloud: FloatArray) -> float:
+    """AIQ with the cloud share as cost, so that every request costs the same."""
+    c = curve(gain, local, cloud)
+    return aiq(c.share, c.quality)
+
+
 def _left_turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
     return (b[0] - a[0]) * (c[1] - a[1]) >= (b[1] - a[1]) * (c[0] - a[0])
 
