@@ -17,6 +17,7 @@ from router.errors import MissingExtra
 from router.ragged import Ragged, bounds_of, distinct
 from router.structure import SIZE, Vocabulary, clip, structure
 from router.types import FloatArray, IntArray, Request
+from router.wordpiece import WordPiece
 
 SCHEMA = 1  # raise when the meaning of any feature changes; old artifacts are then refused
 MAX_TOKENS = 1024
@@ -107,11 +108,9 @@ class FeatureExtractor:
     """Computes `Features`; safe to share between threads (it holds no state of a call)."""
 
     def __init__(self, tokenizer: Tokenizer, encoder: Encoder) -> None:
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(MAX_TOKENS)
-        self.tokenizer = tokenizer
+        self.wordpiece = WordPiece(tokenizer, MAX_TOKENS)
         self.encoder = encoder
-        vocabulary = tokenizer.get_vocab()
+        vocabulary = self.wordpiece.vocabulary
         self.tokens = sorted(vocabulary, key=vocabulary.__getitem__)
         self.vocabulary = Vocabulary(self.tokens)
 
@@ -120,13 +119,16 @@ class FeatureExtractor:
         """Widths of the blocks: embedding, structure, words, pairs."""
         return self.encoder.dimensions, SIZE, len(self.tokens), BIGRAM_BUCKETS
 
+    def tokenize(self, texts: Sequence[str]) -> Ragged:
+        """Token ids of `texts`, at most MAX_TOKENS each."""
+        encoded = self.wordpiece.ids(texts)
+        bounds = bounds_of([len(e) for e in encoded])
+        return Ragged(np.fromiter(chain.from_iterable(encoded), np.int64, int(bounds[-1])), bounds)
+
     def extract(self, requests: Sequence[Request]) -> Features:
         """Features of `requests`, in their order."""
         texts = [clip(r.text) for r in requests]
-        encoded = [e.ids for e in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-        bounds = bounds_of([len(e) for e in encoded])
-        flat = np.fromiter(chain.from_iterable(encoded), np.int64, int(bounds[-1]))
-        ids = Ragged(flat, bounds)
+        ids = self.tokenize(texts)
         owner = ids.owner
         words = distinct(owner, ids.flat, len(texts), len(self.tokens))
         return Features(

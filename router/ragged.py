@@ -1,10 +1,13 @@
 """Lists of unequal length as one flat array: what keeps a batch of requests fast."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from router.types import FloatArray, IntArray
+
+_FEW = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,10 @@ def segment_sums(values: FloatArray, bounds: IntArray) -> FloatArray:
         one: FloatArray = values.sum(axis=0, keepdims=True)
         return one
     out: FloatArray = np.zeros((len(bounds) - 1, *values.shape[1:]), dtype=values.dtype)
+    if len(bounds) <= _FEW:  # a plain sum is several times as fast as reduceat
+        for i, (start, end) in enumerate(pairwise(bounds.tolist())):
+            values[start:end].sum(axis=0, out=out[i, ...])
+        return out
     filled = np.flatnonzero(bounds[1:] > bounds[:-1])
     if len(filled):
         out[filled] = np.add.reduceat(values, bounds[filled], axis=0)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from router import artifact as artifacts
 from router.artifact import Artifact
@@ -20,6 +21,9 @@ from training.dataset import Dataset, checked
 from training.encoder import of_artifact
 from training.pipeline import Trained, train
 from training.readers import read
+
+settings.register_profile("router", deadline=None)  # machines are small and busy
+settings.load_profile("router")
 
 ROOT = Path(__file__).parent.parent
 EVERYDAY = ROOT / "data" / "everyday"

@@ -1,0 +1,74 @@
+"""WordPiece with a memory: the bundled tokenizer's ids of ASCII text, several times faster.
+
+A word's pieces do not depend on its neighbours (Devlin et al. 2019, arXiv 1810.04805), and most
+words of a text are frequent ones, so looking whole words up replaces nearly all of the search.
+"""
+
+import re
+from collections.abc import Sequence
+
+from tokenizers import Tokenizer
+
+_WORD = re.compile(r"[a-z0-9]+|[^a-z0-9\s]")
+# What the bundled tokenizer's normalizer removes, and its two special tokens.
+_SPECIAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\[UNK\]|\[PAD\]")
+_REMEMBERED = 200_000  # words; some 20 MB at most
+_MAX_WORD = 100
+
+
+class WordPiece:
+    """Token ids of texts. Threads may share one: a word found twice is stored twice, no more."""
+
+    def __init__(self, tokenizer: Tokenizer, limit: int) -> None:
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(limit)
+        self.tokenizer, self.limit = tokenizer, limit
+        self.vocabulary: dict[str, int] = tokenizer.get_vocab()
+        self._unknown = [self.vocabulary["[UNK]"]]
+        self._words = {
+            w: [i] for w, i in self.vocabulary.items() if len(w) == 1 or not w.startswith("##")
+        }
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of every text, at most `limit` each; equal to those of the tokenizer."""
+        fast = [t.isascii() and not _SPECIAL.search(t) for t in texts]
+        slow = iter(
+            self.tokenizer.encode_batch_fast(
+                [t for t, easy in zip(texts, fast, strict=True) if not easy],
+                add_special_tokens=False,
+            )
+            if not all(fast)
+            else ()
+        )
+        return [
+            self._ascii(t) if easy else next(slow).ids for t, easy in zip(texts, fast, strict=True)
+        ]
+
+    def _ascii(self, text: str) -> list[int]:
+        known = self._words
+        out: list[int] = []
+        for word in _WORD.findall(text.lower()):
+            pieces = known.get(word)
+            if pieces is None:
+                pieces = self._pieces(word)
+                if len(known) < _REMEMBERED:
+                    known[word] = pieces
+            out += pieces
+        return out[: self.limit]
+
+    def _pieces(self, word: str) -> list[int]:
+        """Greedy longest match from the left."""
+        if len(word) > _MAX_WORD:
+            return self._unknown
+        pieces: list[int] = []
+        start, prefix = 0, ""
+        while start < len(word):
+            for end in range(len(word), start, -1):
+                piece = self.vocabulary.get(prefix + word[start:end])
+                if piece is not None:
+                    pieces.append(piece)
+                    break
+            else:
+                return self._unknown
+            start, prefix = end, "##"
+        return pieces

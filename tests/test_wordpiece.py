@@ -1,0 +1,30 @@
+"""The fast tokenisation gives the ids of the tokenizer it stands in for."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.predict import Router, default_router
+from training.dataset import Dataset
+
+ODD = [
+    "a[UNK]b", "[PAD]", "x\x00y", "\x7f", "a\x0bb", "\x1c", "a\x85b", "a b", "", " \t\n",
+    "_foo__bar", "## #ing", "supercalifragilistic" * 6, "don't", "naïve café", "日本語", "e=mc^2",
+]  # fmt: skip
+
+
+def expected(router: Router, texts: list[str]) -> list[list[int]]:
+    encoded = router.extractor.wordpiece.tokenizer.encode_batch_fast(
+        texts, add_special_tokens=False
+    )
+    return [e.ids for e in encoded]
+
+
+def test_ids_equal_the_tokenizers(router: Router, everyday: Dataset) -> None:
+    texts = [*everyday.prompts["prompt"].tolist(), *ODD, "long words " * 2000]
+    assert router.extractor.wordpiece.ids(texts) == expected(router, texts)
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=200))
+def test_any_ascii_text_has_the_tokenizers_ids(text: str) -> None:
+    router = default_router()
+    assert router.extractor.wordpiece.ids([text]) == expected(router, [text])
