@@ -1,0 +1,320 @@
+r"""The final answer within a free text, and of which kind it is.
+
+The first rule that finds something counts; where a mark occurs several times, its last one does.
+
+1. a tool call: `<tool_call>`, JSON with name and arguments, `f(x=1)`, `Action:` lines
+2. a JSON object: its `answer` (or `final_answer`, `result`, `output`) field, else the object
+3. `\boxed{...}`, `#### ...`
+4. "the answer is ...", "Answer: ...", "Final answer: ..."
+5. a text of at most 80 characters on one line: what stands after "=", or the text itself
+   without a lead-in such as "It is", if that leaves a number, a date or at most four words
+6. where a choice was asked for: the last option letter that stands alone
+7. where a number was asked for: the last number in bold, after "=", or in the last sentence
+8. a block of code; else the text has no final answer and is prose
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from router.literal import MAX_CHARS, Call, NotLiteral, canonical, is_sequence, parse, parse_at
+from router.numeric import quantity
+
+Kind = Literal["none", "number", "choice", "date", "short", "data", "call", "code", "prose"]
+KINDS: tuple[Kind, ...] = (
+    "none", "number", "choice", "date", "short", "data", "call", "code", "prose",
+)  # fmt: skip
+# Kinds whose final answers can be compared for equality; the others only by degree.
+EXACT: frozenset[Kind] = frozenset(("number", "choice", "date", "short", "data", "call"))
+SHORT_CHARS = 80
+_SHORT_WORDS = 12
+_PHRASE_WORDS = 4
+# In a sentence or two, another model's short answer may be looked for; in more it is chance.
+_SENTENCE_CHARS = 200
+
+_FIELD = re.compile(
+    r"""["'](?:final[ _]?answer|answer|result|output|final)["']\s*:\s*""", re.IGNORECASE
+)
+_BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
+_HASHES = re.compile(r"(?m)^\s*####\s*(.+?)\s*$")
+_SAID = re.compile(
+    r"(?:\banswer\s+is\s*:?|\banswer\s*:|\bthe\s+(?:final\s+|correct\s+)?"
+    r"(?:result|output|option|choice)\s+is\s*:?)\s*\**\s*([^\n]{1,200})",
+    re.IGNORECASE,
+)
+_STOP = re.compile(r"[.!?](?=\s|$|\*|\")|,?\s+(?:because|since|as|which|so)\s")
+_LETTER = re.compile(r"[(\[]?([A-Ja-j])[)\].:]?")
+_OPTION = re.compile(r"[(\[]?([A-J])(?:[)\]]|[).:](?=\s)).*", re.DOTALL)
+_ALONE = re.compile(r"(?:\(([A-J])\)|\*\*\(?([A-J])\)?[.)]?\*\*|\b([A-J])[).](?=\s|$))")
+_BOLD = re.compile(r"\*\*([^*\n]{1,60})\*\*")
+_EQUALS = re.compile(r"=\s*(\$?-?\d[\d,]*(?:\.\d+)?)")
+_LAST_NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
+_FENCE = re.compile(r"```[\w+-]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_TAGGED = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
+_ACTION = re.compile(r"Action:\s*([\w.-]+)\s*\n\s*Action Input:\s*(.+)", re.DOTALL)
+_CALL = re.compile(r"\[?\s*[A-Za-z_][\w.]*\(.*\)\s*\]?", re.DOTALL)
+_MONTHS = {
+    m: i + 1
+    for i, m in enumerate(
+        "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
+    )
+}
+_ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
+_DAY_FIRST = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?\.?\s+(?:of\s+)?([a-z]{3,9})\.?,?\s+(\d{4})")
+_MONTH_FIRST = re.compile(r"([a-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})")
+_DRESSING = re.compile(r"\\(?:text|mathrm|mathbf)|[\s{}$\\`*\"'!?.,;]+")
+_ARTICLE = re.compile(r"^(?:the|a|an)\s+")
+_LEAD_IN = re.compile(
+    r"^(?:(?:sure|so|thus|therefore|hence|ok|well)[,:]\s+|(?:it|that|this|there|they)"
+    r"(?:['’]s|\s+(?:is|was|are|were|will be|would be))\s+"
+    r"|(?:in|on|about|around|approximately|at)\s+)+",
+    re.IGNORECASE,
+)
+_YES_NO = re.compile(r"(yes|no)(?=[,.!]|$)", re.IGNORECASE)
+_ENDS_IN_NUMBER = re.compile(r"=\s*([^=]*\d[^=]*)$")
+_WORDS = re.compile(r"\w+")
+_AMOUNT = re.compile(r"[-−]?\d+(?:,\d{3})*(?:\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A final answer: `key` is its canonical spelling, `text` what stood there.
+
+    `unit`: of a number, '' where none was written. `value` holds the calls of kind call.
+    """
+
+    kind: Kind
+    key: str = ""
+    text: str = ""
+    unit: str = ""
+    value: Any = None
+
+
+NONE, PROSE, CODE = Final("none"), Final("prose"), Final("code")
+
+
+def final_of(text: str, asks: str = "text") -> Final:
+    r"""The final answer of `text`; `asks` is the kind that the request asks for.
+
+    Never raises. `text` beyond its last 20,000 characters is not looked at.
+
+    >>> final_of('{"reasoning": "3 + 4 = 7", "answer": "7 apples"}').key
+    '7'
+    >>> final_of(r"So we get \\boxed{\\frac{1}{2}}.").key
+    '0.5'
+    >>> final_of("I would choose the second. The answer is (B).").kind
+    'choice'
+    """
+    text = text[-MAX_CHARS:].strip()
+    if not text:
+        return NONE
+    if (called := _calls(text)) is not None:
+        return called
+    if (found := _structured(text)) is not None:
+        return found
+    if (marked := _marked(text)) is not None and (said := classify(marked)).kind != "prose":
+        return said
+    if len(text) <= SHORT_CHARS and "\n" not in text:
+        return _phrase(text)
+    if asks == "choice" and (letters := _ALONE.findall(text)):
+        return Final("choice", "".join(letters[-1]), "".join(letters[-1]))
+    if asks == "number" and (number := _last_number(text)):
+        return classify(number)
+    fenced = sum(map(len, _FENCE.findall(text))) if "```" in text else 0
+    return CODE if fenced > len(text) / 3 else _prose(text)
+
+
+def _phrase(text: str) -> Final:
+    """The final answer of a text that is hardly more than one."""
+    if ends := _ENDS_IN_NUMBER.search(text.rstrip(".* ")):
+        said = classify(ends[1])
+        if said.kind == "number":
+            return said
+    if plain := _YES_NO.match(text):
+        return Final("short", plain[1].lower(), plain[1])
+    said = classify(_LEAD_IN.sub("", text, count=1))
+    words = said.text.count(" ") + 1
+    return said if said.kind != "short" or words <= _PHRASE_WORDS else _prose(text)
+
+
+def _prose(text: str) -> Final:
+    return Final("prose", text=text) if len(text) <= _SENTENCE_CHARS else PROSE
+
+
+def classify(value: Any) -> Final:
+    """A final answer of the kind that `value` (text, or parsed JSON) turns out to be.
+
+    >>> classify("March 5, 2024").key, classify("(c)").key, classify("[1, 2.0]").key
+    ('2024-03-05', 'C', '[1,2]')
+    """
+    if value is None or isinstance(value, bool | float):
+        return Final("number" if isinstance(value, float) else "short", canonical(value))
+    if not isinstance(value, str):
+        return Final("data", canonical(value), value=value)
+    text = " ".join(value.split()).strip("*`_ ").removesuffix(".").rstrip("* ")
+    if not text:
+        return NONE if not value.strip() else PROSE
+    if (number := quantity(text)) is not None:
+        return Final("number", f"{number.value:.10g}", text, number.unit)
+    if letter := _LETTER.fullmatch(text):
+        return Final("choice", letter[1].upper(), text)
+    if (day := _date(text)) is not None:
+        return Final("date", day, text)
+    if text[0] in "[({" and len(text) > 1:
+        try:
+            return Final("data", canonical(parse(text)), text)
+        except NotLiteral:
+            if option := _OPTION.fullmatch(text):
+                return Final("choice", option[1], text)
+    elif option := _OPTION.fullmatch(text):
+        return Final("choice", option[1], text)
+    if len(text) <= SHORT_CHARS and text.count(" ") < _SHORT_WORDS:
+        return Final("short", _bare(text), text)
+    return PROSE
+
+
+def same(a: Final, b: Final) -> bool | None:
+    """Whether two final answers are equal; None where they cannot be compared.
+
+    Numbers of different units differ; a unit that only one of them writes does not count. A short
+    answer equals a sentence or two that hold it ("Paris", "The capital is Paris.").
+    """
+    if a.kind not in EXACT or b.kind not in EXACT:
+        return _within(a, b) or _within(b, a) or None
+    if a.kind == b.kind == "number":
+        return a.key == b.key and (a.unit == b.unit or not a.unit or not b.unit)
+    return a.key == b.key or _bare(a.text) == _bare(b.text) != ""
+
+
+def _within(answer: Final, sentence: Final) -> bool:
+    """Whether a short answer stands, as whole words, in another's sentence or two.
+
+    Of a number the sentence may hold no other.
+    """
+    if sentence.kind != "prose" or not sentence.text:
+        return False
+    if answer.kind == "number":
+        amounts = {quantity(n) for n in _AMOUNT.findall(sentence.text)}
+        return len(amounts) == 1 and {f"{n.value:.10g}" for n in amounts if n} == {answer.key}
+    if answer.kind not in ("short", "date"):
+        return False
+    words, inside = (_WORDS.findall(t.casefold()) for t in (answer.text, sentence.text))
+    n = len(words)
+    return n > 0 and any(inside[i : i + n] == words for i in range(len(inside) - n + 1))
+
+
+def _bare(text: str) -> str:
+    return _DRESSING.sub("", _ARTICLE.sub("", text.casefold()))
+
+
+def _calls(text: str) -> Final | None:
+    """Calls in any of the known spellings, as one canonical sorted list."""
+    calls: list[Call] = []
+    if "<tool_call>" in text:
+        for body in _TAGGED.findall(text):
+            calls += _as_calls(_parsed(body.strip()))
+    elif action := _ACTION.search(text) if "Action:" in text else None:
+        arguments = _parsed(action[2].strip())
+        calls = [Call(action[1], arguments if isinstance(arguments, dict) else {"0": arguments})]
+    elif "(" in text or "{" in text:
+        body = _FENCE.search(text)[1].strip() if text.startswith("```") else text  # type: ignore[index]
+        if body[:1] in "[{" or _CALL.fullmatch(body):
+            calls = _as_calls(_parsed(body))
+    if not calls:
+        return None
+    return Final("call", ";".join(sorted(map(canonical, calls))), value=tuple(calls))
+
+
+def _as_calls(value: Any) -> list[Call]:
+    """Calls in a parsed value; an empty list when any part of it is something else."""
+    if isinstance(value, Call):
+        return [value]
+    if is_sequence(value):
+        found = [_as_calls(v) for v in value]
+        return [c for calls in found for c in calls] if all(found) else []
+    if not isinstance(value, dict):
+        return []
+    for wrapper in ("tool_calls", "function", "function_call"):
+        if isinstance(value.get(wrapper), dict | list):
+            return _as_calls(value[wrapper])
+    name = value.get("name", value.get("tool", value.get("function")))
+    arguments = next((value[k] for k in _ARGUMENTS if k in value), None)
+    if isinstance(arguments, str):
+        arguments = _parsed(arguments)
+    if isinstance(name, str) and isinstance(arguments, dict):
+        return [Call(name, arguments)]
+    only = next(iter(value.items())) if len(value) == 1 else None
+    return [Call(str(only[0]), only[1])] if only and isinstance(only[1], dict) else []
+
+
+_ARGUMENTS = ("arguments", "parameters", "input", "args", "tool_input")
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return parse(text)
+    except NotLiteral:
+        return None
+
+
+def _structured(text: str) -> Final | None:
+    """The answer field of the last JSON object, or the object itself where it has none."""
+    fields = list(_FIELD.finditer(text)) if "{" in text else []
+    if fields:
+        at = fields[-1].end()
+        try:
+            said = parse_at(text, at)[0]
+            return classify(said) if said != "" else Final("short", '""', '""')
+        except NotLiteral:
+            tail = text[at:].strip().strip("`}\n ").strip("\"',")
+            return classify(tail) if tail else None
+    body = text
+    if text.startswith("```") and (fence := _FENCE.fullmatch(text)):
+        body = fence[1].strip()
+    if body[:1] in "{[":
+        value = _parsed(body)
+        if isinstance(value, dict | list) and value:
+            return Final("data", canonical(value), value=value)
+    return None
+
+
+def _marked(text: str) -> str | None:
+    for pattern in (_BOXED, _HASHES):
+        if found := pattern.findall(text):
+            return str(found[-1])
+    said = _SAID.findall(text)
+    if not said:
+        return None
+    tail = said[-1].strip()
+    if tail[:1] in "[{(":
+        try:
+            end: int = parse_at(tail, 0)[1]
+            return str(tail[:end])
+        except NotLiteral:
+            pass
+    stop = _STOP.search(tail, 1)
+    return str(tail[: stop.start()] if stop else tail).strip('* `"')
+
+
+def _last_number(text: str) -> str | None:
+    for found in (
+        [b for b in _BOLD.findall(text) if quantity(b)],
+        _EQUALS.findall(text[-200:]),
+        _LAST_NUMBER.findall(text[-200:]),
+    ):
+        if found:
+            return str(found[-1]).rstrip(".,")
+    return None
+
+
+def _date(text: str) -> str | None:
+    lower = text.lower().strip(". ")
+    if found := _ISO.fullmatch(lower):
+        year, month, day = (int(g) for g in found.groups())
+    elif found := _DAY_FIRST.fullmatch(lower):
+        year, month, day = int(found[3]), _MONTHS.get(found[2][:3], 0), int(found[1])
+    elif found := _MONTH_FIRST.fullmatch(lower):
+        year, month, day = int(found[3]), _MONTHS.get(found[1][:3], 0), int(found[2])
+    else:
+        return None
+    return f"{year:04d}-{month:02d}-{day:02d}" if 1 <= month <= 12 and 1 <= day <= 31 else None
