@@ -5,7 +5,8 @@ The first rule that finds something counts; where a mark occurs several times, i
 1. a tool call: `<tool_call>`, JSON with name and arguments, `f(x=1)`, `Action:` lines
 2. a JSON object: its `answer` (or `final_answer`, `result`, `output`) field, else the object
 3. `\boxed{...}`, `#### ...`
-4. "the answer is ...", "Answer: ...", "Final answer: ..."
+4. "the answer is ...", "Answer: ...", "Final answer: ..." in the first or last 300 characters,
+   where at most six words follow, or a number, a choice, a date or a literal
 5. a text of at most 80 characters on one line: what stands after "=", or the text itself
    without a lead-in such as "It is", if that leaves a number, a date or at most four words
 6. where a choice was asked for: the last option letter that stands alone
@@ -17,7 +18,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from router.literal import MAX_CHARS, Call, NotLiteral, canonical, is_sequence, parse, parse_at
+from router.calls import FENCE, calls_in, parsed
+from router.literal import MAX_CHARS, NotLiteral, canonical, parse, parse_at
 from router.numeric import quantity
 
 Kind = Literal["none", "number", "choice", "date", "short", "data", "call", "code", "prose"]
@@ -29,6 +31,7 @@ EXACT: frozenset[Kind] = frozenset(("number", "choice", "date", "short", "data",
 SHORT_CHARS = 80
 _SHORT_WORDS = 12
 _PHRASE_WORDS = 4
+_SAID_WORDS, _SAID_CHARS = 6, 300
 # In a sentence or two, another model's short answer may be looked for; in more it is chance.
 _SENTENCE_CHARS = 200
 
@@ -38,10 +41,11 @@ _FIELD = re.compile(
 _BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 _HASHES = re.compile(r"(?m)^\s*####\s*(.+?)\s*$")
 _SAID = re.compile(
-    r"(?:\banswer\s+is\s*:?|\banswer\s*:|\bthe\s+(?:final\s+|correct\s+)?"
-    r"(?:result|output|option|choice)\s+is\s*:?)\s*\**\s*([^\n]{1,200})",
+    r"(?:\b(?:answer|correct\s+option|correct\s+choice)\s+is\s*:?|\banswer\s*:)"
+    r"\s*\**\s*([^\n]{1,200})",
     re.IGNORECASE,
 )
+_SAYING = ("answer", "option", "choice")
 _STOP = re.compile(r"[.!?](?=\s|$|\*|\")|,?\s+(?:because|since|as|which|so)\s")
 _LETTER = re.compile(r"[(\[]?([A-Ja-j])[)\].:]?")
 _OPTION = re.compile(r"[(\[]?([A-J])(?:[)\]]|[).:](?=\s)).*", re.DOTALL)
@@ -49,10 +53,6 @@ _ALONE = re.compile(r"(?:\(([A-J])\)|\*\*\(?([A-J])\)?[.)]?\*\*|\b([A-J])[).](?=
 _BOLD = re.compile(r"\*\*([^*\n]{1,60})\*\*")
 _EQUALS = re.compile(r"=\s*(\$?-?\d[\d,]*(?:\.\d+)?)")
 _LAST_NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
-_FENCE = re.compile(r"```[\w+-]*\n?(.*?)(?:```|\Z)", re.DOTALL)
-_TAGGED = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
-_ACTION = re.compile(r"Action:\s*([\w.-]+)\s*\n\s*Action Input:\s*(.+)", re.DOTALL)
-_CALL = re.compile(r"\[?\s*[A-Za-z_][\w.]*\(.*\)\s*\]?", re.DOTALL)
 _MONTHS = {
     m: i + 1
     for i, m in enumerate(
@@ -72,8 +72,6 @@ _LEAD_IN = re.compile(
 )
 _YES_NO = re.compile(r"(yes|no)(?=[,.!]|$)", re.IGNORECASE)
 _ENDS_IN_NUMBER = re.compile(r"=\s*([^=]*\d[^=]*)$")
-_WORDS = re.compile(r"\w+")
-_AMOUNT = re.compile(r"[-−]?\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ def final_of(text: str, asks: str = "text") -> Final:
 
     >>> final_of('{"reasoning": "3 + 4 = 7", "answer": "7 apples"}').key
     '7'
-    >>> final_of(r"So we get \\boxed{\\frac{1}{2}}.").key
+    >>> final_of(r"So we get \boxed{\frac{1}{2}}.").key
     '0.5'
     >>> final_of("I would choose the second. The answer is (B).").kind
     'choice'
@@ -108,19 +106,21 @@ def final_of(text: str, asks: str = "text") -> Final:
     text = text[-MAX_CHARS:].strip()
     if not text:
         return NONE
-    if (called := _calls(text)) is not None:
-        return called
+    if calls := calls_in(text):
+        return Final("call", ";".join(sorted(map(canonical, calls))), value=tuple(calls))
     if (found := _structured(text)) is not None:
         return found
-    if (marked := _marked(text)) is not None and (said := classify(marked)).kind != "prose":
-        return said
+    if (marked := _marked(text)) is not None:
+        said = classify(marked)
+        if said.kind not in ("prose", "short") or said.text.count(" ") < _SAID_WORDS:
+            return said
     if len(text) <= SHORT_CHARS and "\n" not in text:
         return _phrase(text)
     if asks == "choice" and (letters := _ALONE.findall(text)):
         return Final("choice", "".join(letters[-1]), "".join(letters[-1]))
     if asks == "number" and (number := _last_number(text)):
         return classify(number)
-    fenced = sum(map(len, _FENCE.findall(text))) if "```" in text else 0
+    fenced = sum(map(len, FENCE.findall(text))) if "```" in text else 0
     return CODE if fenced > len(text) / 3 else _prose(text)
 
 
@@ -169,92 +169,13 @@ def classify(value: Any) -> Final:
     elif option := _OPTION.fullmatch(text):
         return Final("choice", option[1], text)
     if len(text) <= SHORT_CHARS and text.count(" ") < _SHORT_WORDS:
-        return Final("short", _bare(text), text)
+        return Final("short", bare(text), text)
     return PROSE
 
 
-def same(a: Final, b: Final) -> bool | None:
-    """Whether two final answers are equal; None where they cannot be compared.
-
-    Numbers of different units differ; a unit that only one of them writes does not count. A short
-    answer equals a sentence or two that hold it ("Paris", "The capital is Paris.").
-    """
-    if a.kind not in EXACT or b.kind not in EXACT:
-        return _within(a, b) or _within(b, a) or None
-    if a.kind == b.kind == "number":
-        return a.key == b.key and (a.unit == b.unit or not a.unit or not b.unit)
-    return a.key == b.key or _bare(a.text) == _bare(b.text) != ""
-
-
-def _within(answer: Final, sentence: Final) -> bool:
-    """Whether a short answer stands, as whole words, in another's sentence or two.
-
-    Of a number the sentence may hold no other.
-    """
-    if sentence.kind != "prose" or not sentence.text:
-        return False
-    if answer.kind == "number":
-        amounts = {quantity(n) for n in _AMOUNT.findall(sentence.text)}
-        return len(amounts) == 1 and {f"{n.value:.10g}" for n in amounts if n} == {answer.key}
-    if answer.kind not in ("short", "date"):
-        return False
-    words, inside = (_WORDS.findall(t.casefold()) for t in (answer.text, sentence.text))
-    n = len(words)
-    return n > 0 and any(inside[i : i + n] == words for i in range(len(inside) - n + 1))
-
-
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """A short answer without case, articles, punctuation and LaTeX dressing."""
     return _DRESSING.sub("", _ARTICLE.sub("", text.casefold()))
-
-
-def _calls(text: str) -> Final | None:
-    """Calls in any of the known spellings, as one canonical sorted list."""
-    calls: list[Call] = []
-    if "<tool_call>" in text:
-        for body in _TAGGED.findall(text):
-            calls += _as_calls(_parsed(body.strip()))
-    elif action := _ACTION.search(text) if "Action:" in text else None:
-        arguments = _parsed(action[2].strip())
-        calls = [Call(action[1], arguments if isinstance(arguments, dict) else {"0": arguments})]
-    elif "(" in text or "{" in text:
-        body = _FENCE.search(text)[1].strip() if text.startswith("```") else text  # type: ignore[index]
-        if body[:1] in "[{" or _CALL.fullmatch(body):
-            calls = _as_calls(_parsed(body))
-    if not calls:
-        return None
-    return Final("call", ";".join(sorted(map(canonical, calls))), value=tuple(calls))
-
-
-def _as_calls(value: Any) -> list[Call]:
-    """Calls in a parsed value; an empty list when any part of it is something else."""
-    if isinstance(value, Call):
-        return [value]
-    if is_sequence(value):
-        found = [_as_calls(v) for v in value]
-        return [c for calls in found for c in calls] if all(found) else []
-    if not isinstance(value, dict):
-        return []
-    for wrapper in ("tool_calls", "function", "function_call"):
-        if isinstance(value.get(wrapper), dict | list):
-            return _as_calls(value[wrapper])
-    name = value.get("name", value.get("tool", value.get("function")))
-    arguments = next((value[k] for k in _ARGUMENTS if k in value), None)
-    if isinstance(arguments, str):
-        arguments = _parsed(arguments)
-    if isinstance(name, str) and isinstance(arguments, dict):
-        return [Call(name, arguments)]
-    only = next(iter(value.items())) if len(value) == 1 else None
-    return [Call(str(only[0]), only[1])] if only and isinstance(only[1], dict) else []
-
-
-_ARGUMENTS = ("arguments", "parameters", "input", "args", "tool_input")
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return parse(text)
-    except NotLiteral:
-        return None
 
 
 def _structured(text: str) -> Final | None:
@@ -269,20 +190,24 @@ def _structured(text: str) -> Final | None:
             tail = text[at:].strip().strip("`}\n ").strip("\"',")
             return classify(tail) if tail else None
     body = text
-    if text.startswith("```") and (fence := _FENCE.fullmatch(text)):
+    if text.startswith("```") and (fence := FENCE.fullmatch(text)):
         body = fence[1].strip()
     if body[:1] in "{[":
-        value = _parsed(body)
+        value = parsed(body)
         if isinstance(value, dict | list) and value:
             return Final("data", canonical(value), value=value)
     return None
 
 
 def _marked(text: str) -> str | None:
-    for pattern in (_BOXED, _HASHES):
-        if found := pattern.findall(text):
+    for mark, pattern in (("\\boxed", _BOXED), ("####", _HASHES)):
+        if mark in text and (found := pattern.findall(text)):
             return str(found[-1])
-    said = _SAID.findall(text)
+    ends = text if len(text) <= 2 * _SAID_CHARS else f"{text[:_SAID_CHARS]}\n{text[-_SAID_CHARS:]}"
+    lower = ends.lower()
+    if not any(word in lower for word in _SAYING):
+        return None
+    said = _SAID.findall(ends)
     if not said:
         return None
     tail = said[-1].strip()

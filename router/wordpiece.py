@@ -6,6 +6,7 @@ words of a text are frequent ones, so looking whole words up replaces nearly all
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 
 from tokenizers import Tokenizer
 
@@ -45,16 +46,21 @@ class WordPiece:
         ]
 
     def _ascii(self, text: str) -> list[int]:
-        known = self._words
-        out: list[int] = []
-        for word in _WORD.findall(text.lower()):
-            pieces = known.get(word)
-            if pieces is None:
-                pieces = self._pieces(word)
-                if len(known) < _REMEMBERED:
-                    known[word] = pieces
-            out += pieces
-        return out[: self.limit]
+        words = _WORD.findall(text.lower())
+        pieces = list(map(self._words.get, words))
+        if None in pieces:
+            for i, word in enumerate(words):
+                if pieces[i] is None:
+                    pieces[i] = self._remembered(word)
+        return list(chain.from_iterable(pieces))[: self.limit]  # type: ignore[arg-type]
+
+    def _remembered(self, word: str) -> list[int]:
+        pieces = self._words.get(word)
+        if pieces is None:
+            pieces = self._pieces(word)
+            if len(self._words) < _REMEMBERED:
+                self._words[word] = pieces
+        return pieces
 
     def _pieces(self, word: str) -> list[int]:
         """Greedy longest match from the left."""

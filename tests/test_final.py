@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.final import EXACT, final_of, same
+from router.final import EXACT, final_of
 from router.literal import MAX_CHARS, Call, NotLiteral, canonical, parse
 from router.numeric import Quantity, quantity
+from router.same import same
 
 EXTRACTED = [
     # (text, kind asked for, kind found, canonical spelling)
@@ -21,6 +22,8 @@ EXTRACTED = [
     ("Long thoughts. " * 9 + "I pick **B)** in the end", "choice", "choice", "B"),
     ("Long thoughts. " * 9 + "so we have 6 x 7 = 42 apples", "number", "number", "42"),
     ("Long thoughts. " * 9, "text", "prose", ""),
+    ("The output is then read again. " + "Long thoughts. " * 60, "text", "prose", ""),
+    ("The result is what we all wanted from the start and more. " * 5, "text", "prose", ""),
     ("17 * 23 = 391", "text", "number", "391"),
     ("It is **391**.", "text", "number", "391"),
     ("No, it is not.", "text", "short", "no"),
@@ -102,6 +105,8 @@ def test_what_is_no_number_is_none(text: str) -> None:
         ("Rome", "The capital of France is Paris.", None),
         ("1989", "The Berlin Wall fell in 1989.", True),
         ("1989", "The Berlin Wall fell on 9 November 1989.", None),
+        ("There are 14 provinces in all of it.", "There are 20 provinces in all of it.", False),
+        ("There are 14 provinces in all of it.", "It has 14 provinces, one large.", None),
         ("(b)", "B", True),
         ("A", "B", False),
         ('{"a": 1, "b": [1, 2]}', "{'b': [1, 2.0], 'a': 1}", True),

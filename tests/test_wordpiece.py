@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.predict import Router, default_router
+from router.default import default_router
+from router.predict import Router
 from training.dataset import Dataset
 
 ODD = [

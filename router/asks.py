@@ -1,0 +1,38 @@
+"""What kind of answer a request asks for."""
+
+import re
+
+from router.structure import clip
+from router.types import Request
+
+ASKS: tuple[str, ...] = ("text", "choice", "number", "data", "code")
+_OPTIONS = re.compile(r"(?m)^\s*\(?([A-J])[.):]\s")
+_MIN_OPTIONS = 2
+_DATA = re.compile(r"\b(?:JSON|YAML|as a list of objects)\b")
+_CODE = re.compile(
+    r"\b(?:write|implement|create|fix|refactor|complete)\b.{0,60}"
+    r"\b(?:function|script|program|class|query|regex|code|method|unit tests?)\b"
+)
+_NUMBER = re.compile(
+    r"\bhow (?:many|much|far|long|old|tall|fast)\b|\bcalculate\b|\bcompute\b|\bwhat percent"
+    r"|\bwhat is the (?:value|sum|product|total|number|probability|area|volume|average|mean"
+    r"|remainder|smallest|largest|least|greatest)\b|\bfind the (?:value|sum|number|area|smallest"
+    r"|largest|least|greatest|remainder)\b"
+)
+
+
+def asks_for(request: Request) -> str:
+    """One of ASKS, by marks in the routing text; `text` where none stands.
+
+    >>> asks_for(Request("How many legs have seven spiders?", 33))
+    'number'
+    """
+    text = clip(request.text)
+    if len(_OPTIONS.findall(text)) >= _MIN_OPTIONS:
+        return "choice"
+    if request.json_schema or _DATA.search(text):
+        return "data"
+    lower = text.lower()
+    if _CODE.search(lower):
+        return "code"
+    return "number" if _NUMBER.search(lower) else "text"

@@ -1,0 +1,316 @@
+"""What can be seen in one answer: its final answer, its form, and the parts that are compared."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from router.features import FeatureExtractor
+from router.final import EXACT, Final, final_of
+from router.ragged import Ragged, bounds_of, concatenated
+from router.types import FloatArray, IntArray
+
+# Longer answers are cut to head and tail. The final answer, the form and the calculations are
+# looked for in the first pair of lengths; words, numbers and names in the second.
+HEAD_CHARS, TAIL_CHARS = 3000, 2000
+WORDS_HEAD_CHARS, WORDS_TAIL_CHARS = 400, 400
+_CONCLUSION_TOKENS = 48  # about the last two sentences, where an answer says what it comes to
+
+STATISTICS: tuple[str, ...] = (
+    "text unknown",
+    "length of the answer",
+    "very short",
+    "very long",
+    "cut off",
+    "refusal",
+    "hedging",
+    "second thoughts",
+    "repetition",
+    "lines",
+    "share of code",
+    "share of digits",
+    "formulas",
+    "numbers in the text",
+    "calculations shown",
+    "calculations wrong",
+    "final answer stands in the last words",
+    "final answer is a whole number",
+    "size of the final number",
+    "final answer is negative",
+    "final answer is a fraction or decimal",
+    "length of the final answer",
+    "token probability unknown",
+    "mean token log-probability",
+    "lowest token log-probability",
+)
+
+_REFUSAL = re.compile(
+    r"\bI(?:'m| am) (?:sorry|unable|not able)|\bI (?:can(?:no|')t|won't|do not have|don't have)\b"
+    r"|\bas an AI\b|\bcannot (?:assist|help|provide|be (?:determined|answered|solved))"
+    r"|\bno (?:valid |correct )?(?:solution|answer)\b",
+    re.IGNORECASE,
+)
+# Words that the tokenizer keeps whole.
+_HEDGES = frozenset(
+    "might may maybe perhaps possibly probably approximately roughly assume assuming assumed "  # noqa: SIM905
+    "assumption sure unclear uncertain seems seem estimate estimated likely guess".split()
+)
+_SECOND_THOUGHTS = frozenset(
+    "wait however actually mistake incorrect incorrectly contradiction contradicts error oops "  # noqa: SIM905
+    "correction impossible wrong instead again".split()
+)
+# One of these stands in every refusal: the costlier pattern is tried only then.
+_REFUSING = frozenset(("sorry", "unable", "able", "can", "cannot", "won", "don", "ai", "no", "not"))
+_MARKED = (_HEDGES, _SECOND_THOUGHTS, _REFUSING)
+_NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
+_NAMES = re.compile(r"(?<=[a-z,;:] )[A-Z][\w'-]+")
+_CHAIN = re.compile(
+    r"(?<![\d.)\w^/*+-])\$?(\d[\d,]*(?:\.\d+)?(?:\s*[-+*/×÷x]\s*\$?\d[\d,]*(?:\.\d+)?){1,6})"
+    r"\s*=\s*\$?(-?\d[\d,]*(?:\.\d+)?)(?![\d.]*\s*[-+*/×÷^(/])"
+)
+_TERM = re.compile(r"([-+*/×÷x]?)\s*\$?(\d[\d,]*(?:\.\d+)?)")
+_MAX_CHAINS = 40
+_ENDINGS = ".!?\"'`)]}*>|:;$”’。！？"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One local model's answer to a request.
+
+    `model` is its name, where known. `cut_off`: whether the backend said that it ran into a
+    limit (None: unknown). `logprobs`: log-probability of each token, natural logarithm.
+    """
+
+    text: str
+    model: str | None = None
+    cut_off: bool | None = None
+    logprobs: Sequence[float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer as the verifier sees it.
+
+    `statistics` (len(STATISTICS),); `words` sorted distinct token ids; `meaning` and
+    `conclusion` unit vectors (d,) of the whole text and of its last 48 tokens.
+    `known` is False where only the final answer is known, not the text it came from.
+    """
+
+    final: Final
+    statistics: FloatArray
+    words: IntArray
+    meaning: FloatArray
+    conclusion: FloatArray
+    numbers: frozenset[str]
+    names: frozenset[str]
+    known: bool = True
+
+
+class Reader:
+    """Reads answers in batches: one tokenisation feeds words and both vectors."""
+
+    def __init__(self, extractor: FeatureExtractor) -> None:
+        self.extractor = extractor
+        counted = [[t in words for t in extractor.tokens] for words in _MARKED]
+        self._marks = np.array(counted, dtype=np.float64).T
+
+    def read(self, answers: Sequence[Answer], asks: Sequence[str]) -> list[Reading]:
+        """Readings of `answers`; `asks` names per answer the kind that its request asks for."""
+        texts = [clip(_clean(a.text)) for a in answers]
+        short = [clip(t, WORDS_HEAD_CHARS, WORDS_TAIL_CHARS) for t in texts]
+        ids = self.extractor.tokenize(short)
+        ends = [ids[i][-_CONCLUSION_TOKENS:] for i in range(len(texts))]
+        both = concatenated([ids, Ragged(np.concatenate(ends), bounds_of([len(e) for e in ends]))])
+        vectors = self.extractor.encoder.encode([*short, *short], both)
+        n = len(answers)
+        out = []
+        for i, (answer, text) in enumerate(zip(answers, texts, strict=True)):
+            final = final_of(text, asks[i])
+            numbers = _NUMBERS.findall(short[i])
+            known = Known(text, final, ids[i], numbers)
+            out.append(
+                Reading(
+                    final, statistics(answer, known, self._marks), unique(ids[i]),
+                    vectors[i], vectors[n + i], frozenset(map(_bare, numbers)),
+                    frozenset(_NAMES.findall(short[i])),
+                )
+            )  # fmt: skip
+        return out
+
+
+def unique(values: IntArray) -> IntArray:
+    """Distinct values, sorted (faster than numpy's for a few hundred)."""
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
+
+
+def clip(text: str, head: int = HEAD_CHARS, tail: int = TAIL_CHARS) -> str:
+    """Head and tail of a long answer, joined by a line break."""
+    return text if len(text) <= head + tail else f"{text[:head]}\n{text[-tail:]}"
+
+
+def _clean(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _bare(number: str) -> str:
+    plain = number.replace(",", "")
+    return plain.rstrip("0").rstrip(".") if "." in plain else plain
+
+
+def only_final(final: Final, characters: float) -> Reading:
+    """A reading where nothing but the final answer and the length of the text is known."""
+    values = dict.fromkeys(STATISTICS, 0.0)
+    values |= _length_statistics(characters) | _final_statistics(final)
+    values["text unknown"] = values["token probability unknown"] = 1.0
+    nothing = np.zeros(0)
+    return Reading(
+        final, np.array(list(values.values())), nothing.astype(np.int64), nothing, nothing,
+        frozenset(), frozenset(), known=False,
+    )  # fmt: skip
+
+
+class Known(NamedTuple):
+    """What statistics are taken of: the clipped text, its final answer, tokens and numbers."""
+
+    text: str
+    final: Final
+    ids: IntArray
+    numbers: list[str]
+
+
+def statistics(answer: Answer, known: Known, marks: FloatArray) -> FloatArray:
+    """The numbers named in STATISTICS for one answer.
+
+    `marks` (v, 3) tells which tokens hedge, announce second thoughts, or may refuse.
+    """
+    text, final, ids, numbers = known
+    hedging, second, refusing = marks[ids].sum(axis=0).tolist()
+    size = max(len(text), 1)
+    shown, wrong = check_calculations(text)
+    start, tail = text[:300], text[-160:]
+    values = {"text unknown": 0.0, **_length_statistics(len(answer.text))}
+    values |= {
+        "cut off": float(_cut_off(text) if answer.cut_off is None else answer.cut_off),
+        "refusal": float(refusing > 0 and _refuses(start, tail)),
+        "hedging": math.log1p(hedging),
+        "second thoughts": math.log1p(second),
+        "repetition": _repetition(ids),
+        "lines": math.log1p(text.count("\n") + text.count("\\n")),
+        "share of code": text.count("```") and min(1.0, text.count("\n") / size * 20),
+        "share of digits": min(1.0, sum(map(len, numbers)) / size),
+        "formulas": math.log1p(text.count("\\") + text.count("=")),
+        "numbers in the text": math.log1p(len(numbers)),
+        "calculations shown": math.log1p(shown),
+        "calculations wrong": wrong / shown if shown else 0.0,
+        "final answer stands in the last words": float(_stands_in(final, tail)),
+    }
+    values |= _final_statistics(final) | _logprob_statistics(answer.logprobs)
+    return np.array([values[name] for name in STATISTICS], dtype=np.float64)
+
+
+def _length_statistics(characters: float) -> dict[str, float]:
+    length = math.log1p(max(characters, 0))
+    return {
+        "length of the answer": length,
+        "very short": float(characters < 20),
+        "very long": max(0.0, length - math.log(1500)),
+    }
+
+
+def _final_statistics(final: Final) -> dict[str, float]:
+    number = float(final.key) if final.kind == "number" else 0.0
+    whole = number == int(number) if math.isfinite(number) else False
+    numeric = final.kind == "number"
+    return {
+        "final answer is a whole number": float(numeric and whole),
+        "size of the final number": math.log1p(min(abs(number), 1e9)),
+        "final answer is negative": float(number < 0),
+        "final answer is a fraction or decimal": float(numeric and not whole),
+        "length of the final answer": math.log1p(len(final.text or final.key))
+        if final.kind in EXACT
+        else 0.0,
+    }
+
+
+def _logprob_statistics(logprobs: Sequence[float] | None) -> dict[str, float]:
+    values = np.asarray(logprobs if logprobs is not None else (), dtype=np.float64)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return {
+            "token probability unknown": 1.0,
+            "mean token log-probability": 0.0,
+            "lowest token log-probability": 0.0,
+        }
+    return {
+        "token probability unknown": 0.0,
+        "mean token log-probability": float(np.clip(values.mean(), -10, 0)),
+        "lowest token log-probability": float(np.clip(values.min(), -20, 0)),
+    }
+
+
+def _refuses(start: str, tail: str) -> bool:
+    return bool(_REFUSAL.search(start) or _REFUSAL.search(tail))
+
+
+def _cut_off(text: str) -> bool:
+    """Whether a text seems to end in the middle: an open fence, or no closing mark after many."""
+    if text.count("```") % 2:
+        return True
+    bare = text.rstrip()
+    return len(bare) > 200 and bare[-1] not in _ENDINGS
+
+
+def _repetition(ids: IntArray) -> float:
+    """Share of neighbouring token pairs that occurred before, 0..1."""
+    if len(ids) < 3:
+        return 0.0
+    pairs = ids[:-1] * 65536 + ids[1:]
+    return 1.0 - len(unique(pairs)) / len(pairs)
+
+
+def _stands_in(final: Final, tail: str) -> bool:
+    return final.kind in EXACT and bool(final.text) and final.text in tail
+
+
+def check_calculations(text: str) -> tuple[int, int]:
+    """How many written calculations could be checked, and how many of them are wrong.
+
+    A result that was rounded as written is right.
+
+    >>> check_calculations("12 + 30 = 42, and 42 * 2 = 85. 1 / 3 = 0.33")
+    (3, 1)
+    """
+    shown = wrong = 0
+    if "=" not in text:
+        return 0, 0
+    for steps, result in _CHAIN.findall(text[:HEAD_CHARS])[:_MAX_CHAINS]:
+        value = _evaluate(steps)
+        if value is None:
+            continue
+        written = result.replace(",", "")
+        places = len(written.partition(".")[2])
+        shown += 1
+        wrong += abs(value - float(written)) > 0.51 * 10.0**-places + 1e-9 * abs(value)
+    return shown, wrong
+
+
+def _evaluate(written: str) -> float | None:
+    """The value of a chain of + - * / in the usual order of operations."""
+    total = product = 0.0
+    for sign, number in _TERM.findall(written):
+        value = float(number.replace(",", ""))
+        if sign and sign in "*×x":
+            product *= value
+        elif sign and sign in "/÷":
+            if value == 0:
+                return None
+            product /= value
+        else:
+            total, product = total + product, -value if sign == "-" else value
+    return total + product
