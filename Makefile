@@ -9,7 +9,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
 
-.PHONY: run test test-encoder check bench bench-quality mlflow default clean
+.PHONY: run test test-encoder check bench bench-quality bench-answers looks mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -31,10 +31,17 @@ bench: $(VENV)/.training ## speed and size on this machine
 	$(PY) -m training speed
 
 bench-quality: $(VENV)/.training ## quality table on a folder of outcomes (DATA=...)
-	$(PY) -m training bench --data $(DATA) --json bench.json
+	$(PY) -m training bench --data $(DATA) --part prompts --json bench.json
 
 default: $(VENV)/.training ## fit the shipped default model anew (DATA=..., NAME=...)
-	$(PY) -m training fit --data $(DATA) --data data/everyday --base none --out models --name $(NAME)
+	$(PY) -m training fit --data $(DATA) --data data/everyday --base none --out models --name $(NAME)-prompts
+	$(PY) -m training verifier --data $(DATA) --data data/everyday --base models/$(NAME)-prompts --out models --name $(NAME)
+
+bench-answers: $(VENV)/.training ## the same for looking at answers (a folder that has them)
+	$(PY) -m training bench --data $(DATA) --part answers --json bench-answers.json
+
+looks: $(VENV)/.training ## what looking shows, as the notebook draws it
+	$(PY) -m training stages --data $(DATA) --out data/looks.parquet
 
 mlflow: $(VENV)/.training ## look at the runs in a browser
 	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db

@@ -5,12 +5,15 @@
 'local'
 """
 
+from router.default import predict_after, predict_tier
 from router.errors import InputError, RouterError
 from router.policy import CloudShare, Cut, Money, QualityShare
-from router.predict import Router, predict_tier
+from router.predict import Router
+from router.reading import Answer
 from router.types import BatchPrediction, Decision, Explanation, Request
 
 __all__ = [
+    "Answer",
     "BatchPrediction",
     "CloudShare",
     "Cut",
@@ -22,5 +25,6 @@ __all__ = [
     "Request",
     "Router",
     "RouterError",
+    "predict_after",
     "predict_tier",
 ]

@@ -3,6 +3,7 @@
     models/current                 one line: the version in use
     models/<version>/manifest.json what it is, and the sha256 of every other file
     models/<version>/heads.safetensors, encoder.safetensors, tokenizer.json
+    models/<version>/verifier.safetensors, where the version has a verifier
 
 Nothing is unpickled. `ARRAYS` lists the arrays with their shapes.
 """
@@ -33,11 +34,16 @@ from router.errors import (
     ArtifactMissing,
 )
 from router.features import BIGRAM_BUCKETS, SCHEMA
+from router.look import GRID, MOVES
 from router.structure import SIZE
+from router.verify import ARRAYS as VERIFIER_HEADS
+from router.verify import SCHEMA as VERIFIER_SCHEMA
+from router.verify import SIZE as VERIFIER_SIZE
 
 FORMAT = 1
-MANIFEST, HEADS, ENCODER, TOKENIZER, POINTER = (
-    "manifest.json", "heads.safetensors", "encoder.safetensors", "tokenizer.json", "current",
+MANIFEST, HEADS, ENCODER, TOKENIZER, VERIFIER, POINTER = (
+    "manifest.json", "heads.safetensors", "encoder.safetensors", "tokenizer.json",
+    "verifier.safetensors", "current",
 )  # fmt: skip
 # Rows 0 and 1 are the local and the cloud head. d: embedding width, v: vocabulary, n: reference.
 ARRAYS = {
@@ -54,18 +60,23 @@ ARRAYS = {
     "reference": ("3", "n"),  # gain, local, cloud of the traffic that shares refer to
     "seen": ("m",),  # sorted 64-bit hashes of the groups that any fit so far has used
 }
+VERIFIER_ARRAYS = {**VERIFIER_HEADS, "look": ("t", "g", "g", "m")}
 Arrays = Mapping[str, NDArray[Any]]
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A model folder in memory: manifest, arrays, and the bytes of encoder and tokenizer."""
+    """A model folder in memory: manifest, arrays, and the bytes of encoder and tokenizer.
+
+    `verifier`: its arrays (VERIFIER_ARRAYS), None for a version that judges prompts alone.
+    """
 
     manifest: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
     tokenizer: bytes
     encoder: bytes
+    verifier: dict[str, NDArray[Any]] | None = None
 
     @property
     def version(self) -> str:
@@ -96,12 +107,14 @@ def save(artifact: Artifact, models_dir: Path) -> Path:
     if target.exists():
         raise ArtifactExists(f"The version {version} exists in {models_dir}; choose another name.")
     files = {
-        # safetensors writes the buffer as it lies in memory, whatever the strides say
-        HEADS: save_arrays({k: np.ascontiguousarray(v) for k, v in artifact.arrays.items()}),
+        HEADS: _packed(artifact.arrays),
         ENCODER: artifact.encoder,
         TOKENIZER: artifact.tokenizer,
     }
     manifest = {**artifact.manifest, "format": FORMAT, "feature_schema": SCHEMA}
+    if artifact.verifier is not None:
+        files[VERIFIER] = _packed(artifact.verifier)
+        manifest["verifier"] = {**manifest.get("verifier", {}), "schema": VERIFIER_SCHEMA}
     manifest["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     files[MANIFEST] = (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode()
     partial: str | None = None
@@ -142,19 +155,20 @@ def load(folder: Path) -> Artifact:
             f"router reads {FORMAT} and {SCHEMA}; train again or install the matching router."
         )
     files = {}
-    for name in (HEADS, ENCODER, TOKENIZER):
+    names = [HEADS, ENCODER, TOKENIZER] + [VERIFIER] * (VERIFIER in recorded)
+    for name in names:
         files[name] = data = _read(folder / name)
         if hashlib.sha256(data).hexdigest() != recorded.get(name):
             raise ArtifactCorrupt(
                 f"{folder / name} does not have the sha256 that its manifest records; "
                 "it was cut short or altered. Restore it or use another version."
             )
-    try:
-        arrays = load_arrays(files[HEADS])
-    except SafetensorError as error:
-        raise ArtifactCorrupt(f"{folder / HEADS} is not a safetensors file.") from error
-    _check_shapes(arrays, manifest, folder)
-    return Artifact(manifest, arrays, files[TOKENIZER], files[ENCODER])
+    arrays = _unpacked(files[HEADS], folder / HEADS)
+    sizes = {"2": 2, "3": 3, "s": SIZE, "b": BIGRAM_BUCKETS}
+    sizes["d"] = int(manifest["encoder"]["dimensions"])
+    _check_shapes(arrays, ARRAYS, sizes, folder / HEADS)
+    verifier = _verifier(files[VERIFIER], manifest, folder) if VERIFIER in files else None
+    return Artifact(manifest, arrays, files[TOKENIZER], files[ENCODER], verifier)
 
 
 def resolve(models_dir: Path, version: str = POINTER) -> Path:
@@ -198,21 +212,46 @@ def checked_version(version: str) -> str:
     return version
 
 
-def _check_shapes(arrays: Arrays, manifest: Mapping[str, Any], folder: Path) -> None:
-    sizes: dict[str, int] = {"2": 2, "3": 3, "s": SIZE, "b": BIGRAM_BUCKETS}
-    sizes["d"] = int(manifest["encoder"]["dimensions"])
-    for name, axes in ARRAYS.items():
+def _verifier(data: bytes, manifest: Mapping[str, Any], folder: Path) -> dict[str, NDArray[Any]]:
+    schema = manifest.get("verifier", {}).get("schema")
+    if schema != VERIFIER_SCHEMA:
+        raise ArtifactMismatch(
+            f"{folder / VERIFIER} has schema {schema}, this version of the router reads "
+            f"{VERIFIER_SCHEMA}; fit the verifier again."
+        )
+    arrays = _unpacked(data, folder / VERIFIER)
+    sizes = {"2": 2, "t": 2, "f": VERIFIER_SIZE, "g": GRID, "m": MOVES}
+    _check_shapes(arrays, VERIFIER_ARRAYS, sizes, folder / VERIFIER)
+    return arrays
+
+
+def _packed(arrays: Arrays) -> bytes:
+    # safetensors writes the buffer as it lies in memory, whatever the strides say
+    return bytes(save_arrays({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
+
+
+def _unpacked(data: bytes, path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        return dict(load_arrays(data))
+    except SafetensorError as error:
+        raise ArtifactCorrupt(f"{path} is not a safetensors file.") from error
+
+
+def _check_shapes(
+    arrays: Arrays, shapes: Mapping[str, tuple[str, ...]], sizes: dict[str, int], path: Path
+) -> None:
+    for name, axes in shapes.items():
         array = arrays.get(name)
         expected = tuple(
             sizes.setdefault(a, n) for a, n in zip(axes, getattr(array, "shape", ()), strict=False)
         )
         if array is None or array.shape != expected or len(axes) != array.ndim:
             raise ArtifactMismatch(
-                f"The array {name} in {folder / HEADS} is missing or has another shape; "
+                f"The array {name} in {path} is missing or has another shape; "
                 "train again with this version of the router."
             )
         if not np.isfinite(array).all():
-            raise ArtifactCorrupt(f"The array {name} in {folder / HEADS} holds NaN or infinity.")
+            raise ArtifactCorrupt(f"The array {name} in {path} holds NaN or infinity.")
 
 
 def _write(path: Path, data: bytes) -> None:

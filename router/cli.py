@@ -1,4 +1,4 @@
-"""`router predict` and `router explain`."""
+"""`router predict`, `router explain` and `router after`."""
 
 import json
 import sys
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from router import artifact as artifacts
 from router.console import run
+from router.explain import explain_after
 from router.predict import Router
 from router.types import Decision, Explanation
 
@@ -75,14 +76,30 @@ def explain(
     explanation = router.explain(_text(prompt))
     if as_json:
         print(json.dumps(_plain(explanation)))
-        return
-    show(explanation.decision)
-    table = Table("what pushed", "toward", "by (logits)", box=None)
-    for push in explanation.pushes:
-        table.add_row(push.feature, "cloud" if push.push > 0 else "local", f"{abs(push.push):.2f}")
-    Console().print(table)
-    for note in explanation.notes:
-        print(f"Note: {note}")
+    else:
+        _show_explanation(explanation)
+
+
+@app.command(epilog='Example: router after "7 times 7?" "It is 49." --other "49"')
+def after(
+    prompt: Prompt,
+    answer: Annotated[str, typer.Argument(help="The local model's answer.")],
+    other: Annotated[
+        list[str] | None, typer.Option(help="Another local model's answer; up to two.")
+    ] = None,
+    as_json: AsJson = False,
+    model: Model = None,
+    local_model: Local = None,
+    cloud_model: Cloud = None,
+) -> None:
+    """Say whether to keep a local answer, knowing it and what other local models answered."""
+    router = _router(model, local_model=local_model, cloud_model=cloud_model)
+    decision = router.predict(_text(prompt))
+    explanation = explain_after(router, decision, answer, other or [])
+    if as_json:
+        print(json.dumps(_plain(explanation)))
+    else:
+        _show_explanation(explanation)
 
 
 def show(decision: Decision) -> None:
@@ -90,11 +107,23 @@ def show(decision: Decision) -> None:
     console = Console(highlight=False)
     colour = "yellow" if decision.tier == "cloud" else "green"
     console.print(f"[bold {colour}]{decision.tier}[/]  {decision.reason}", soft_wrap=True)
+    if decision.act == "look":
+        console.print("Ask a second local model before deciding: it pays.", soft_wrap=True)
     console.print(
         f"[dim]a cloud answer would cost about ${decision.est_cost_usd:.4f}; "
         f"model {decision.model_version}[/]",
         soft_wrap=True,
     )
+
+
+def _show_explanation(explanation: Explanation) -> None:
+    show(explanation.decision)
+    table = Table("what pushed", "toward", "by (logits)", box=None)
+    for push in explanation.pushes:
+        table.add_row(push.feature, "cloud" if push.push > 0 else "local", f"{abs(push.push):.2f}")
+    Console().print(table)
+    for note in explanation.notes:
+        print(f"Note: {note}")
 
 
 def _router(model: Path | None, **overrides: object) -> Router:

@@ -12,7 +12,7 @@ from pydantic_settings import (
 )
 
 from router.errors import ConfigError
-from router.policy import CloudShare, Cut, Money, QualityShare, Rule
+from router.policy import LOOK_PRICE, CloudShare, Cut, Money, QualityShare, Rule
 
 
 def shipped_models() -> Path:
@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     cloud_share: float | None = None
     quality_share: float | None = None
     value_usd: float | None = None
+    # What a second local opinion must be expected to improve before it is asked for, 0..1.
+    look_price: float = LOOK_PRICE
 
     @classmethod
     def settings_customise_sources(

@@ -1,13 +1,16 @@
 """Why a decision came out as it did: what each feature adds to the gain, in words."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from router.after import AnswerLike, checked_answer, checked_others
 from router.features import Features
 from router.heads import Heads
 from router.structure import NAMES
-from router.types import Contribution, Explanation, FloatArray, Request
+from router.types import Contribution, Decision, Explanation, FloatArray, Request
+from router.verify import NAMES as VERIFIED
 
 if TYPE_CHECKING:
     from router.predict import Router
@@ -34,7 +37,27 @@ def explain(router: "Router", request: Request) -> Explanation:
         ),
     ]
     pushes = sorted((p for p in pushes if abs(p.push) > _SMALL), key=lambda p: -abs(p.push))
-    return Explanation(router.decide(request), tuple(pushes[:SHOWN]), tuple(_notes(router)))
+    decision = router.decide(request)
+    return Explanation(decision, tuple(pushes[:SHOWN]), tuple(_notes(router, decision)))
+
+
+def explain_after(
+    router: "Router", decision: Decision, answer: AnswerLike, others: Sequence[AnswerLike] = ()
+) -> Explanation:
+    """The decision after an answer (see `Router.predict_after`) and what pushed it.
+
+    Pushes are in the units of `explain`, measured from an average answer of the training data.
+    """
+    after = router.predict_after(decision, answer, others)
+    second = router.second_look()
+    own = checked_answer(answer, "The answer", router.local_model)
+    evidence = second.evidence([decision], [own], [checked_others(others, own.model)])
+    z = second.verifier.standardised(second.rows(evidence))[0]
+    push = z * (second.verifier.weights[1] - second.verifier.weights[0])
+    order = np.argsort(-np.abs(push))[:SHOWN]
+    pushes = tuple(Contribution(VERIFIED[i], float(push[i])) for i in order)
+    notes = [] if own.text.strip() else ["The answer is empty, so nothing in it could be judged."]
+    return Explanation(after, tuple(p for p in pushes if abs(p.push) > _SMALL), tuple(notes))
 
 
 def _structure_pushes(
@@ -64,8 +87,14 @@ def _word_pushes(
     ]
 
 
-def _notes(router: "Router") -> list[str]:
+def _notes(router: "Router", decision: Decision) -> list[str]:
     notes = []
+    if router.second is not None:
+        verb = "above" if decision.act == "look" else "not above"
+        notes.append(
+            f"A second local opinion should improve the decision by {decision.look_value:.3f}, "
+            f"{verb} its price of {router.look_price:g}."
+        )
     for tier, name, ability in zip(
         ("local", "cloud"),
         (router.local_model, router.cloud_model),

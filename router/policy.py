@@ -14,6 +14,7 @@ from router.types import FloatArray, Tier
 
 ALWAYS_LOCAL = 2.0  # no gain exceeds it
 ALWAYS_CLOUD = -2.0
+LOOK_PRICE = 0.02  # a second opinion is asked where it makes two answers in a hundred better
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +99,20 @@ class QualityShare:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """Escalate when gain x `value_usd` (what a good answer is worth) exceeds the price."""
+    """Escalate when gain x `value_usd` (what a good answer is worth) exceeds the price.
+
+    `look_usd`: what waiting for and computing a second local answer costs; 0 leaves the price of
+    looking to the router's own setting.
+    """
 
     value_usd: float
+    look_usd: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.value_usd > 0:
             raise ConfigError("value_usd, the worth of a good answer, must be above 0 dollars.")
+        if self.look_usd < 0:
+            raise ConfigError("look_usd, the price of a second opinion, must not be below 0.")
 
     def threshold(self, reference: Reference, cost_usd: float) -> float:
         """See `Rule`."""

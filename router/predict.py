@@ -1,7 +1,7 @@
 """`Router`: a loaded model with a rule, and `predict_tier`, the same on the shipped default."""
 
-import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,7 +10,9 @@ from tokenizers import Tokenizer
 
 from router import artifact as artifacts
 from router.ability import Ability, ability_for
-from router.errors import ArtifactCorrupt, InputError
+from router.after import AnswerLike, SecondLook, checked_answer, checked_others
+from router.asks import asks_for
+from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
 from router.features import (
     Encoder,
     FeatureExtractor,
@@ -18,7 +20,8 @@ from router.features import (
     StaticEncoder,
 )
 from router.heads import Heads, sigmoid
-from router.policy import Cut, Reference, Rule, choose
+from router.look import FROM_PROMPT, act_for, value_of_looking
+from router.policy import LOOK_PRICE, Cut, Money, Reference, Rule, choose
 from router.prices import estimate_usd
 from router.request import request_from_messages, request_from_prompt
 from router.types import BatchPrediction, Decision, Explanation, Request
@@ -47,6 +50,7 @@ class Router:
         cloud_model: str = "claude-sonnet-5-5",
         output_tokens: int = 500,
         rule: Rule | None = None,
+        look_price: float = LOOK_PRICE,
     ) -> None:
         manifest = artifact.manifest
         self.version = artifact.version
@@ -63,6 +67,15 @@ class Router:
             ability_for(local_model, models["local"], models["reference_local"]),
             ability_for(cloud_model, models["cloud"], models["reference_cloud"]),
         )
+        self.look_price = look_price
+        if isinstance(self.rule, Money) and self.rule.look_usd:
+            self.look_price = self.rule.look_usd / self.rule.value_usd
+        self.second: SecondLook | None = None
+        if artifact.verifier is not None:
+            self.second = SecondLook(
+                artifact.verifier, self.extractor, self.heads.word_idf,
+                models["local"], models["reference_local"],
+            )  # fmt: skip
         self._ability = np.array([a.value for a in self.abilities])
         # The threshold of a rule that looks at shares does not depend on the request.
         self._fixed: float | None = None
@@ -90,6 +103,7 @@ class Router:
             "cloud_model": settings.cloud_model,
             "output_tokens": settings.output_tokens,
             "rule": settings.rule(),
+            "look_price": settings.look_price,
         }
         folder = artifacts.resolve(settings.models_dir, settings.version)
         return cls(artifacts.load(folder), **{**defaults, **options})
@@ -120,6 +134,64 @@ class Router:
             out[start : start + _BATCH] = sigmoid(self.heads.logits(features, self._ability))
         return BatchPrediction(p_local=out[:, 0], p_cloud=out[:, 1])
 
+    def predict_after(
+        self,
+        decision: Decision,
+        answer: AnswerLike,
+        others: Sequence[AnswerLike] = (),
+        *,
+        logprobs: Sequence[float] | None = None,
+    ) -> Decision:
+        """Decide again, knowing the local answer and what other local models answered.
+
+        `others`: up to two opinions; more are left out. Pass an `Answer` to say which model wrote
+        it or whether it was cut off. `logprobs`: the answer's token log-probabilities. Anything
+        may be missing. Of answers over 5,000 characters the first 3,000 and the last 2,000 are
+        read. The act is `look` where a second opinion has not been asked and would pay.
+        Raises InputError for what is no text, ArtifactMismatch for a model without a verifier.
+
+        >>> router = Router.load()
+        >>> before = router.predict("What is 17 times 23?")
+        >>> same = router.predict_after(before, "17 * 23 = 391", ["It is **391**."])
+        >>> other = router.predict_after(before, "17 * 23 = 391", ["The answer is 381."])
+        >>> same.p_local > other.p_local
+        True
+        """
+        own = checked_answer(answer, "The answer", self.local_model)
+        if logprobs is not None:
+            own = replace(own, logprobs=logprobs)
+        opinions = checked_others(others, own.model)
+        return self.second_look().decide([decision], [own], [opinions], self.look_price)[0]
+
+    def predict_after_batch(
+        self,
+        decisions: Sequence[Decision],
+        answers: Sequence[AnswerLike],
+        others: Sequence[Sequence[AnswerLike]] | None = None,
+    ) -> list[Decision]:
+        """`predict_after` of many requests at once, in their order."""
+        rest = others if others is not None else [()] * len(decisions)
+        if not len(decisions) == len(answers) == len(rest):
+            raise InputError("decisions, answers and others must be of equal length.")
+        own = [checked_answer(a, f"Answer {i}", self.local_model) for i, a in enumerate(answers)]
+        opinions = [checked_others(o, a.model) for o, a in zip(rest, own, strict=True)]
+        out: list[Decision] = []
+        for i in range(0, len(own), _BATCH):
+            part = slice(i, i + _BATCH)
+            out += self.second_look().decide(
+                decisions[part], own[part], opinions[part], self.look_price
+            )
+        return out
+
+    def second_look(self) -> SecondLook:
+        """What judges answers. Raises ArtifactMismatch for a version without a verifier."""
+        if self.second is None:
+            raise ArtifactMismatch(
+                f"The model {self.version} has no verifier; use one that has, or fit one "
+                "(python -m training verifier)."
+            )
+        return self.second
+
     def explain(
         self,
         prompt: str | None = None,
@@ -140,6 +212,9 @@ class Router:
         if threshold is None:
             threshold = self.rule.threshold(self.reference, cost)
         tier = choose(gain, threshold)
+        value = 0.0
+        if self.second is not None:
+            value = value_of_looking(self.second.look[FROM_PROMPT], p_local, p_cloud, threshold)
         verb = "exceeds" if tier == "cloud" else "does not exceed"
         return Decision(
             tier=tier,
@@ -153,6 +228,9 @@ class Router:
             ),
             model_version=self.version,
             est_cost_usd=cost,
+            act=act_for(gain, threshold, value, self.look_price),
+            look_value=value,
+            asks=asks_for(request),
         )
 
 
@@ -169,38 +247,6 @@ def extractor_of(artifact: artifacts.Artifact) -> FeatureExtractor:
     else:
         encoder = SentenceTransformerEncoder(described["name"])
     return FeatureExtractor(tokenizer, encoder)
-
-
-def predict_tier(
-    prompt: str | None = None,
-    *,
-    messages: Sequence[Mapping[str, Any]] | None = None,
-    tools: Sequence[Any] | None = None,
-    response_format: Mapping[str, Any] | None = None,
-) -> Decision:
-    """Decide with the default model and settings; loaded at the first call, then kept.
-
-    Raises InputError for what cannot be routed.
-
-    >>> predict_tier("Translate 'good morning' into French.").tier
-    'local'
-    """
-    router = default_router()
-    return router.predict(prompt, messages=messages, tools=tools, response_format=response_format)
-
-
-_default: Router | None = None
-_lock = threading.Lock()
-
-
-def default_router() -> Router:
-    """The router behind `predict_tier`."""
-    global _default
-    if _default is None:
-        with _lock:
-            if _default is None:
-                _default = Router.load()
-    return _default
 
 
 def _request(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Tier = Literal["local", "cloud"]
+Act = Literal["local", "cloud", "look"]
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 
@@ -35,6 +36,9 @@ class Decision:
     `p_local`, `p_cloud`: calibrated probabilities in 0..1 that the tier's answer is good.
     `gain` = p_cloud - p_local. The request goes to the cloud when `gain` exceeds `threshold`.
     `est_cost_usd`: estimated price of a cloud answer to this request, in US dollars.
+    `act` is `tier`, or `look`: answer locally, ask a second local model and decide then (see
+    `Router.predict_after`). `look_value`: what looking is expected to improve, in gain units.
+    `asks`: the kind of answer that the request asks for, one of `router.asks.ASKS`.
     """
 
     tier: Tier
@@ -45,6 +49,9 @@ class Decision:
     reason: str
     model_version: str
     est_cost_usd: float
+    act: Act
+    look_value: float = 0.0
+    asks: str = "text"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -9,7 +9,9 @@ from router.artifact import Artifact
 from router.errors import DataError
 from training import report
 from training.bench import WORKS, base_for, bench, load_material, task_of, works_in
+from training.bench_look import bench_answers
 from training.dataset import Dataset
+from training.readers import read
 
 from .conftest import EVERYDAY
 
@@ -79,3 +81,38 @@ def test_task_pairs_both_outcomes(folder: Path, shipped: Artifact) -> None:
 def test_one_tier_only_is_an_error(small: Dataset) -> None:
     with pytest.raises(DataError, match="both tiers"):
         works_in(small.rows[small.rows["tier"] == "local"])
+
+
+def write_answers(folder: Path, rows: pd.DataFrame, source: str, seed: int) -> None:
+    """Numbers that are right as often as the scores say."""
+    rng = np.random.default_rng(seed)
+    local = rows[rows["tier"] == "local"]
+    truth = {p: int(rng.integers(1, 10**6)) for p in local["prompt_id"].unique()}
+    texts = [
+        f"We get {truth[p] if good else int(rng.integers(1, 10**6))}."
+        for p, good in zip(local["prompt_id"], local["score"], strict=True)
+    ]
+    local[["prompt_id", "model"]].assign(text=texts).to_parquet(
+        folder / f"{source}.answers.parquet"
+    )
+
+
+def test_looking_is_judged_on_any_source_with_answers(folder: Path, shipped: Artifact) -> None:
+    data = read(folder)
+    for seed, source in enumerate(("ZeroEval", "mine")):
+        write_answers(folder, data.rows[data.rows["source"] == source], source, seed)
+    result = bench_answers(folder, shipped, seeds=1, jobs=1)
+    assert len(result["protocols"]) == 4 and len(result["transfer"]) == 2
+    alone, asked = (
+        next(
+            m for name, m in result["protocols"].items() if name.startswith("mine") and end in name
+        )
+        for end in ("alone", "gemma")
+    )
+    assert asked["verifier"]["auc"]["value"] > alone["verifier"]["auc"]["value"]
+    moved = next(iter(result["transfer"].values()))
+    assert {"no label", "50 labels", "prompt from free labels"} <= set(moved)
+    acts = next(iter(result["acts"].values()))
+    assert acts["three acts at 0.05, 30% cloud"]["looks"]["value"] < 1
+    console = Console(width=200, record=True, quiet=True)
+    report.look(console, result)

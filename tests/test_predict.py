@@ -31,7 +31,7 @@ def test_decision_is_frozen_and_whole(router: Router) -> None:
     assert decision.model_version == router.version
     assert set(decision.as_dict()) == {
         "tier", "p_local", "p_cloud", "gain", "threshold", "reason", "model_version",
-        "est_cost_usd",
+        "est_cost_usd", "act", "look_value", "asks",
     }  # fmt: skip
 
 

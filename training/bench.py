@@ -243,18 +243,18 @@ def bench(
         )
         results["works"][work.name] = {
             "rows": len(task.local),
-            "methods": {m: _summary([r[m] for r in runs]) for m in runs[0]},
+            "methods": {m: summary([r[m] for r in runs]) for m in runs[0]},
         }
         calibrations = Parallel(n_jobs=jobs, max_nbytes="1M")(
             delayed(calibration_after)(work, material, task, at, base, s) for s in range(seeds)
         )
-        results["calibration"][work.name] = _summary(calibrations)
+        results["calibration"][work.name] = summary(calibrations)
     progress("everyday, unseen kinds")
     results["everyday"] = everyday_bench(everyday, model, seeds)
     return results
 
 
-def _summary(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+def summary(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     """Mean over seeds with a t interval (the seeds share test rows, so it is a lower bound)."""
     out = {}
     for key in runs[0]:

@@ -1,22 +1,27 @@
-"""`python -m training fit | evaluate | bench | promote | encoder | speed | demo`."""
+"""The commands of `python -m training`; those about answers are in `training.cli_answers`."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from router import artifact as artifacts
 from router.config import shipped_models
 from router.console import run
-from router.errors import ArtifactError, PromotionRefused, RouterError
-from training import report
-from training.dataset import Dataset, combined
-from training.readers import read
+from router.errors import PromotionRefused
+from training import cli_answers, report
+from training.options import (
+    Data,
+    Json,
+    Models,
+    Seed,
+    SkipBad,
+    console,
+    folder_of,
+    read_all,
+    steps,
+    write_json,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,25 +29,6 @@ app = typer.Typer(
     help="Learns the models that the router serves.",
     pretty_exceptions_enable=False,
 )
-console = Console(highlight=False)
-
-Data = Annotated[list[Path], typer.Option(help="Outcomes: a file or folder; may be repeated.")]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave faulty rows out and count them.")]
-Models = Annotated[Path, typer.Option(help="Folder of model versions.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")]
-Seed = Annotated[int, typer.Option(help="Seed of folds and bootstraps.")]
-
-
-@contextmanager
-def steps() -> Iterator[Any]:
-    """A spinner with the current step and the time so far; yields a function that names a step."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    screen = Console(stderr=True)
-    with Progress(
-        *columns, console=screen, transient=True, disable=not screen.is_terminal
-    ) as progress:
-        task = progress.add_task("starting", total=None)
-        yield lambda step: progress.update(task, description=step)
 
 
 @app.command(
@@ -91,7 +77,20 @@ def fit(
     report.left_out(console, dataset)
     report.evaluation(console, trained.evaluation)
     console.print(f"Saved {folder}.")
-    _write_json(json_file, trained.artifact.manifest)
+    write_json(json_file, trained.artifact.manifest)
+
+
+app.command(
+    epilog="Example: python -m training verifier --data outcomes --base models/current "
+    "--out models --name mine-2"
+)(cli_answers.verifier)
+app.command(
+    epilog="Example: python -m training study --answers opinions.jsonl --base models/current "
+    "--out models --name studied-1"
+)(cli_answers.study)
+app.command(epilog="Example: python -m training stages --data outcomes --out data/looks.parquet")(
+    cli_answers.stages
+)
 
 
 @app.command(
@@ -115,7 +114,7 @@ def evaluate(
         result = scoring.evaluate(artifact, dataset, seed=seed)
     report.left_out(console, dataset)
     report.evaluation(console, result)
-    _write_json(json_file, {"model_version": artifact.version, **result.as_dict()})
+    write_json(json_file, {"model_version": artifact.version, **result.as_dict()})
 
 
 @app.command(epilog="Example: python -m training bench --data ../outcomes --json bench.json")
@@ -124,16 +123,29 @@ def bench(
     seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 5,
     jobs: Annotated[int, typer.Option(help="Processes; one BLAS thread each.")] = 2,
     everyday: Annotated[Path, typer.Option(help="Graded prompts.")] = Path("data/everyday"),
+    part: Annotated[
+        Literal["all", "prompts", "answers"], typer.Option(help="Judge by prompts, by answers.")
+    ] = "all",
     json_file: Json = None,
 ) -> None:
-    """Run the quality benchmark beside simple baselines and print one table."""
+    """Run the quality benchmark beside simple baselines: by prompts alone, by answers too."""
     from training.bench import bench as run_bench
+    from training.bench_look import bench_answers
 
     model = artifacts.load(artifacts.resolve(shipped_models()))
+    result: dict[str, Any] = {"seeds": seeds}
     with steps() as step:
-        result = run_bench(data, model, seeds=seeds, jobs=jobs, everyday=everyday, progress=step)
-    report.bench(console, result)
-    _write_json(json_file, result)
+        if part != "answers":
+            result |= run_bench(
+                data, model, seeds=seeds, jobs=jobs, everyday=everyday, progress=step
+            )
+        if part == "answers" or (part == "all" and any(data.glob("*.answers.*"))):
+            result["look"] = bench_answers(data, model, seeds=seeds, jobs=jobs, progress=step)
+    if "works" in result:
+        report.bench(console, result)
+    if "look" in result:
+        report.look(console, result["look"])
+    write_json(json_file, result)
 
 
 @app.command(epilog="Example: python -m training promote --data outcomes.parquet")
@@ -196,7 +208,7 @@ def speed(json_file: Json = None) -> None:
 
     result = measure()
     report.speed(console, result)
-    _write_json(json_file, result)
+    write_json(json_file, result)
 
 
 @app.command(epilog="Example: python -m training demo")
@@ -207,29 +219,6 @@ def demo(
     from training.demo import run_demo
 
     run_demo(console, data, steps)
-
-
-def folder_of(name: str) -> Path:
-    """The model folder that a path means; see `router.artifact.locate`."""
-    path = artifacts.locate(Path(name))
-    if not path.is_dir():
-        raise ArtifactError(f"{path} is no model folder; name one such as models/current.")
-    return path
-
-
-def read_all(paths: list[Path], skip_bad: bool) -> Dataset:
-    """All given files and folders as one dataset."""
-    datasets = [read(p, skip_bad=skip_bad) for p in paths]
-    return datasets[0] if len(datasets) == 1 else combined(datasets)
-
-
-def _write_json(path: Path | None, value: Any) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(json.dumps(value, indent=2, default=str) + "\n")
-    except OSError as error:
-        raise RouterError(f"{path} could not be written ({error.strerror}).") from error
 
 
 def main() -> None:

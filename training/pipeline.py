@@ -20,7 +20,7 @@ from router.features import Features
 from router.heads import Heads
 from router.structure import NAMES
 from router.types import FloatArray
-from training.calibrate import ROWS_PRIOR, platt
+from training.calibrate import FOLDS_PRIOR, ROWS_PRIOR, platt
 from training.dataset import Dataset
 from training.design import take
 from training.encoder import EncoderSource, of_artifact
@@ -60,11 +60,13 @@ def train(
     strength: float | None = None,
     seed: int = 0,
     jobs: int = 1,
+    recalibrate_on: pd.DataFrame | None = None,
     progress: Progress = lambda step: None,
 ) -> Trained:
     """Fit, calibrate, set the threshold table and evaluate, each on groups of its own.
 
-    Without `source` the base's encoder is used. Raises TrainingError.
+    `recalibrate_on`: rows to calibrate on instead of the part kept for it. Without `source` the
+    base's encoder is used. Raises TrainingError.
     """
     if source is None:
         if base is None:
@@ -82,7 +84,10 @@ def train(
         base=base_of(base) if base else None, strength=strength, seed=seed, jobs=jobs,
     )  # fmt: skip
     progress("calibrating")
-    fitted = calibrated(fitted, features, data.rows[part == "calibration"], position)
+    if recalibrate_on is None:
+        fitted = calibrated(fitted, features, data.rows[part == "calibration"], position)
+    else:
+        fitted = calibrated(fitted, features, recalibrate_on, position, prior=FOLDS_PRIOR)
     progress("setting the threshold table")
     reference = _reference(fitted, features, data.rows[part == "threshold"], position, base)
     threshold = best_cut(reference)
@@ -111,7 +116,10 @@ def train(
         "metrics": evaluation.as_dict(),
         **_circumstances(),
     }
-    artifact = Artifact(manifest, arrays, source.tokenizer, source.vectors)
+    if base is not None and base.verifier is not None:
+        manifest["verifier"] = base.manifest["verifier"]
+    verifier = base.verifier if base else None
+    artifact = Artifact(manifest, arrays, source.tokenizer, source.vectors, verifier)
     return Trained(artifact, fitted, evaluation, data)
 
 
@@ -135,8 +143,9 @@ def _data_description(data: Dataset, part: NDArray[Any]) -> dict[str, Any]:
 
 
 def calibrated(
-    fitted: Fitted, features: Features, rows: pd.DataFrame, position: dict[str, int]
-) -> Fitted:
+    fitted: Fitted, features: Features, rows: pd.DataFrame, position: dict[str, int], *,
+    prior: float = ROWS_PRIOR,
+) -> Fitted:  # fmt: skip
     """`fitted` with slope and shift learned on `rows` (which no fit may have seen)."""
     scales = []
     for index, tier in enumerate(TIERS):
@@ -146,7 +155,7 @@ def calibrated(
         slope = fitted.heads.calibration[index, 0]
         term = {m: fitted.ability(tier, m) for m in set(mine.model)}
         own = np.array([term[m] for m in mine.model])
-        scales.append(platt(logit + slope * own, mine.score, mine.weight, ROWS_PRIOR))
+        scales.append(platt(logit + slope * own, mine.score, mine.weight, prior))
     return fitted.scaled(scales)
 
 

@@ -105,6 +105,30 @@ def reliability_diagram(
     return axes
 
 
+def looks_curve(policies: Mapping[str, Mapping[str, float]], *, axes: Axes | None = None) -> Axes:
+    """Mean score over the cloud share, one line per policy; the legend says how often it looks.
+
+    `policies` as `training.acts.policies` gives them, "name, 30% cloud" each.
+    """
+    axes = axes or new_axes()
+    lines: dict[str, list[tuple[float, float, float]]] = {}
+    for name, m in policies.items():
+        line = lines.setdefault(name.rsplit(", ", 1)[0], [])
+        line.append((m["cloud"], m["quality"], m["looks"]))
+    for i, (name, points) in enumerate(lines.items()):
+        share, quality, looks = np.array(points).T
+        axes.plot(
+            share, quality, marker="o", ms=3, lw=1.4, color=COLOURS[i % 7], ls=STYLES[i % 7],
+            label=f"{name} ({looks.mean():.2f} looks a request)",
+        )  # fmt: skip
+    axes.set(
+        xlabel="share of requests sent to the cloud",
+        ylabel="mean score of the answers (0 to 1)",
+    )
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
 def wilson(share: FloatArray, count: FloatArray, z: float = 1.96) -> tuple[FloatArray, FloatArray]:
     """Wilson's 95 % interval of a share out of `count` (Wilson 1927)."""
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)

@@ -77,6 +77,44 @@ def bench(console: Console, result: dict[str, Any]) -> None:
     )
 
 
+def look(console: Console, result: dict[str, Any]) -> None:
+    """The benchmark of looking at answers, one table per part."""
+    titles = {
+        "protocols": "The local answer judged (grouped folds within the source)",
+        "transfer": "A verifier fitted on the other source, and a prompt classifier it teaches",
+        "unseen": "Local models that the verifier never saw",
+    }
+    for part, title in titles.items():
+        table = Table("case", "method", "APGR", "AUC", "Brier skill", "ECE", title=title,
+                      title_justify="left")  # fmt: skip
+        for case, methods in result[part].items():
+            for method, m in methods.items():
+                cells = (_cell(m[k]) if k in m else "" for k in _LOOK_MEASURES)
+                table.add_row(case, method, *cells)
+        console.print(table)
+    table = Table("case", "policy", "quality", "looks per request", title="Three acts",
+                  title_justify="left")  # fmt: skip
+    for case, policies in result["acts"].items():
+        for policy, m in policies.items():
+            table.add_row(case, policy, _cell(m["quality"]), f"{m['looks']['value']:.2f}")
+    console.print(table)
+
+
+_LOOK_MEASURES = ("apgr", "auc", "brier_skill", "ece")
+
+
+def verifier(console: Console, described: dict[str, Any]) -> None:
+    """How well a verifier tells good local answers on its test rows."""
+    table = Table(
+        "asked", "rows", "AUC", "Brier skill", "ECE", title="Is the local answer good? (test rows)",
+        title_justify="left",
+    )  # fmt: skip
+    for asked, m in described["metrics"].items():
+        values = (f"{m[k]:.3f}" for k in ("auc", "brier_skill", "ece"))
+        table.add_row(asked, f"{m['rows']:.0f}", *values)
+    console.print(table)
+
+
 def speed(console: Console, result: dict[str, Any]) -> None:
     """Speed and size beside their targets."""
     table = Table("measure", "measured", "target", title="Speed and size", title_justify="left")

@@ -1,0 +1,164 @@
+"""Deciding again once the local answer is there, alone or beside other local models' answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.ability import ability_for, normalised
+from router.errors import InputError
+from router.features import FeatureExtractor
+from router.final import EXACT
+from router.heads import sigmoid
+from router.look import FROM_ANSWER, act_for, value_of_looking
+from router.policy import choose
+from router.reading import Answer, Reader
+from router.same import same
+from router.types import Decision, FloatArray
+from router.verify import MAX_OPINIONS, Evidence, Verifier, features
+
+AnswerLike = str | Answer
+_NAMES_KEPT = 1000
+_NEVER = 1e-4  # probabilities are kept from 0 and 1, where logits end
+
+
+class SecondLook:
+    """A verifier with what it needs to read answers; threads may share it."""
+
+    def __init__(
+        self,
+        arrays: Mapping[str, NDArray[Any]],
+        extractor: FeatureExtractor,
+        idf: FloatArray,
+        abilities: Mapping[str, float],
+        reference: str,
+    ) -> None:
+        self.verifier = Verifier.from_arrays(arrays)
+        self.look = arrays["look"].astype(np.float64)
+        self.reader = Reader(extractor)
+        self._idf = idf.astype(np.float64)
+        self._abilities, self._reference = abilities, reference
+        self._own = ability_for(reference, abilities, reference).value
+        self._strengths: dict[str, float] = {}  # of names met before
+
+    def strength(self, model: str | None) -> float:
+        """Ability of a local model beside that of the reference model, in logits."""
+        if model is None:
+            return 0.0
+        if model not in self._strengths:
+            known = ability_for(model, self._abilities, self._reference).value - self._own
+            if len(self._strengths) >= _NAMES_KEPT:
+                return known
+            self._strengths[model] = known
+        return self._strengths[model]
+
+    def evidence(
+        self,
+        decisions: Sequence[Decision],
+        answers: Sequence[Answer],
+        others: Sequence[Sequence[Answer]],
+    ) -> list[Evidence]:
+        """Everything read and set beside each other, one per request."""
+        flat = [a for answer, rest in zip(answers, others, strict=True) for a in (answer, *rest)]
+        asks = [d.asks for d, rest in zip(decisions, others, strict=True) for _ in (0, *rest)]
+        readings = iter(self.reader.read(flat, asks))
+        out = []
+        for decision, answer, rest in zip(decisions, answers, others, strict=True):
+            out.append(
+                Evidence(
+                    next(readings), [next(readings) for _ in rest], decision.asks,
+                    self.strength(answer.model), [self.strength(a.model) for a in rest],
+                    (_logit(decision.p_local), _logit(decision.p_cloud)),
+                )
+            )  # fmt: skip
+        return out
+
+    def rows(self, evidence: Sequence[Evidence]) -> FloatArray:
+        """Feature rows, shape (n, SIZE)."""
+        return np.stack([features(e, self._idf) for e in evidence])
+
+    def decide(
+        self,
+        decisions: Sequence[Decision],
+        answers: Sequence[Answer],
+        others: Sequence[Sequence[Answer]],
+        price: float,
+    ) -> list[Decision]:
+        """The decision after each answer; see `Router.predict_after`."""
+        if not len(decisions):
+            return []
+        evidence = self.evidence(decisions, answers, others)
+        p = sigmoid(self.verifier.logits(self.rows(evidence))).tolist()
+        return [
+            self._decision(d, e, local, cloud, price)
+            for d, e, (local, cloud) in zip(decisions, evidence, p, strict=True)
+        ]
+
+    def _decision(
+        self, before: Decision, evidence: Evidence, p_local: float, p_cloud: float, price: float
+    ) -> Decision:
+        gain, threshold = p_cloud - p_local, before.threshold
+        value = 0.0
+        if not evidence.others:
+            value = value_of_looking(self.look[FROM_ANSWER], p_local, p_cloud, threshold)
+        act = act_for(gain, threshold, value, price)
+        verb = "exceeds" if gain > threshold else "does not exceed"
+        reason = (
+            f"{_seen(evidence)} The local answer is good with probability {p_local:.2f} "
+            f"({before.p_local:.2f} from the prompt alone), the cloud's with {p_cloud:.2f}; "
+            f"the gain {gain:+.2f} {verb} the threshold {threshold:.2f}."
+        )
+        if act == "look":
+            reason += f" A second local opinion is worth asking: it should improve by {value:.3f}."
+        return replace(
+            before, tier=choose(gain, threshold), p_local=p_local, p_cloud=p_cloud, gain=gain,
+            reason=reason, act=act, look_value=value,
+        )  # fmt: skip
+
+
+def checked_answer(value: Any, what: str, model: str | None = None) -> Answer:
+    """An `Answer` from text or an `Answer`. Raises InputError for anything else."""
+    if isinstance(value, str):
+        return Answer(value, model)
+    if isinstance(value, Answer) and isinstance(value.text, str):
+        return replace(value, model=value.model or model)
+    raise InputError(f"{what} is {type(value).__name__}, not text or an Answer; decode it first.")
+
+
+def checked_others(values: Any, own: str | None) -> list[Answer]:
+    """The other opinions, at most two, those of other models first."""
+    if isinstance(values, str | Answer) or not isinstance(values, Sequence):
+        raise InputError("others must be a list of answers.")
+    others = [checked_answer(v, f"Opinion {i}") for i, v in enumerate(values)]
+    if len(others) > MAX_OPINIONS and own:
+        mine = normalised(own)
+        others.sort(key=lambda a: a.model is not None and normalised(a.model) == mine)
+    return others[:MAX_OPINIONS]
+
+
+def _seen(evidence: Evidence) -> str:
+    """What the answers show, in words."""
+    answer, others = evidence.answer, evidence.others
+    if answer.final.kind == "none":
+        return "The local answer is empty."
+    if not others:
+        return "The local answer was read; no other model was asked."
+    verdicts = [same(answer.final, o.final) for o in others]
+    if all(v is None for v in verdicts):
+        kinds = {answer.final.kind, *(o.final.kind for o in others)} - EXACT
+        words = "free text" if kinds <= {"prose", "code"} else "no final answer"
+        return f"The local answers could only be compared by degree ({words})."
+    count = sum(v is True for v in verdicts)
+    if len(others) == 1:
+        return f"The second local model {'agrees' if count else 'answers otherwise'}."
+    return (
+        f"{('Neither', 'One', 'Both')[count]} of two other local models agree{'s' * (count < 2)}."
+    )
+
+
+def _logit(p: float) -> float:
+    p = min(max(p, _NEVER), 1 - _NEVER)
+    return log(p / (1 - p))

@@ -1,0 +1,219 @@
+"""The verifier: P(local answer is good | the answer, whether other local models agree, the prompt).
+
+Agreement of models stands in for a judge (agreement-based cascading, arXiv 2407.02348; semantic
+agreement, arXiv 2509.21837). Two logistic heads on the features named in NAMES, in the form of the
+prompt classifier: what models disagree on is hard, so the cloud's probability moves as well.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.agreement import AGREEMENT, agreement
+from router.asks import ASKS
+from router.final import EXACT, KINDS
+from router.reading import STATISTICS, Reading
+from router.types import FloatArray
+
+SCHEMA = 1  # raise when the meaning of any feature changes
+MAX_OPINIONS = 2
+Z_LIMIT = 4.0
+
+_FORM = ("form as asked", "form not as asked")
+_COUNT = ("one other opinion", "two other opinions")
+_VOTES = (
+    "both others agree",
+    "one of two others agrees",
+    "the others agree on another answer",
+    "all three differ",
+)
+# Free text has no final answer to compare. Its content is a blend of three measures, none of which
+# alone says it (texts on one topic have much meaning in common and may contradict each other).
+_CONTENT = {"meaning": 0.5, "words": 0.3, "conclusion": 0.2}
+_GRADED = ("numbers", "numbers known", "names", "names known")
+_OTHERS = ("no answer", "free text", "length", "cut off", "refusal", "hedging")
+_ABILITY = (
+    "strength of the local model",
+    "strength of the others",
+    "equal to stronger others",
+    "unlike stronger others",
+    "unlike others, by own strength",
+)
+_PROMPT = (
+    "prompt unknown",
+    "prompt says local is good",
+    "prompt says cloud is good",
+    "prompt, no other opinion",
+    "prompt, where equal",
+    "prompt, where unequal",
+)
+NAMES: tuple[str, ...] = (
+    *(f"answer is {k}" for k in KINDS),
+    *(f"asked for {a}" for a in ASKS),
+    *_FORM,
+    *STATISTICS,
+    *_COUNT,
+    *(f"agreement: {a}" for a in AGREEMENT),
+    *(f"equal {k}" for k in KINDS),
+    *(f"unequal {k}" for k in KINDS),
+    "equal at length",
+    *_VOTES,
+    "free text in common: content",
+    *(f"free text in common: {g}" for g in _GRADED),
+    *(f"others: {o}" for o in _OTHERS),
+    *_ABILITY,
+    *_PROMPT,
+)
+SIZE = len(NAMES)
+ARRAYS = {"weights": ("2", "f"), "bias": ("2",), "mean": ("f",), "scale": ("f",)}
+
+_SUITS = {
+    "choice": {"choice"}, "number": {"number"}, "data": {"data", "call"}, "code": {"code"},
+}  # fmt: skip
+_AT = {name: i for i, name in enumerate(NAMES)}
+_STATISTIC = {name: i for i, name in enumerate(STATISTICS)}
+_MEASURE = {name: i for i, name in enumerate(AGREEMENT)}
+_EQUAL, _COMPARABLE = _MEASURE["equal"], _MEASURE["comparable"]
+_CONTENT_AT, _CONTENT_SHARE = [_MEASURE[c] for c in _CONTENT], np.array([*_CONTENT.values()])
+_GRADED_AT = [_MEASURE[g] for g in _GRADED]
+# Of free text these say the same in any domain. Its length does not: where answers are exams',
+# long ones belong to hard questions, elsewhere to thorough answers.
+_FREE = np.isin(
+    STATISTICS,
+    ("text unknown", "very short", "cut off", "refusal", "hedging", "second thoughts",
+     "repetition", "token probability unknown", "mean token log-probability",
+     "lowest token log-probability"),
+)  # fmt: skip
+_OTHER_AT = [_STATISTIC[s] for s in ("length of the answer", "cut off", "refusal", "hedging")]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known when an answer is judged.
+
+    `others`: readings of at most two other local answers, in any order. `asks`: see `router.asks`.
+    `strength`, `strengths`: ability terms of the local model and of the others, in logits.
+    `prompt`: logits of p_local and p_cloud given the prompt alone, None where unknown.
+    """
+
+    answer: Reading
+    others: Sequence[Reading] = ()
+    asks: str = "text"
+    strength: float = 0.0
+    strengths: Sequence[float] = ()
+    prompt: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Weights of both heads; row 0 is local, row 1 is cloud. f = SIZE.
+
+    `weights` (2, f), `bias` (2,), `mean` and `scale` (f,) standardise the features.
+    """
+
+    weights: NDArray[Any]
+    bias: NDArray[Any]
+    mean: NDArray[Any]
+    scale: NDArray[Any]
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Verifier":
+        """Pick the verifier's arrays out of an artifact's."""
+        return cls(**{name: arrays[name] for name in ARRAYS})
+
+    def logits(self, rows: FloatArray) -> FloatArray:
+        """Calibrated logits of p_local and p_cloud, shape (n, 2), of feature `rows` (n, f)."""
+        out: FloatArray = self.standardised(rows) @ self.weights.T + self.bias
+        return out
+
+    def standardised(self, rows: FloatArray) -> FloatArray:
+        """Features as z-scores, limited to ±4."""
+        z = (rows - self.mean) / self.scale
+        limited: FloatArray = np.minimum(np.maximum(z, -Z_LIMIT), Z_LIMIT)
+        return limited
+
+
+def features(evidence: Evidence, weight: FloatArray) -> FloatArray:
+    """The features named in NAMES, shape (SIZE,); `weight` (v,) is the idf of every token."""
+    answer, others = evidence.answer, evidence.others[:MAX_OPINIONS]
+    measures = [agreement(answer, other, weight) for other in others]
+    between = [agreement(a, b, weight) for a, b in combinations(others, 2)]
+    return row(evidence, measures, between[0] if between else None)
+
+
+def row(
+    evidence: Evidence, measures: Sequence[FloatArray], between: FloatArray | None
+) -> FloatArray:
+    """`features` from agreements already computed: with each other opinion, and between these."""
+    out = np.zeros(SIZE)
+    answer = evidence.answer
+    kind = answer.final.kind
+    exact = kind in EXACT
+    out[_AT[f"answer is {kind}"]] = 1.0
+    out[_AT[f"asked for {evidence.asks}"]] = 1.0
+    if suits := _SUITS.get(evidence.asks):
+        out[_AT[_FORM[0]] + (kind not in suits)] = 1.0
+    start = _AT[STATISTICS[0]]
+    out[start : start + len(STATISTICS)] = answer.statistics if exact else answer.statistics * _FREE
+    out[_AT[_ABILITY[0]]] = evidence.strength
+    equal = unequal = 0.0
+    if measures:
+        equal, unequal = _opinions(out, evidence, measures, between)
+    _prompt(out, evidence.prompt, len(measures), equal, unequal)
+    return out
+
+
+def _opinions(
+    out: FloatArray,
+    evidence: Evidence,
+    measures: Sequence[FloatArray],
+    between: FloatArray | None,
+) -> tuple[float, float]:
+    """Fill in what other opinions say; returns the share of equal and of unequal ones."""
+    others = evidence.others[: len(measures)]
+    mean = measures[0] if len(measures) == 1 else np.mean(measures, axis=0)
+    equal, unequal = float(mean[_EQUAL]), float(mean[_COMPARABLE] - mean[_EQUAL])
+    out[_AT[_COUNT[len(measures) - 1]]] = 1.0
+    start = _AT[f"agreement: {AGREEMENT[0]}"]
+    out[start : start + len(AGREEMENT)] = mean
+    kind = evidence.answer.final.kind
+    out[_AT[f"equal {kind}"]], out[_AT[f"unequal {kind}"]] = equal, unequal
+    # A long answer is hardly ever equal by chance.
+    out[_AT["equal at length"]] = equal * np.log1p(len(evidence.answer.final.key))
+    if between is not None:
+        out[_AT[_VOTES[0]]] = equal == 1
+        out[_AT[_VOTES[1]]] = equal == 0.5
+        out[_AT[_VOTES[2]]] = equal == 0 and between[_EQUAL]
+        out[_AT[_VOTES[3]]] = equal == 0 and between[_COMPARABLE] and not between[_EQUAL]
+    if not mean[_COMPARABLE]:
+        start = _AT["free text in common: content"]
+        out[start] = mean[_CONTENT_AT] @ _CONTENT_SHARE
+        out[start + 1 : start + 1 + len(_GRADED)] = mean[_GRADED_AT]
+    start = _AT[f"others: {_OTHERS[0]}"]
+    for other in others:
+        out[start] += (other.final.kind == "none") / len(others)
+        out[start + 1] += (other.final.kind not in EXACT) / len(others)
+        if evidence.answer.final.kind in EXACT:
+            out[start + 2 : start + 6] += other.statistics[_OTHER_AT] / len(others)
+    strength = float(np.mean(evidence.strengths)) if len(evidence.strengths) else 0.0
+    start = _AT[_ABILITY[1]]
+    out[start : start + 4] = (
+        strength, equal * strength, unequal * strength, unequal * evidence.strength,
+    )  # fmt: skip
+    return equal, unequal
+
+
+def _prompt(
+    out: FloatArray, prompt: tuple[float, float] | None, asked: int, equal: float, unequal: float
+) -> None:
+    start = _AT[_PROMPT[0]]
+    if prompt is None:
+        out[start] = 1.0
+        return
+    local, cloud = prompt
+    alone = 0.0 if asked else local
+    out[start + 1 : start + 6] = local, cloud, alone, equal * local, unequal * local

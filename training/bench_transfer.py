@@ -1,0 +1,99 @@
+"""Fitted on one source, tested on the other; models never seen; a prompt classifier for free."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from router.heads import sigmoid
+from router.verify import Verifier
+from training.cases import FOLDS, Bench, Case, Look, judged
+from training.splits import group_folds, group_sample
+from training.study import learn, soft_labels
+from training.verifier import adapted, core_rows, fit_verifier, rows_of
+
+
+def run_transfer(bench: Bench, target: Look, seed: int, labels: int = 50) -> dict[str, Any]:
+    """The verifier of the other source on `target`, as it is and after `labels` labels; then the
+    prompt classifier that learns from its probabilities.
+    """
+    rng = np.random.default_rng(seed)
+    case = Case.of(target, bench)
+    core = core_of_others(bench, target.source, rng)
+    rows = case.rows(bench, None)
+    p = sigmoid(core.logits(rows.features))
+    out = {"no label": judged(p, (case.local, case.cloud))}
+    few, rest = group_sample(case.group, labels, rng)
+    moved = adapted(core, rows.take(few))
+    q = sigmoid(moved.logits(rows.features[rest]))
+    out[f"{labels} labels"] = judged(q, (case.local[rest], case.cloud[rest]))
+    return {**out, **_studied(bench, case, core, rng)}
+
+
+def core_of_others(
+    bench: Bench, source: str, rng: np.random.Generator, without: Sequence[str] = ()
+) -> Verifier:
+    """A core fitted on the other sources, without groups of `source`, the prompt unknown."""
+    taken = set(bench.answers[source].answers.frame["group"])
+    parts = [
+        core_rows(opinions, bench.strength, None, rng)
+        for name, opinions in bench.answers.items()
+        if name != source
+    ]
+    rows = parts[0]
+    for part in parts[1:]:
+        rows = rows.joined(part)
+    return fit_verifier(rows.take(np.flatnonzero([g not in taken for g in rows.group])))
+
+
+def _studied(
+    bench: Bench, case: Case, core: Verifier, rng: np.random.Generator
+) -> dict[str, dict[str, float]]:
+    """A prompt classifier from the verifier's probabilities beside one from true labels."""
+    look = case.look
+    opinions = bench.answers[look.source]
+    rows = bench.data.rows
+    pair = {"local": look.local, "cloud": look.cloud}
+    train, test = next(group_folds(case.group, FOLDS, rng))
+    true = rows[
+        rows["prompt_id"].isin(case.prompts[train]) & rows["model"].isin([look.local, look.cloud])
+    ]
+    draws = opinions.of_models(case.prompts[train], look.local, look.others)
+    soft = soft_labels(
+        opinions, draws, core, bench.strength, {len(look.others): 1.0}, bench.prompts.data.prompts
+    )
+    soft.loc[soft["tier"] == "cloud", "model"] = look.cloud
+    few, _ = group_sample(case.group[train], 50, rng)
+    known = true[true["prompt_id"].isin(case.prompts[train][few])]
+    fits = {
+        "prompt from true labels": learn(bench.prompts, true),
+        "prompt from free labels": learn(bench.prompts, soft),
+        "prompt from free labels and 50 true": learn(bench.prompts, soft, known),
+    }
+    at = np.array([bench.prompts.position[p] for p in case.prompts[test]])
+    features = bench.prompts.take(at)
+    y = case.local[test], case.cloud[test]
+    return {
+        name: judged(np.column_stack(fitted.predict(features, pair)), y)
+        for name, fitted in fits.items()
+    }
+
+
+def run_unseen(bench: Bench, look: Look, seed: int) -> dict[str, dict[str, float]]:
+    """The pair's answers judged by a verifier that saw their models, and by one that did not."""
+    rng = np.random.default_rng(seed)
+    case = Case.of(look, bench)
+    opinions = bench.answers[look.source]
+    models = opinions.answers.frame["model"].to_numpy()
+    train, test = next(group_folds(case.group, FOLDS, rng))
+    y = case.local[test], case.cloud[test]
+    tested = case.rows(bench, None, test).features
+    out = {}
+    for name, hidden in (("models seen", ()), ("models unseen", (look.local, *look.others))):
+        draws = opinions.draws(
+            rng, np.concatenate([opinions.of_prompt[p] for p in case.prompts[train]]), 3, 0
+        )
+        kept = [d for d in draws if not any(models[i] in hidden for i in (d[0], *d[1]))]
+        rows = rows_of(opinions, kept, bench.strength, None)
+        out[name] = judged(sigmoid(fit_verifier(rows).logits(tested)), y)
+    return out

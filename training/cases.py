@@ -1,0 +1,213 @@
+"""The cases of looking: which answers are judged beside whose, and the rows they give."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from router.artifact import Artifact
+from router.heads import sigmoid
+from router.predict import extractor_of
+from router.reading import Reader
+from router.types import FloatArray, IntArray
+from training import metrics
+from training.answers import Answered, answered, read_answers
+from training.dataset import Dataset
+from training.opinions import Opinions
+from training.second import PromptLogits, Prompts, own_rows, strengths_of
+from training.splits import group_folds
+from training.verifier import VerifierRows, rows_of
+
+_LLAMA, _CLAUDE = "Meta-Llama-3.1-8B-Instruct", "claude-3-5-sonnet-20241022"
+_GPT = "gpt-4o-2024-05-13"
+FOLDS, INNER = 5, 2
+FIT_STRENGTH = 0.1  # within one source every feature may count, so shrinkage is weak
+OWN_SHARE = 0.6  # of a cloud label: the pair's own model; the rest: the mean of all cloud models
+
+
+@dataclass(frozen=True)
+class Look:
+    """A protocol: a pair of models on one source, and whose opinions are asked."""
+
+    source: str
+    local: str
+    others: tuple[str, ...]
+    cloud: str
+
+    @property
+    def name(self) -> str:
+        """Short words for the table."""
+        asked = " + ".join(_short(o) for o in self.others) or "answer alone"
+        return f"{self.source}, {_short(self.local)}: {asked}"
+
+
+LOOKS = (
+    Look("ZeroEval", _LLAMA, (), _CLAUDE),
+    Look("ZeroEval", _LLAMA, ("gemma-2-9b-it",), _CLAUDE),
+    Look("ZeroEval", _LLAMA, ("Qwen2-7B-Instruct",), _CLAUDE),
+    Look("ZeroEval", _LLAMA, ("gemma-2-2b-it",), _CLAUDE),
+    Look("ZeroEval", "gemma-2-2b-it", ("Phi-3.5-mini-instruct",), _CLAUDE),
+    Look("MMLU-Pro", _LLAMA, (), _GPT),
+    Look("MMLU-Pro", _LLAMA, ("Phi-3-mini-4k-instruct",), _GPT),
+    Look("MMLU-Pro", _LLAMA, ("Phi-3-mini-4k-instruct", "Mixtral-8x7B-Instruct-v0.1"), _GPT),
+)
+
+
+def _short(model: str) -> str:
+    return model.removeprefix("Meta-").removesuffix("-Instruct").removesuffix("-it")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything that runs share; prompts and answers of each source apart."""
+
+    data: Dataset
+    answers: dict[str, Opinions]
+    prompts: Prompts
+    strength: Callable[[str], float]
+
+    @classmethod
+    def load(cls, data: Dataset, folder: Path, model: Artifact) -> "Bench":
+        """Read the answers beside the outcomes."""
+        everything = answered(read_answers(folder), data.prompts, Reader(extractor_of(model)), data)
+        weight = model.arrays["word_idf"].astype(np.float64)
+        answers = {}
+        for source in everything.frame["source"].unique():
+            at = np.flatnonzero(everything.frame["source"].eq(source))
+            part = Answered(
+                everything.frame.iloc[at].reset_index(drop=True),
+                [everything.readings[i] for i in at],
+            )
+            answers[str(source)] = Opinions(part, weight)
+        return cls(data, answers, Prompts.of(data, model), strengths_of(model))
+
+    @cached_property
+    def scores(self) -> "pd.Series[float]":
+        """Score by (prompt_id, model)."""
+        return self.data.rows.set_index(["prompt_id", "model"])["score"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Rows of one protocol; `local` and `cloud` are the pair's own outcomes, shape (n,)."""
+
+    look: Look
+    prompts: Any
+    group: Any
+    local: FloatArray
+    cloud: FloatArray
+
+    @classmethod
+    def of(cls, look: Look, bench: Bench) -> "Case":
+        """The prompts where all of the protocol's models have answers and outcomes."""
+        opinions = bench.answers[look.source]
+        names = (look.local, *look.others)
+        scores = bench.scores
+        ids = [
+            p
+            for p in opinions.of_prompt
+            if all((p, m) in opinions.at for m in names)
+            and (p, look.cloud) in scores.index
+            and (p, look.local) in scores.index
+        ]
+        frame = opinions.answers.frame.drop_duplicates("prompt_id").set_index("prompt_id")
+        return cls(
+            look, np.array(ids, dtype=object), frame.loc[ids, "group"].to_numpy(),
+            scores.loc[[(p, look.local) for p in ids]].to_numpy(dtype="float64"),
+            scores.loc[[(p, look.cloud) for p in ids]].to_numpy(dtype="float64"),
+        )  # fmt: skip
+
+    def rows(
+        self, bench: Bench, logits: PromptLogits | None, at: IntArray | None = None
+    ) -> VerifierRows:
+        """Feature rows in the order of `prompts` (or some of them), with the pair's labels."""
+        opinions = bench.answers[self.look.source]
+        chosen = np.arange(len(self.prompts)) if at is None else at
+        draws = opinions.of_models(self.prompts[chosen], self.look.local, self.look.others)
+        rows = rows_of(opinions, draws, bench.strength, logits)
+        blend = OWN_SHARE * self.cloud[chosen] + (1 - OWN_SHARE) * rows.cloud
+        return own_rows(rows, self.local[chosen], blend)
+
+
+def looks_in(bench: Bench) -> list[Look]:
+    """The known protocols that the data holds; of any other source its most frequent models."""
+    rows = bench.data.rows
+    out = []
+    for source, opinions in bench.answers.items():
+        models = opinions.answers.frame["model"].value_counts().index.tolist()
+        clouds = rows[rows["source"].eq(source) & rows["tier"].eq("cloud")]["model"]
+        known = [
+            w
+            for w in LOOKS
+            if w.source == source and {w.local, *w.others} <= set(models) and w.cloud in set(clouds)
+        ]
+        if not known and len(clouds):
+            cloud = str(clouds.mode()[0])
+            known = [Look(source, models[0], (), cloud)]
+            known += [Look(source, models[0], (m,), cloud) for m in models[1:2]]
+        out += known
+    return out
+
+
+def teaching(looks: Sequence[Look]) -> list[Look]:
+    """Of every source the first protocol with one other opinion: what transfers and teaches."""
+    found: dict[str, Look] = {}
+    for look in looks:
+        if len(look.others) == 1:
+            found.setdefault(look.source, look)
+    return list(found.values())
+
+
+def prompt_logits(
+    bench: Bench, source: str, train: Any, test: Any, rng: np.random.Generator
+) -> PromptLogits:
+    """Logits on `test` prompts by a fit on `train`, and on `train` by inner folds of it."""
+    rows = bench.data.rows
+    rows = rows[rows["source"] == source]
+    frame = bench.prompts.data.prompts.set_index("prompt_id")
+    mine = rows["prompt_id"].isin(train)
+    out = bench.prompts.logits(bench.prompts.fit(rows[mine]), pd.Series(test))
+    known = np.asarray(train)
+    for inner, held in group_folds(frame.loc[known, "group"].to_numpy(), INNER, rng):
+        part = rows["prompt_id"].isin(known[inner])
+        fitted = bench.prompts.fit(rows[part])
+        out = {**out, **bench.prompts.logits(fitted, pd.Series(known[held]))}
+    return out
+
+
+def other_models(
+    bench: Bench, case: Case, train: IntArray, logits: PromptLogits | None,
+    rng: np.random.Generator,
+) -> VerifierRows:  # fmt: skip
+    """All models' answers to the train prompts, beside as many opinions as the protocol asks."""
+    opinions = bench.answers[case.look.source]
+    at = np.concatenate([opinions.of_prompt[p] for p in case.prompts[train]])
+    count = len(case.look.others)
+    draws = opinions.draws(rng, at, int(count == 1), int(count == 2))
+    draws = [d for d in draws if len(d[1]) == count]
+    rows = rows_of(opinions, draws, bench.strength, logits)
+    return rows.take(np.flatnonzero(np.isfinite(rows.local) & np.isfinite(rows.cloud)))
+
+
+def prompt_only(bench: Bench, case: Case, test: IntArray, logits: PromptLogits) -> FloatArray:
+    """p_local and p_cloud from the prompt alone, shape (n, 2)."""
+    z = np.array([logits[p] for p in case.prompts[test]])
+    z[:, 0] += bench.strength(case.look.local)
+    return sigmoid(z)
+
+
+def judged(
+    p: FloatArray, y: tuple[FloatArray, FloatArray], *, ranking: bool = False
+) -> dict[str, float]:
+    """APGR and AUC of p (n, 2); Brier skill and ECE too unless it only ranks."""
+    local, cloud = y
+    out = {"apgr": metrics.apgr(p[:, 1] - p[:, 0], local, cloud)}
+    out["auc"] = metrics.auc(p[:, 0], (local >= 0.5) * 1.0)
+    if not ranking:
+        out["brier_skill"] = metrics.brier_skill(p[:, 0], local)
+        out["ece"] = metrics.ece(p[:, 0], local)
+    return out

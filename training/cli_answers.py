@@ -1,0 +1,112 @@
+"""`python -m training verifier` and `study`: learning from the answers of local models."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from router import artifact as artifacts
+from training import report
+from training.options import (
+    Data,
+    Json,
+    Seed,
+    SkipBad,
+    console,
+    folder_of,
+    read_all,
+    steps,
+    write_json,
+)
+
+
+def verifier(
+    data: Data,
+    base: Annotated[str, typer.Option(help="The model folder that gets the verifier.")],
+    out: Annotated[Path, typer.Option(help="Folder of versions to write the new one to.")],
+    name: Annotated[str, typer.Option(help="Name of the version.")],
+    answers: Annotated[
+        Path | None, typer.Option(help="Answers of local models; default: those beside --data.")
+    ] = None,
+    scratch: Annotated[
+        bool, typer.Option("--scratch", help="Fit anew instead of moving the base's verifier.")
+    ] = False,
+    skip_bad: SkipBad = False,
+    seed: Seed = 0,
+    json_file: Json = None,
+) -> None:
+    """Teach a model to judge local answers, from answers with known outcomes."""
+    from training.answers import read_answers
+    from training.second import fit_second
+
+    start = artifacts.load(folder_of(base))
+    with steps() as step:
+        step("reading the outcomes")
+        dataset = read_all(data, skip_bad)
+        fitted = fit_second(
+            dataset, read_answers(answers or data[0]), start, name=name, scratch=scratch,
+            seed=seed, progress=step,
+        )  # fmt: skip
+        folder = artifacts.save(fitted, out)
+    report.verifier(console, fitted.manifest["verifier"])
+    console.print(f"Saved {folder}.")
+    write_json(json_file, fitted.manifest["verifier"])
+
+
+def study(
+    answers: Annotated[
+        Path, typer.Option(help="Answers of two or more local models, with their prompts.")
+    ],
+    base: Annotated[str, typer.Option(help="The model folder to start from.")],
+    out: Annotated[Path, typer.Option(help="Folder of versions to write the new one to.")],
+    name: Annotated[str, typer.Option(help="Name of the version.")],
+    data: Annotated[list[Path] | None, typer.Option(help="True outcomes, where known.")] = None,
+    seed: Seed = 0,
+    json_file: Json = None,
+) -> None:
+    """Learn from the agreement of local models, without labels (or with a few)."""
+    from training import pipeline
+    from training import study as studies
+    from training.answers import read_answers, read_prompts
+
+    start = artifacts.load(folder_of(base))
+    with steps() as step:
+        true = read_all(data, False) if data else None
+        trained = studies.study(
+            read_prompts(answers), read_answers(answers), start, name=name, true=true, seed=seed,
+            progress=step,
+        )  # fmt: skip
+        folder = pipeline.save(trained, out)
+    described = trained.artifact.manifest["study"]
+    console.print(
+        f"Learned from {described['soft_labels']} free labels and {described['true_labels']} true "
+        f"ones (each weighing {described['true_weight']:g} free ones; 0: they only recalibrate)."
+    )
+    report.evaluation(console, trained.evaluation)
+    console.print(f"Saved {folder}.")
+    write_json(json_file, trained.artifact.manifest)
+
+
+def stages(
+    data: Annotated[Path, typer.Option(help="Folder of prompts, outcomes and answers.")],
+    out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    seed: Seed = 0,
+) -> None:
+    """Write what held-out requests looked like before and after looking, as numbers alone."""
+    import pandas as pd
+
+    from router.config import shipped_models
+    from training.bench_acts import stage_rows
+    from training.cases import Bench, looks_in, teaching
+    from training.readers import read
+
+    model = artifacts.load(artifacts.resolve(shipped_models()))
+    with steps() as step:
+        step("reading the answers")
+        bench = Bench.load(read(data), data, model)
+        frames = []
+        for look in teaching(looks_in(bench)):
+            step(look.name)
+            frames.append(stage_rows(bench, look, seed))
+        pd.concat(frames, ignore_index=True).to_parquet(out)
+    console.print(f"Wrote {sum(map(len, frames))} rows to {out}.")

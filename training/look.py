@@ -1,0 +1,30 @@
+"""What looking would show: the moves of the gain, by where the request stood before."""
+
+import numpy as np
+
+from router.look import GRID, MOVES
+from router.types import FloatArray
+
+NEAREST = 400
+
+
+def look_table(before: FloatArray, after: FloatArray) -> FloatArray:
+    """Moves of the gain at every cell of (p_local, p_cloud), shape (GRID, GRID, MOVES).
+
+    `before` and `after` (n, 2) hold p_local and p_cloud of the same requests before and after the
+    look, on rows that neither was fitted on. A cell takes the 400 nearest requests; their moves
+    are set around 0, since what is known beforehand is no news (calibrated beliefs are a
+    martingale).
+    """
+    gain = (after[:, 1] - after[:, 0]) - (before[:, 1] - before[:, 0])
+    centres = (np.arange(GRID) + 0.5) / GRID
+    at = (np.arange(MOVES) + 0.5) / MOVES
+    near = min(NEAREST, len(gain))
+    out = np.zeros((GRID, GRID, MOVES), dtype=np.float32)
+    for i, local in enumerate(centres):
+        for j, cloud in enumerate(centres):
+            distance = (before[:, 0] - local) ** 2 + (before[:, 1] - cloud) ** 2
+            chosen = gain[np.argpartition(distance, near - 1)[:near]]
+            quantiles = np.quantile(chosen, at)
+            out[i, j] = quantiles - quantiles.mean()
+    return out

@@ -1,0 +1,116 @@
+"""Answers set beside each other: the feature rows that a verifier is fitted on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from router.agreement import agreement
+from router.final import EXACT, PROSE
+from router.reading import STATISTICS, Reading
+from router.types import FloatArray, IntArray
+from router.verify import SIZE, Evidence, row
+from training.answers import Answered
+
+# Opinions drawn per answer: none once, one other and two others so often.
+SINGLES = PAIRS = 2
+Draw = tuple[int, tuple[int, ...]]
+_FINAL = [i for i, name in enumerate(STATISTICS) if name.startswith(("final answer", "size of"))]
+_FINAL.append(STATISTICS.index("length of the final answer"))
+
+
+@dataclass
+class Opinions:
+    """Answers with a memory of what was compared; `weight` (v,) is the idf of every token."""
+
+    answers: Answered
+    weight: FloatArray
+    _compared: dict[tuple[int, int], FloatArray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        frame = self.answers.frame
+        self.at = {
+            key: i for i, key in enumerate(zip(frame["prompt_id"], frame["model"], strict=True))
+        }
+        self.of_prompt = {
+            str(p): np.asarray(at) for p, at in frame.groupby("prompt_id").indices.items()
+        }
+
+    def compared(self, i: int, j: int) -> FloatArray:
+        """Agreement of answers i and j."""
+        key = (i, j) if i < j else (j, i)
+        if (found := self._compared.get(key)) is None:
+            readings = self.answers.readings
+            found = self._compared[key] = agreement(readings[i], readings[j], self.weight)
+        return found
+
+    def draws(
+        self, rng: np.random.Generator, answers: IntArray, singles: int = SINGLES,
+        pairs: int = PAIRS,
+    ) -> list[Draw]:  # fmt: skip
+        """Answers with no other opinion, and with random ones of the same prompt."""
+        prompts = self.answers.frame["prompt_id"].to_numpy()
+        out: list[Draw] = []
+        for i in answers.tolist():
+            out.append((i, ()))
+            others = self.of_prompt[prompts[i]]
+            others = rng.permutation(others[others != i])
+            out += [(i, (int(j),)) for j in others[:singles]]
+            if len(others) > 1:
+                for _ in range(pairs):
+                    two = rng.choice(len(others), 2, replace=False)
+                    out.append((i, (int(others[two[0]]), int(others[two[1]]))))
+        return out
+
+    def of_models(self, prompts: Sequence[str], model: str, others: Sequence[str]) -> list[Draw]:
+        """The answers of `model` beside those of `others`, where all of them answered."""
+        out: list[Draw] = []
+        for prompt in prompts:
+            found = [self.at.get((prompt, m)) for m in (model, *others)]
+            if all(f is not None for f in found):
+                first, *rest = (int(f) for f in found if f is not None)
+                out.append((first, tuple(rest)))
+        return out
+
+    def rows(
+        self, draws: Sequence[Draw], strength: Callable[[str], float],
+        prompt: Mapping[str, tuple[float, float]] | None = None,
+    ) -> FloatArray:  # fmt: skip
+        """Feature rows of `draws`, shape (n, SIZE).
+
+        `prompt` maps prompt_id to the prompt's logits for the reference models; that of the local
+        model moves by its strength.
+        """
+        frame, readings = self.answers.frame, self.answers.readings
+        ids, asks = frame["prompt_id"].to_numpy(), frame["asks"].to_numpy()
+        terms = frame["model"].map({m: strength(m) for m in frame["model"].unique()}).to_numpy()
+        out = np.empty((len(draws), SIZE), dtype=np.float32)
+        for n, (i, others) in enumerate(draws):
+            known = prompt.get(ids[i]) if prompt else None
+            evidence = Evidence(
+                readings[i], [readings[j] for j in others], asks[i], terms[i],
+                [terms[j] for j in others], known and (known[0] + terms[i], known[1]),
+            )  # fmt: skip
+            measures = [self.compared(i, j) for j in others]
+            between = self.compared(*others) if len(others) > 1 else None
+            out[n] = row(evidence, measures, between)
+        return out
+
+
+def as_prose(answers: Answered) -> Answered:
+    """The same texts as free text: their extracted final answers are ignored.
+
+    What teaches the verifier how much the words of two answers say, where nothing in them can be
+    compared exactly. Answers known by their final alone are left out.
+    """
+    at = [i for i, r in enumerate(answers.readings) if r.known and r.final.kind in EXACT]
+    return Answered(
+        answers.frame.iloc[at].reset_index(drop=True).assign(asks="text"),
+        [_without_final(answers.readings[i]) for i in at],
+    )
+
+
+def _without_final(reading: Reading) -> Reading:
+    statistics = reading.statistics.copy()
+    statistics[_FINAL] = 0.0
+    return replace(reading, final=PROSE, statistics=statistics)

@@ -1,0 +1,60 @@
+"""What the commands of `python -m training` share: options, reading, progress, writing."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from router import artifact as artifacts
+from router.errors import ArtifactError, RouterError
+from training.dataset import Dataset, combined
+from training.readers import read
+
+console = Console(highlight=False)
+
+Data = Annotated[list[Path], typer.Option(help="Outcomes: a file or folder; may be repeated.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave faulty rows out and count them.")]
+Models = Annotated[Path, typer.Option(help="Folder of model versions.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")]
+Seed = Annotated[int, typer.Option(help="Seed of folds and bootstraps.")]
+
+
+@contextmanager
+def steps() -> Iterator[Any]:
+    """A spinner with the current step and the time so far; yields a function that names a step."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    screen = Console(stderr=True)
+    with Progress(
+        *columns, console=screen, transient=True, disable=not screen.is_terminal
+    ) as progress:
+        task = progress.add_task("starting", total=None)
+        yield lambda step: progress.update(task, description=step)
+
+
+def folder_of(name: str) -> Path:
+    """The model folder that a path means; see `router.artifact.locate`."""
+    path = artifacts.locate(Path(name))
+    if not path.is_dir():
+        raise ArtifactError(f"{path} is no model folder; name one such as models/current.")
+    return path
+
+
+def read_all(paths: list[Path], skip_bad: bool) -> Dataset:
+    """All given files and folders as one dataset."""
+    datasets = [read(p, skip_bad=skip_bad) for p in paths]
+    return datasets[0] if len(datasets) == 1 else combined(datasets)
+
+
+def write_json(path: Path | None, value: Any) -> None:
+    """Write `value` as JSON, if a path was given. Raises RouterError."""
+    if path is None:
+        return
+    try:
+        path.write_text(json.dumps(value, indent=2, default=str) + "\n")
+    except OSError as error:
+        raise RouterError(f"{path} could not be written ({error.strerror}).") from error

@@ -1,0 +1,228 @@
+"""The pipeline of the verifier: answers beside outcomes in, a version that can look out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from router.ability import ability_for
+from router.artifact import Artifact
+from router.errors import TrainingError
+from router.features import Features
+from router.heads import sigmoid
+from router.predict import extractor_of
+from router.reading import Reader
+from router.types import FloatArray, IntArray
+from router.verify import MAX_OPINIONS, NAMES, Verifier
+from training import metrics
+from training.answers import answered
+from training.dataset import Dataset
+from training.design import take
+from training.featurize import featurize
+from training.fit import Fitted, fit_heads
+from training.head import MIN_ROWS, REFERENCE, TIERS, Base
+from training.look import look_table
+from training.opinions import Opinions
+from training.scoring import fitted_of
+from training.splits import PARTS, group_folds, group_hash, parts
+from training.verifier import (
+    VerifierRows,
+    adapted,
+    core_rows,
+    fit_verifier,
+    recalibrated,
+    rows_of,
+)
+
+CALIBRATION_PRIOR = 1.0
+Progress = Callable[[str], None]
+PromptLogits = Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Prompts of a dataset with their features; `position` maps prompt_id to a row."""
+
+    data: Dataset
+    features: Features
+    position: Mapping[str, int]
+    vocabulary: int
+
+    @classmethod
+    def of(cls, data: Dataset, artifact: Artifact) -> "Prompts":
+        """Features as `artifact` computes them."""
+        frame = data.prompts
+        extractor = extractor_of(artifact)
+        features = featurize(extractor, frame["prompt"].tolist())
+        position = {p: i for i, p in enumerate(frame["prompt_id"])}
+        return cls(data, features, position, len(extractor.tokens))
+
+    def take(self, at: IntArray) -> Features:
+        """Features of some prompts, by row."""
+        return take(self.features, at)
+
+    def logits(self, fitted: Fitted, prompts: "pd.Series[str]") -> PromptLogits:
+        """Logits of both heads for the reference models."""
+        at = prompts.map(self.position).to_numpy(dtype=np.int64)
+        ability = np.array([fitted.ability(t, REFERENCE[t]) for t in TIERS])
+        z = fitted.heads.logits(take(self.features, at), ability)
+        return {p: (float(a), float(b)) for p, (a, b) in zip(prompts, z, strict=True)}
+
+    def fit(
+        self, rows: pd.DataFrame, *, base: Base | None = None,
+        focus: Mapping[str, str] | None = None,
+    ) -> Fitted:  # fmt: skip
+        """Heads fitted on some rows."""
+        return fit_heads(
+            self.features, rows, self.position, self.vocabulary, base=base, focus=focus
+        )
+
+
+def strengths_of(artifact: Artifact) -> Callable[[str], float]:
+    """Ability of a local model beside the reference, in logits, by name."""
+    known = artifact.manifest["models"]["local"]
+    reference = artifact.manifest["models"]["reference_local"]
+    own = ability_for(reference, known, reference).value
+    return lambda model: ability_for(model, known, reference).value - own
+
+
+def honest_logits(
+    prompts: Prompts, sources: list[str], rng: np.random.Generator, folds: int = 3
+) -> PromptLogits:
+    """Prompt logits by heads that never saw the prompt's group.
+
+    For every fourth prompt they come from heads that never saw its source either: of a user's
+    traffic most is like what the heads were fitted on and some is not, and the verifier must not
+    trust the prompt's probability more than that bears.
+    """
+    rows = prompts.data.rows
+    frame = prompts.data.prompts
+    out: dict[str, tuple[float, float]] = {}
+    strange = np.array([group_hash(f"strange:{g}") % 4 == 0 for g in frame["group"]])
+    for train, test in group_folds(frame["group"].to_numpy(), folds, rng):
+        known = rows["prompt_id"].isin(frame["prompt_id"].iloc[train])
+        wanted = frame.iloc[test][frame["source"].iloc[test].isin(sources) & ~strange[test]]
+        out |= prompts.logits(prompts.fit(rows[known]), wanted["prompt_id"])
+    for source in sources:
+        mine = frame["source"].eq(source)
+        other = ~rows["group"].isin(frame["group"][mine])
+        if rows[other]["tier"].nunique() < len(TIERS):
+            continue
+        out |= prompts.logits(prompts.fit(rows[other]), frame["prompt_id"][mine & strange])
+    return out
+
+
+def fit_second(
+    data: Dataset, answers: pd.DataFrame, base: Artifact, *, name: str, scratch: bool = False,
+    seed: int = 0, progress: Progress = lambda step: None,
+) -> Artifact:  # fmt: skip
+    """`base` with a verifier fitted on `answers`, or with its own one moved to them.
+
+    By the hash of its group every answer belongs to one part: weights come from the part `fit`,
+    calibration and the tables of looking from `calibration` and `threshold`, the measures in the
+    manifest from `test`. Raises TrainingError for fewer than 20 scored answers.
+    """
+    progress("reading the answers")
+    strength = strengths_of(base)
+    opinions = Opinions(
+        answered(answers, data.prompts, Reader(extractor_of(base)), data),
+        base.arrays["word_idf"].astype(np.float64),
+    )
+    frame = opinions.answers.frame
+    if frame["score"].notna().sum() < MIN_ROWS:
+        raise TrainingError(
+            f"Fewer than {MIN_ROWS} answers have a score; join them with outcomes by prompt_id "
+            "and model, or use python -m training study, which needs none."
+        )
+    prompts = Prompts.of(data, base)
+    rng = np.random.default_rng(seed)
+    part = parts(frame["group"])
+    at = {p: np.flatnonzero(part == p) for p in PARTS}
+    held = np.concatenate([at["calibration"], at["threshold"]])
+    if base.verifier is None or scratch:
+        progress("prompt probabilities by heads that did not see the prompt")
+        logits = honest_logits(prompts, sorted(frame["source"].unique()), rng)
+        progress("fitting the verifier")
+        rows = core_rows(opinions, strength, logits, rng, at["fit"])
+        unknown = core_rows(opinions, strength, None, rng, at["fit"])
+        verifier = fit_verifier(rows.joined(unknown))
+        progress("calibrating")
+        calibration = rows_of(opinions, opinions.draws(rng, held), strength, logits)
+        verifier = recalibrated(verifier, calibration, CALIBRATION_PRIOR)
+    else:
+        progress("moving the base's verifier")
+        logits = prompts.logits(fitted_of(base), frame["prompt_id"].drop_duplicates())
+        own = np.concatenate([at["fit"], held])
+        draws = opinions.draws(rng, own)
+        verifier = adapted(
+            Verifier.from_arrays(base.verifier), rows_of(opinions, draws, strength, logits)
+        )
+    progress("the tables of looking, and the test rows")
+    look = _look_tables(opinions, held, verifier, strength, logits, rng)
+    if look is None:
+        if base.verifier is None:
+            raise TrainingError("No prompt has answers of two local models; collect some first.")
+        look = base.verifier["look"]
+    arrays = {
+        "weights": verifier.weights, "bias": verifier.bias, "mean": verifier.mean,
+        "scale": verifier.scale, "look": look,
+    }  # fmt: skip
+    described = {
+        "answers": len(frame), "sources": frame["source"].value_counts().to_dict(),
+        "features": list(NAMES), "base": base.version if base.verifier and not scratch else None,
+        "seed": seed, "metrics": _measures(opinions, at["test"], verifier, strength, logits, rng),
+    }  # fmt: skip
+    manifest = {**base.manifest, "version": name, "verifier": described, "base": base.version}
+    return replace(base, manifest=manifest, verifier=arrays)
+
+
+def _look_tables(
+    opinions: Opinions, at: IntArray, verifier: Verifier, strength: Callable[[str], float],
+    logits: PromptLogits, rng: np.random.Generator,
+) -> FloatArray | None:  # fmt: skip
+    draws = [d for d in opinions.draws(rng, at, singles=MAX_OPINIONS, pairs=0) if len(d[1]) == 1]
+    ids = opinions.answers.frame["prompt_id"].to_numpy()
+    draws = [d for d in draws if ids[d[0]] in logits]
+    if not draws:
+        return None
+    after = sigmoid(verifier.logits(opinions.rows(draws, strength, logits)))
+    alone = sigmoid(verifier.logits(opinions.rows([(i, ()) for i, _ in draws], strength, logits)))
+    models = opinions.answers.frame["model"].to_numpy()
+    prompt = np.array([logits[ids[i]] for i, _ in draws])
+    prompt[:, 0] += [strength(models[i]) for i, _ in draws]
+    return np.stack([look_table(sigmoid(prompt), after), look_table(alone, after)])
+
+
+def _measures(
+    opinions: Opinions, at: IntArray, verifier: Verifier, strength: Callable[[str], float],
+    logits: PromptLogits, rng: np.random.Generator,
+) -> dict[str, dict[str, float]]:  # fmt: skip
+    """AUC, Brier skill and ECE of p_local on test rows, by number of other opinions."""
+    draws = opinions.draws(rng, at, singles=1, pairs=1)
+    rows = rows_of(opinions, draws, strength, logits)
+    p = sigmoid(verifier.logits(rows.features))[:, 0]
+    count = np.array([len(others) for _, others in draws])
+    out = {}
+    for n in range(MAX_OPINIONS + 1):
+        mine = (count == n) & np.isfinite(rows.local)
+        if mine.any():
+            out[f"{n} other opinions"] = measured(p[mine], rows.local[mine])
+    return out
+
+
+def measured(p: FloatArray, y: FloatArray) -> dict[str, float]:
+    """AUC, Brier skill and ECE of probabilities."""
+    return {
+        "rows": len(y),
+        "auc": metrics.auc(p, (y >= 0.5) * 1.0),
+        "brier_skill": metrics.brier_skill(p, y),
+        "ece": metrics.ece(p, y),
+    }
+
+
+def own_rows(rows: VerifierRows, local: Any, cloud: Any) -> VerifierRows:
+    """`rows` with labels of their own and equal weights."""
+    ones = np.ones(len(rows.local))
+    return replace(rows, local=np.asarray(local), cloud=np.asarray(cloud), weight=ones)

@@ -1,0 +1,192 @@
+"""Labels for free: what a second local model's answers teach the prompt classifier.
+
+The verifier turns each stored answer, beside the answers of other local models, into a probability
+that it is good; these are soft labels for both heads. Routers without labels by consensus:
+CASCAL (arXiv 2601.09692). Where true labels exist, they replace soft ones, weigh more (how much,
+held-out likelihood decides) and recalibrate the result.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from router.artifact import Artifact
+from router.errors import TrainingError
+from router.heads import sigmoid
+from router.predict import extractor_of
+from router.reading import Reader
+from router.types import FloatArray
+from router.verify import Verifier
+from training.answers import answered
+from training.calibrate import FOLDS_PRIOR
+from training.dataset import COLUMNS, Dataset, checked
+from training.fit import Fitted
+from training.head import REFERENCE, TIERS, Base
+from training.opinions import Draw, Opinions
+from training.pipeline import Progress, Trained, base_of, calibrated, train
+from training.second import PromptLogits, Prompts, strengths_of
+from training.splits import group_folds, parts
+
+# How many soft labels one true label weighs; 0 leaves true labels to the calibration alone.
+TRUE_WEIGHTS = (0.0, 3.0, 30.0)
+MIN_TRUE = 200  # below, folds of true labels are too small to choose by
+_FOLDS = 2
+_FAINT = 1e-6  # the weight of labels that are there for calibration and evaluation alone
+
+
+def reliability_of(metrics: Mapping[str, Mapping[str, float]]) -> dict[int, float]:
+    """Weight of a soft label by the number of opinions behind it, 0.05..1.
+
+    The Brier skill that the verifier's manifest records for that number: the share of the
+    outcomes' variance that its probabilities account for on rows it was not fitted on.
+
+    >>> reliability_of({"1 other opinions": {"brier_skill": 0.4}})
+    {1: 0.4}
+    """
+    return {
+        int(asked.split()[0]): float(np.clip(m["brier_skill"], 0.05, 1.0))
+        for asked, m in metrics.items()
+    }
+
+
+def soft_labels(
+    opinions: Opinions, draws: Sequence[Draw], verifier: Verifier,
+    strength: Callable[[str], float], reliability: Mapping[int, float],
+    prompts: pd.DataFrame, logits: PromptLogits | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """Canonical rows: for each draw one of the local model and one of the reference cloud model.
+
+    `prompts` holds prompt_id and prompt. `score` is the verifier's probability, `weight` its
+    reliability. Several draws of one answer are averaged.
+    """
+    frame = opinions.answers.frame.iloc[[i for i, _ in draws]]
+    p = sigmoid(verifier.logits(opinions.rows(draws, strength, logits)))
+    weight = np.array([reliability.get(len(others), 0.05) for _, others in draws])
+    text = prompts.drop_duplicates("prompt_id").set_index("prompt_id")["prompt"]
+    sides = []
+    for column, tier in enumerate(TIERS):
+        side = frame[["prompt_id", "group", "source", "category"]].assign(
+            tier=tier, score=p[:, column], weight=weight,
+            model=frame["model"] if tier == "local" else REFERENCE["cloud"],
+        )  # fmt: skip
+        side["prompt"] = side["prompt_id"].map(text)
+        keys = [c for c in COLUMNS if c not in ("score", "weight", "created_at")]
+        side = side.groupby(keys, as_index=False, sort=False)[["score", "weight"]].mean()
+        sides.append(side.assign(created_at=None)[list(COLUMNS)])
+    return pd.concat(sides, ignore_index=True)
+
+
+def study(
+    prompts: pd.DataFrame, answers: pd.DataFrame, base: Artifact, *, name: str,
+    true: Dataset | None = None, seed: int = 0, progress: Progress = lambda step: None,
+) -> Trained:  # fmt: skip
+    """`base` moved to traffic that nobody labelled, by what its verifier thinks of the answers.
+
+    `answers` of at least two local models to `prompts`; answers without another model's beside
+    them are not used. `true` outcomes, where there are some, are mixed in and recalibrate.
+    Raises TrainingError without a verifier or without a second opinion.
+    """
+    if base.verifier is None:
+        raise TrainingError(
+            f"{base.version} has no verifier; fit one: python -m training verifier."
+        )
+    progress("reading the answers")
+    opinions = Opinions(
+        answered(answers, prompts, Reader(extractor_of(base))),
+        base.arrays["word_idf"].astype(np.float64),
+    )
+    rng = np.random.default_rng(seed)
+    draws = [d for d in opinions.draws(rng, np.arange(len(opinions.answers))) if d[1]]
+    if not draws:
+        raise TrainingError("No prompt has answers of two local models; collect second opinions.")
+    # The prompt's own probability stays out of its label: the classifier would learn from itself.
+    soft = soft_labels(
+        opinions, draws, Verifier.from_arrays(base.verifier), strengths_of(base),
+        reliability_of(base.manifest["verifier"]["metrics"]), prompts,
+    )  # fmt: skip
+    known = None if true is None else true.rows[parts(true.rows["group"]) != "test"]
+    weight, rows = 0.0, soft
+    if true is not None and known is not None:
+        progress("weighing true labels against free ones")
+        every = checked(mixed(soft, true.rows, 1.0), "The labels")
+        weight = true_weight(Prompts.of(every, base), soft, known, base_of(base), seed)
+        rows = mixed(soft, true.rows, weight or _FAINT)
+    trained = train(
+        checked(rows, "The labels"), None, base=base, version_name=name, seed=seed,
+        recalibrate_on=None if weight else known, progress=progress,
+    )  # fmt: skip
+    trained.artifact.manifest["study"] = {
+        "answers": len(opinions.answers), "soft_labels": len(soft), "true_weight": weight,
+        "true_labels": 0 if known is None else len(known),
+    }  # fmt: skip
+    return trained
+
+
+def learn(
+    prompts: Prompts, soft: pd.DataFrame, true: pd.DataFrame | None = None, *,
+    base: Base | None = None, seed: int = 0,
+) -> Fitted:  # fmt: skip
+    """Heads fitted on soft labels, with true ones mixed in and used to recalibrate."""
+    weight = 0.0 if true is None else true_weight(prompts, soft, true, base, seed)
+    return _fit(prompts, soft, true, base, weight)
+
+
+def true_weight(
+    prompts: Prompts, soft: pd.DataFrame, true: pd.DataFrame, base: Base | None, seed: int
+) -> float:
+    """How many soft labels a true one weighs, by log loss on held-out folds of true ones.
+
+    0: true labels only recalibrate. So it is with fewer than 200, too few to choose by.
+    """
+    if len(true) < MIN_TRUE:
+        return 0.0
+    losses = {w: _held_out_loss(prompts, soft, true, base, w, seed) for w in TRUE_WEIGHTS}
+    return min(losses, key=lambda w: losses[w])
+
+
+def _fit(
+    prompts: Prompts, soft: pd.DataFrame, true: pd.DataFrame | None, base: Base | None,
+    weight: float,
+) -> Fitted:  # fmt: skip
+    if true is None:
+        return prompts.fit(soft, base=base)
+    if weight:
+        return prompts.fit(mixed(soft, true, weight), base=base)
+    fitted = prompts.fit(soft, base=base)
+    return calibrated(fitted, prompts.features, true, dict(prompts.position), prior=FOLDS_PRIOR)
+
+
+def mixed(soft: pd.DataFrame, true: pd.DataFrame, weight: float) -> pd.DataFrame:
+    """Soft rows and true ones, which replace soft rows of the same prompt and model."""
+    keys = ["prompt_id", "model"]
+    replaced = pd.MultiIndex.from_frame(soft[keys]).isin(pd.MultiIndex.from_frame(true[keys]))
+    heavy = true.assign(weight=true["weight"] * weight)
+    return pd.concat([soft[~replaced], heavy], ignore_index=True)
+
+
+def _held_out_loss(
+    prompts: Prompts, soft: pd.DataFrame, true: pd.DataFrame, base: Base | None, weight: float,
+    seed: int,
+) -> float:  # fmt: skip
+    """Log loss on folds of true labels of a fit on the others and all soft labels."""
+    losses: list[FloatArray] = []
+    rng = np.random.default_rng(seed)
+    for known, held in group_folds(true["group"].to_numpy(), _FOLDS, rng):
+        fitted = _fit(prompts, soft, true.iloc[known], base, weight)
+        losses.append(_losses(prompts, fitted, true.iloc[held]))
+    return float(np.concatenate(losses).mean())
+
+
+def _losses(prompts: Prompts, fitted: Fitted, rows: pd.DataFrame) -> FloatArray:
+    z = np.array([prompts.logits(fitted, rows["prompt_id"])[p] for p in rows["prompt_id"]])
+    column = rows["tier"].map({t: i for i, t in enumerate(TIERS)}).to_numpy()
+    slopes = fitted.heads.calibration[:, 0]
+    own = [
+        slopes[i] * (fitted.ability(t, m) - fitted.ability(t, REFERENCE[t]))
+        for i, t, m in zip(column, rows["tier"], rows["model"], strict=True)
+    ]
+    logit = z[np.arange(len(rows)), column] + np.array(own)
+    score = rows["score"].to_numpy(dtype="float64")
+    loss: FloatArray = np.logaddexp(0, logit) - score * logit
+    return loss
