@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,10 @@ def measure(rounds: int = 3000) -> dict[str, Any]:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core is what is promised
     router = Router.load()
     short, long = _prompt(300), _prompt(5000)
-    fast = _latency_ms(router, short, rounds)
-    slow = _latency_ms(router, long, rounds // 3)
+    fast = _latency_ms(lambda: router.predict(short), rounds)
+    slow = _latency_ms(lambda: router.predict(long), rounds // 3)
+    before, answers = router.predict(short), (_prompt(1500), _prompt(1520)[20:])
+    again = _latency_ms(lambda: router.predict_after(before, answers[0], answers[1:]), rounds)
     batch = [f"{i} {short}" for i in range(5000)]
     started = time.perf_counter()
     router.predict_batch(batch)
@@ -45,6 +48,7 @@ def measure(rounds: int = 3000) -> dict[str, Any]:
         ("decision, 300 characters, p50", np.quantile(fast, 0.5), "ms", "<=", 0.3),
         ("decision, 300 characters, p99", np.quantile(fast, 0.99), "ms", "<=", 1.0),
         ("decision, 5,000 characters, p50", np.quantile(slow, 0.5), "ms", "<=", 1.5),
+        ("after two answers of 1,500 characters, p50", np.quantile(again, 0.5), "ms", "<=", 0.5),
         ("predict_batch, one core", rate, "prompts/s", ">=", 5000),
         ("import router", cold[0], "s", "<=", 0.3),
         ("first decision of a cold process", cold[1], "s", "<=", 1.0),
@@ -66,13 +70,13 @@ def _prompt(characters: int) -> str:
     return (_TEXT * (characters // len(_TEXT) + 1))[:characters]
 
 
-def _latency_ms(router: Router, prompt: str, rounds: int) -> list[float]:
+def _latency_ms(call: Callable[[], object], rounds: int) -> list[float]:
     for _ in range(50):
-        router.predict(prompt)
+        call()
     times = []
     for _ in range(rounds):
         started = time.perf_counter()
-        router.predict(prompt)
+        call()
         times.append((time.perf_counter() - started) * 1000)
     return times
 
