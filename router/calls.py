@@ -1,13 +1,17 @@
 """Tool calls in a text: `<tool_call>` tags, JSON of several shapes, `f(x=1)`, `Action:` lines."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from router.literal import Call, NotLiteral, is_sequence, parse
+from router.literal import Call, NotLiteral, is_sequence, parse, parse_at
 
 FENCE = re.compile(r"```[\w+-]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _TAGGED = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _ACTION = re.compile(r"Action:\s*([\w.-]+)\s*\n\s*Action Input:\s*(.+)", re.DOTALL)
+_NAMED = re.compile(r"[\[{][\s{]*[\"'](?:name|function|tool|tool_calls)[\"']\s*:")
+_BETWEEN = re.compile(r"[\s,;]*")
+_MAX_CALLS = 50
 _CALL = re.compile(r"\[?\s*[A-Za-z_][\w.]*\(.*\)\s*\]?", re.DOTALL)
 
 
@@ -17,18 +21,39 @@ def calls_in(text: str) -> list[Call]:
     >>> calls_in('{"name": "add", "arguments": {"a": 1}}') == calls_in("[add(a=1)]")
     True
     """
-    calls: list[Call] = []
     if "<tool_call>" in text:
-        for body in _TAGGED.findall(text):
-            calls += _as_calls(parsed(body.strip()))
-    elif action := _ACTION.search(text) if "Action:" in text else None:
-        arguments = parsed(action[2].strip())
-        calls = [Call(action[1], arguments if isinstance(arguments, dict) else {"0": arguments})]
-    elif "(" in text or "{" in text:
-        body = FENCE.search(text)[1].strip() if text.startswith("```") else text  # type: ignore[index]
-        if body[:1] in "[{" or _CALL.fullmatch(body):
-            calls = _as_calls(parsed(body))
-    return calls
+        return [c for body in _TAGGED.findall(text) for c in _as_calls(_values(body))]
+    if action := _ACTION.search(text) if "Action:" in text else None:
+        arguments = (_values(action[2]) or [None])[0]
+        return [Call(action[1], arguments if isinstance(arguments, dict) else {"0": arguments})]
+    for body in _bodies(text):
+        if calls := _as_calls(_values(body)):
+            return calls
+    return []
+
+
+def _bodies(text: str) -> Iterator[str]:
+    """The parts of a text that may be calls: all of it, blocks of code, JSON within a sentence."""
+    if text[:1] in "[{" or _CALL.fullmatch(text):
+        yield text
+    if "```" in text:
+        yield from FENCE.findall(text)
+    if found := _NAMED.search(text):
+        yield text[found.start() :]
+
+
+def _values(text: str) -> list[Any]:
+    """The literals that a text begins with, as far as they follow each other."""
+    out: list[Any] = []
+    at = 0
+    try:
+        while len(out) < _MAX_CALLS:
+            value, at = parse_at(text, at)
+            out.append(value)
+            at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
+    except NotLiteral:
+        pass
+    return out
 
 
 def _as_calls(value: Any) -> list[Call]:

@@ -3,7 +3,8 @@ r"""The final answer within a free text, and of which kind it is.
 The first rule that finds something counts; where a mark occurs several times, its last one does.
 
 1. a tool call: `<tool_call>`, JSON with name and arguments, `f(x=1)`, `Action:` lines
-2. a JSON object: its `answer` (or `final_answer`, `result`, `output`) field, else the object
+2. a JSON object (where data was asked for, also in a block of code): its `answer` field (or
+   `final_answer`, `result`, `output`), else the object
 3. `\boxed{...}`, `#### ...`
 4. "the answer is ...", "Answer: ...", "Final answer: ..." in the first or last 300 characters,
    where at most six words follow, or a number, a choice, a date or a literal
@@ -108,7 +109,7 @@ def final_of(text: str, asks: str = "text") -> Final:
         return NONE
     if calls := calls_in(text):
         return Final("call", ";".join(sorted(map(canonical, calls))), value=tuple(calls))
-    if (found := _structured(text)) is not None:
+    if (found := _structured(text, asks)) is not None:
         return found
     if (marked := _marked(text)) is not None:
         said = classify(marked)
@@ -178,7 +179,7 @@ def bare(text: str) -> str:
     return _DRESSING.sub("", _ARTICLE.sub("", text.casefold()))
 
 
-def _structured(text: str) -> Final | None:
+def _structured(text: str, asks: str) -> Final | None:
     """The answer field of the last JSON object, or the object itself where it has none."""
     fields = list(_FIELD.finditer(text)) if "{" in text else []
     if fields:
@@ -189,9 +190,8 @@ def _structured(text: str) -> Final | None:
         except NotLiteral:
             tail = text[at:].strip().strip("`}\n ").strip("\"',")
             return classify(tail) if tail else None
-    body = text
-    if text.startswith("```") and (fence := FENCE.fullmatch(text)):
-        body = fence[1].strip()
+    blocks = FENCE.findall(text) if "```" in text and (asks == "data" or text[:3] == "```") else []
+    body = blocks[-1].strip() if blocks else text
     if body[:1] in "{[":
         value = parsed(body)
         if isinstance(value, dict | list) and value:

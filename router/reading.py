@@ -17,7 +17,8 @@ from router.types import FloatArray, IntArray
 # looked for in the first pair of lengths; words, numbers and names in the second.
 HEAD_CHARS, TAIL_CHARS = 3000, 2000
 WORDS_HEAD_CHARS, WORDS_TAIL_CHARS = 400, 400
-_CONCLUSION_TOKENS = 48  # about the last two sentences, where an answer says what it comes to
+# About the last two sentences, where an answer says what it comes to.
+_CONCLUSION_TOKENS, _CONCLUSION_CHARS = 48, 240
 
 STATISTICS: tuple[str, ...] = (
     "text unknown",
@@ -124,7 +125,8 @@ class Reader:
         ids = self.extractor.tokenize(short)
         ends = [ids[i][-_CONCLUSION_TOKENS:] for i in range(len(texts))]
         both = concatenated([ids, Ragged(np.concatenate(ends), bounds_of([len(e) for e in ends]))])
-        vectors = self.extractor.encoder.encode([*short, *short], both)
+        tails = [t[-_CONCLUSION_CHARS:] for t in short]  # what encoders read that ignore tokens
+        vectors = self.extractor.encoder.encode([*short, *tails], both)
         n = len(answers)
         out = []
         for i, (answer, text) in enumerate(zip(answers, texts, strict=True)):

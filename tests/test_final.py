@@ -34,6 +34,7 @@ EXTRACTED = [
     ("The sky looks blue to us all because of it.", "text", "prose", ""),
     ("['a', (1, 2.0), None]", "text", "data", '["a",[1,2],null]'),
     ('{"b": 1, "a": [true]}', "data", "data", "{a:[true],b:1}"),
+    ('Here it is.\n```json\n{"a": 1}\n```\nAsk for more.', "data", "data", "{a:1}"),
     ("```python\n" + "x = 1\n" * 30 + "```", "code", "code", ""),
     ("", "text", "none", ""),
     (" \n\t ", "number", "none", ""),
@@ -53,6 +54,9 @@ CALLS = [
     '<tool_call>\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n</tool_call>',
     '{"tool_calls": [{"function": {"name": "add", "arguments": "{\\"a\\": 1, \\"b\\": 2}"}}]}',
     "[add(a=1, b=2)]",
+    'I will call it.\n```json\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n```\nDone.',
+    'Sure: {"name": "add", "arguments": {"a": 1, "b": 2}} is the call.',
+    'Action: add\nAction Input: {"a": 1, "b": 2}\nObservation: 3',
     "add(b=2, a=1)",
     'Thought: sum\nAction: add\nAction Input: {"a": 1, "b": 2}',
     '[{"add": {"a": 1, "b": 2}}]',
@@ -72,6 +76,7 @@ def test_calls_keep_types_and_ignore_order_of_several() -> None:
     assert same(final_of('add(a="1")'), final_of("add(a=1)")) is False
     assert same(final_of("[f(x=1), g(y=2)]"), final_of("[g(y=2), f(x=1)]")) is True
     assert same(final_of("[f(x=1), g(y=2)]"), final_of("[f(x=1)]")) is False
+    assert same(final_of("f(x=1); g(y=2)"), final_of("[f(x=1), g(y=2)]")) is True
 
 
 QUANTITIES = [
