@@ -4,13 +4,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from router.heads import sigmoid
 from router.verify import Verifier
 from training.cases import FOLDS, Bench, Case, Look, judged
 from training.splits import group_folds, group_sample
 from training.study import learn, soft_labels
-from training.verifier import adapted, core_rows, fit_verifier, rows_of
+from training.verifier import (
+    ADAPT_PRIOR,
+    adapted,
+    core_rows,
+    fit_verifier,
+    recalibrated,
+    rows_of,
+)
 
 
 def run_transfer(bench: Bench, target: Look, seed: int, labels: int = 50) -> dict[str, Any]:
@@ -27,7 +35,7 @@ def run_transfer(bench: Bench, target: Look, seed: int, labels: int = 50) -> dic
     moved = adapted(core, rows.take(few))
     q = sigmoid(moved.logits(rows.features[rest]))
     out[f"{labels} labels"] = judged(q, (case.local[rest], case.cloud[rest]))
-    return {**out, **_studied(bench, case, core, rng)}
+    return {**out, **_studied(bench, case, core, labels, rng)}
 
 
 def core_of_others(
@@ -47,7 +55,7 @@ def core_of_others(
 
 
 def _studied(
-    bench: Bench, case: Case, core: Verifier, rng: np.random.Generator
+    bench: Bench, case: Case, core: Verifier, labels: int, rng: np.random.Generator
 ) -> dict[str, dict[str, float]]:
     """A prompt classifier from the verifier's probabilities beside one from true labels."""
     look = case.look
@@ -59,16 +67,21 @@ def _studied(
         rows["prompt_id"].isin(case.prompts[train]) & rows["model"].isin([look.local, look.cloud])
     ]
     draws = opinions.of_models(case.prompts[train], look.local, look.others)
-    soft = soft_labels(
-        opinions, draws, core, bench.strength, {len(look.others): 1.0}, bench.prompts.data.prompts
-    )
-    soft.loc[soft["tier"] == "cloud", "model"] = look.cloud
-    few, _ = group_sample(case.group[train], 50, rng)
+    few, _ = group_sample(case.group[train], labels, rng)
     known = true[true["prompt_id"].isin(case.prompts[train][few])]
+    moved = recalibrated(core, case.rows(bench, None, train[few]), ADAPT_PRIOR)
+
+    def soft(verifier: Verifier) -> pd.DataFrame:
+        found = soft_labels(
+            opinions, draws, verifier, bench.strength, {len(look.others): 1.0},
+            bench.prompts.data.prompts,
+        )  # fmt: skip
+        return found.assign(model=found["model"].where(found["tier"] == "local", look.cloud))
+
     fits = {
         "prompt from true labels": learn(bench.prompts, true),
-        "prompt from free labels": learn(bench.prompts, soft),
-        "prompt from free labels and 50 true": learn(bench.prompts, soft, known),
+        "prompt from free labels": learn(bench.prompts, soft(core)),
+        f"prompt from free labels and {labels} true": learn(bench.prompts, soft(moved), known),
     }
     at = np.array([bench.prompts.position[p] for p in case.prompts[test]])
     features = bench.prompts.take(at)

@@ -203,9 +203,13 @@ def prompt_only(bench: Bench, case: Case, test: IntArray, logits: PromptLogits) 
 def judged(
     p: FloatArray, y: tuple[FloatArray, FloatArray], *, ranking: bool = False
 ) -> dict[str, float]:
-    """APGR and AUC of p (n, 2); Brier skill and ECE too unless it only ranks."""
+    """APGR and AUC of p (n, 2); Brier skill and ECE too unless it only ranks.
+
+    `apgr_local`: the APGR of 1 - p_local, as if all the cloud's answers were equally good.
+    """
     local, cloud = y
     out = {"apgr": metrics.apgr(p[:, 1] - p[:, 0], local, cloud)}
+    out["apgr_local"] = metrics.apgr(-p[:, 0], local, cloud)
     out["auc"] = metrics.auc(p[:, 0], (local >= 0.5) * 1.0)
     if not ranking:
         out["brier_skill"] = metrics.brier_skill(p[:, 0], local)

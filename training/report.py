@@ -85,8 +85,8 @@ def look(console: Console, result: dict[str, Any]) -> None:
         "unseen": "Local models that the verifier never saw",
     }
     for part, title in titles.items():
-        table = Table("case", "method", "APGR", "AUC", "Brier skill", "ECE", title=title,
-                      title_justify="left")  # fmt: skip
+        columns = ("case", "method", "APGR", "by p_local", "AUC", "Brier skill", "ECE")
+        table = Table(*columns, title=title, title_justify="left")
         for case, methods in result[part].items():
             for method, m in methods.items():
                 cells = (_cell(m[k]) if k in m else "" for k in _LOOK_MEASURES)
@@ -100,7 +100,7 @@ def look(console: Console, result: dict[str, Any]) -> None:
     console.print(table)
 
 
-_LOOK_MEASURES = ("apgr", "auc", "brier_skill", "ece")
+_LOOK_MEASURES = ("apgr", "apgr_local", "auc", "brier_skill", "ece")
 
 
 def verifier(console: Console, described: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ from training.opinions import Draw, Opinions
 from training.pipeline import Progress, Trained, base_of, calibrated, train
 from training.second import PromptLogits, Prompts, strengths_of
 from training.splits import group_folds, parts
+from training.verifier import ADAPT_PRIOR, recalibrated, rows_of
 
 # How many soft labels one true label weighs; 0 leaves true labels to the calibration alone.
 TRUE_WEIGHTS = (0.0, 3.0, 30.0)
@@ -92,20 +93,25 @@ def study(
             f"{base.version} has no verifier; fit one: python -m training verifier."
         )
     progress("reading the answers")
+    # Outcomes of the test part are for the evaluation alone.
+    learned = None if true is None else true.where(parts(true.rows["group"]) != "test")
     opinions = Opinions(
-        answered(answers, prompts, Reader(extractor_of(base))),
+        answered(answers, prompts, Reader(extractor_of(base)), learned),
         base.arrays["word_idf"].astype(np.float64),
     )
     rng = np.random.default_rng(seed)
     draws = [d for d in opinions.draws(rng, np.arange(len(opinions.answers))) if d[1]]
     if not draws:
         raise TrainingError("No prompt has answers of two local models; collect second opinions.")
+    verifier = Verifier.from_arrays(base.verifier)
+    if learned is not None:
+        verifier = recalibrated(verifier, rows_of(opinions, draws, strengths_of(base)), ADAPT_PRIOR)
     # The prompt's own probability stays out of its label: the classifier would learn from itself.
     soft = soft_labels(
-        opinions, draws, Verifier.from_arrays(base.verifier), strengths_of(base),
+        opinions, draws, verifier, strengths_of(base),
         reliability_of(base.manifest["verifier"]["metrics"]), prompts,
     )  # fmt: skip
-    known = None if true is None else true.rows[parts(true.rows["group"]) != "test"]
+    known = None if learned is None else learned.rows
     weight, rows = 0.0, soft
     if true is not None and known is not None:
         progress("weighing true labels against free ones")
