@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from router.arithmetic import check_calculations
 from router.features import FeatureExtractor
 from router.final import EXACT, Final, final_of
 from router.ragged import Ragged, bounds_of, concatenated
@@ -68,12 +69,6 @@ _REFUSING = frozenset(("sorry", "unable", "able", "can", "cannot", "won", "don",
 _MARKED = (_HEDGES, _SECOND_THOUGHTS, _REFUSING)
 _NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
 _NAMES = re.compile(r"(?<=[a-z,;:] )[A-Z][\w'-]+")
-_CHAIN = re.compile(
-    r"(?<![\d.)\w^/*+-])\$?(\d[\d,]*(?:\.\d+)?(?:\s*[-+*/×÷x]\s*\$?\d[\d,]*(?:\.\d+)?){1,6})"
-    r"\s*=\s*\$?(-?\d[\d,]*(?:\.\d+)?)(?![\d.]*\s*[-+*/×÷^(/])"
-)
-_TERM = re.compile(r"([-+*/×÷x]?)\s*\$?(\d[\d,]*(?:\.\d+)?)")
-_MAX_CHAINS = 40
 _ENDINGS = ".!?\"'`)]}*>|:;$”’。！？"
 
 
@@ -194,7 +189,7 @@ def statistics(answer: Answer, known: Known, marks: FloatArray) -> FloatArray:
     text, final, ids, numbers = known
     hedging, second, refusing = marks[ids].sum(axis=0).tolist()
     size = max(len(text), 1)
-    shown, wrong = check_calculations(text)
+    shown, wrong = check_calculations(text[:HEAD_CHARS])
     start, tail = text[:300], text[-160:]
     values = {"text unknown": 0.0, **_length_statistics(len(answer.text))}
     values |= {
@@ -278,41 +273,3 @@ def _repetition(ids: IntArray) -> float:
 
 def _stands_in(final: Final, tail: str) -> bool:
     return final.kind in EXACT and bool(final.text) and final.text in tail
-
-
-def check_calculations(text: str) -> tuple[int, int]:
-    """How many written calculations could be checked, and how many of them are wrong.
-
-    A result that was rounded as written is right.
-
-    >>> check_calculations("12 + 30 = 42, and 42 * 2 = 85. 1 / 3 = 0.33")
-    (3, 1)
-    """
-    shown = wrong = 0
-    if "=" not in text:
-        return 0, 0
-    for steps, result in _CHAIN.findall(text[:HEAD_CHARS])[:_MAX_CHAINS]:
-        value = _evaluate(steps)
-        if value is None:
-            continue
-        written = result.replace(",", "")
-        places = len(written.partition(".")[2])
-        shown += 1
-        wrong += abs(value - float(written)) > 0.51 * 10.0**-places + 1e-9 * abs(value)
-    return shown, wrong
-
-
-def _evaluate(written: str) -> float | None:
-    """The value of a chain of + - * / in the usual order of operations."""
-    total = product = 0.0
-    for sign, number in _TERM.findall(written):
-        value = float(number.replace(",", ""))
-        if sign and sign in "*×x":
-            product *= value
-        elif sign and sign in "/÷":
-            if value == 0:
-                return None
-            product /= value
-        else:
-            total, product = total + product, -value if sign == "-" else value
-    return total + product

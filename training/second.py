@@ -121,8 +121,8 @@ def fit_second(
     """`base` with a verifier fitted on `answers`, or with its own one moved to them.
 
     By the hash of its group every answer belongs to one part: weights come from the part `fit`,
-    calibration and the tables of looking from `calibration` and `threshold`, the measures in the
-    manifest from `test`. Raises TrainingError for fewer than 20 scored answers.
+    calibration and the tables of looking from `calibration` and `threshold` (a base's verifier is
+    moved by all three), the measures in the manifest from `test`. Raises TrainingError for fewer than 20 scored answers.
     """
     progress("reading the answers")
     strength = strengths_of(base)
@@ -145,20 +145,13 @@ def fit_second(
         progress("prompt probabilities by heads that did not see the prompt")
         logits = honest_logits(prompts, sorted(frame["source"].unique()), rng)
         progress("fitting the verifier")
-        rows = core_rows(opinions, strength, logits, rng, at["fit"])
-        unknown = core_rows(opinions, strength, None, rng, at["fit"])
-        verifier = fit_verifier(rows.joined(unknown))
-        progress("calibrating")
-        calibration = rows_of(opinions, opinions.draws(rng, held), strength, logits)
-        verifier = recalibrated(verifier, calibration, CALIBRATION_PRIOR)
+        verifier = _core(opinions, strength, logits, rng, at["fit"], held)
     else:
         progress("moving the base's verifier")
         logits = prompts.logits(fitted_of(base), frame["prompt_id"].drop_duplicates())
-        own = np.concatenate([at["fit"], held])
-        draws = opinions.draws(rng, own)
-        verifier = adapted(
-            Verifier.from_arrays(base.verifier), rows_of(opinions, draws, strength, logits)
-        )
+        draws = opinions.draws(rng, np.concatenate([at["fit"], held]))
+        rows = rows_of(opinions, draws, strength, logits)
+        verifier = adapted(Verifier.from_arrays(base.verifier), rows)
     progress("the tables of looking, and the test rows")
     look = _look_tables(opinions, held, verifier, strength, logits, rng)
     if look is None:
@@ -176,6 +169,17 @@ def fit_second(
     }  # fmt: skip
     manifest = {**base.manifest, "version": name, "verifier": described, "base": base.version}
     return replace(base, manifest=manifest, verifier=arrays)
+
+
+def _core(
+    opinions: Opinions, strength: Callable[[str], float], logits: PromptLogits,
+    rng: np.random.Generator, fit: IntArray, held: IntArray,
+) -> Verifier:  # fmt: skip
+    """A verifier of the answers `fit`, with the prompt known and unknown, calibrated on `held`."""
+    rows = core_rows(opinions, strength, logits, rng, fit)
+    verifier = fit_verifier(rows.joined(core_rows(opinions, strength, None, rng, fit)))
+    calibration = rows_of(opinions, opinions.draws(rng, held), strength, logits)
+    return recalibrated(verifier, calibration, CALIBRATION_PRIOR)
 
 
 def _look_tables(
