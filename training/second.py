@@ -122,7 +122,8 @@ def fit_second(
 
     By the hash of its group every answer belongs to one part: weights come from the part `fit`,
     calibration and the tables of looking from `calibration` and `threshold` (a base's verifier is
-    moved by all three), the measures in the manifest from `test`. Raises TrainingError for fewer than 20 scored answers.
+    moved by all three), the measures in the manifest from `test`. Raises TrainingError for fewer
+    than 20 scored answers.
     """
     progress("reading the answers")
     strength = strengths_of(base)
