@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from router.predict import Router
 
 SHOWN = 8
+_COUNTS = ("one other opinion", "two other opinions", "prompt unknown")
 _SMALL = 0.005  # pushes below this are noise to a reader
 
 
@@ -52,9 +53,13 @@ def explain_after(
     second = router.second_look()
     own = checked_answer(answer, "The answer", router.local_model)
     evidence = second.evidence([decision], [own], [checked_others(others, own.model)])
-    z = second.verifier.standardised(second.rows(evidence))[0]
+    row = second.rows(evidence)
+    z = second.verifier.standardised(row)[0]
     push = z * (second.verifier.weights[1] - second.verifier.weights[0])
-    order = np.argsort(-np.abs(push))[:SHOWN]
+    # What an answer has says something to a reader; what it lacks hardly does, but for equality.
+    shown = (row[0] != 0) & ~np.isin(VERIFIED, _COUNTS)
+    shown[VERIFIED.index("agreement: equal")] = bool(others)
+    order = np.argsort(-np.abs(push * shown))[: min(SHOWN, int(shown.sum()))]
     pushes = tuple(Contribution(VERIFIED[i], float(push[i])) for i in order)
     notes = [] if own.text.strip() else ["The answer is empty, so nothing in it could be judged."]
     return Explanation(after, tuple(p for p in pushes if abs(p.push) > _SMALL), tuple(notes))

@@ -40,6 +40,16 @@ def test_explain(tmp_path: Path) -> None:
     assert "Note: The local model x:3b has no outcomes yet" in out
 
 
+def test_after(tmp_path: Path) -> None:
+    asked = ("router", "after", "How many days do seven weeks have?", "It is 49.")
+    code, out, _ = run(*asked, "--other", "56 days", cwd=tmp_path)
+    assert code == 0
+    assert "answers otherwise" in out and "agreement: equal" in out
+    code, out, _ = run(*asked, "--other", "49", "--json", cwd=tmp_path)
+    assert code == 0
+    assert json.loads(out)["decision"]["act"] == "local"
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
