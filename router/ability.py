@@ -81,3 +81,9 @@ def ability_for(name: str, known: Mapping[str, float], reference: str) -> Abilit
         return Ability(known.get(reference, 0.0), reference, False)
     nearest = min(sizes, key=lambda k: (abs(log(sizes[k] / own)), k))
     return Ability(known[nearest], nearest, False)
+
+
+def strength_of(name: str, known: Mapping[str, float], reference: str) -> float:
+    """Ability of `name` beside that of `reference`, in logits; see `ability_for`."""
+    own = ability_for(reference, known, reference).value
+    return ability_for(name, known, reference).value - own

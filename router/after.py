@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.ability import ability_for, normalised
+from router.ability import normalised, strength_of
 from router.errors import InputError
 from router.features import FeatureExtractor
 from router.final import EXACT
@@ -41,7 +41,6 @@ class SecondLook:
         self.reader = Reader(extractor)
         self._idf = idf.astype(np.float64)
         self._abilities, self._reference = abilities, reference
-        self._own = ability_for(reference, abilities, reference).value
         self._strengths: dict[str, float] = {}  # of names met before
 
     def strength(self, model: str | None) -> float:
@@ -49,7 +48,7 @@ class SecondLook:
         if model is None:
             return 0.0
         if model not in self._strengths:
-            known = ability_for(model, self._abilities, self._reference).value - self._own
+            known = strength_of(model, self._abilities, self._reference)
             if len(self._strengths) >= _NAMES_KEPT:
                 return known
             self._strengths[model] = known
@@ -81,16 +80,9 @@ class SecondLook:
         return np.stack([features(e, self._idf) for e in evidence])
 
     def decide(
-        self,
-        decisions: Sequence[Decision],
-        answers: Sequence[Answer],
-        others: Sequence[Sequence[Answer]],
-        price: float,
+        self, decisions: Sequence[Decision], evidence: Sequence[Evidence], price: float
     ) -> list[Decision]:
         """The decision after each answer; see `Router.predict_after`."""
-        if not len(decisions):
-            return []
-        evidence = self.evidence(decisions, answers, others)
         p = sigmoid(self.verifier.logits(self.rows(evidence))).tolist()
         return [
             self._decision(d, e, local, cloud, price)

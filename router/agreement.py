@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from router.literal import Call, canonical
-from router.reading import Reading
+from router.reading import STATISTICS, Reading
 from router.same import same
 from router.types import FloatArray, IntArray
 
@@ -25,6 +25,7 @@ AGREEMENT: tuple[str, ...] = (
     "length",
 )
 SIZE = len(AGREEMENT)
+_LENGTH = STATISTICS.index("length of the answer")
 
 
 def agreement(a: Reading, b: Reading, weight: FloatArray) -> FloatArray:
@@ -48,7 +49,7 @@ def agreement(a: Reading, b: Reading, weight: FloatArray) -> FloatArray:
     out[5] = words_in_common(a.words, b.words, weight)
     out[6], out[7] = _shared(a.numbers, b.numbers)
     out[8], out[9] = _shared(a.names, b.names)
-    shorter, longer = sorted((a.statistics[1], b.statistics[1]))
+    shorter, longer = sorted((a.statistics[_LENGTH], b.statistics[_LENGTH]))
     out[11] = shorter / longer if longer else 1.0
     return out
 

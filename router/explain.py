@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from router.after import AnswerLike, checked_answer, checked_others
+from router.after import AnswerLike
 from router.features import Features
 from router.heads import Heads
 from router.structure import NAMES
@@ -49,11 +49,10 @@ def explain_after(
 
     Pushes are in the units of `explain`, measured from an average answer of the training data.
     """
-    after = router.predict_after(decision, answer, others)
     second = router.second_look()
-    own = checked_answer(answer, "The answer", router.local_model)
-    evidence = second.evidence([decision], [own], [checked_others(others, own.model)])
-    row = second.rows(evidence)
+    evidence = router.evidence_after(decision, answer, others)
+    after = second.decide([decision], [evidence], router.look_price)[0]
+    row = second.rows([evidence])
     z = second.verifier.standardised(row)[0]
     push = z * (second.verifier.weights[1] - second.verifier.weights[0])
     # What an answer has says something to a reader; what it lacks hardly does, but for equality.
@@ -61,7 +60,8 @@ def explain_after(
     shown[VERIFIED.index("agreement: equal")] = bool(others)
     order = np.argsort(-np.abs(push * shown))[: min(SHOWN, int(shown.sum()))]
     pushes = tuple(Contribution(VERIFIED[i], float(push[i])) for i in order)
-    notes = [] if own.text.strip() else ["The answer is empty, so nothing in it could be judged."]
+    empty = not (answer if isinstance(answer, str) else answer.text).strip()
+    notes = ["The answer is empty, so nothing in it could be judged."] if empty else []
     return Explanation(after, tuple(p for p in pushes if abs(p.push) > _SMALL), tuple(notes))
 
 

@@ -7,6 +7,7 @@ than the look costs. In units of quality: 0.02 is two good answers more in a hun
 
 import numpy as np
 
+from router.policy import choose
 from router.types import Act, FloatArray
 
 GRID = 8  # cells of p_local and of p_cloud, each of width 1/8
@@ -54,4 +55,4 @@ def act_for(gain: float, threshold: float, value: float, price: float) -> Act:
     """`look` where its value exceeds its price, else the better tier."""
     if value > price:
         return "look"
-    return "cloud" if gain > threshold else "local"
+    return choose(gain, threshold)

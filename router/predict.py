@@ -25,6 +25,7 @@ from router.policy import LOOK_PRICE, Cut, Money, Reference, Rule, choose
 from router.prices import estimate_usd
 from router.request import request_from_messages, request_from_prompt
 from router.types import BatchPrediction, Decision, Explanation, Request
+from router.verify import Evidence
 
 if TYPE_CHECKING:
     from router.config import Settings
@@ -157,11 +158,23 @@ class Router:
         >>> same.p_local > other.p_local
         True
         """
+        evidence = self.evidence_after(decision, answer, others, logprobs=logprobs)
+        return self.second_look().decide([decision], [evidence], self.look_price)[0]
+
+    def evidence_after(
+        self,
+        decision: Decision,
+        answer: AnswerLike,
+        others: Sequence[AnswerLike] = (),
+        *,
+        logprobs: Sequence[float] | None = None,
+    ) -> Evidence:
+        """What `predict_after` reads in the answers. Raises as it does."""
         own = checked_answer(answer, "The answer", self.local_model)
         if logprobs is not None:
             own = replace(own, logprobs=logprobs)
         opinions = checked_others(others, own.model)
-        return self.second_look().decide([decision], [own], [opinions], self.look_price)[0]
+        return self.second_look().evidence([decision], [own], [opinions])[0]
 
     def predict_after_batch(
         self,
@@ -175,12 +188,12 @@ class Router:
             raise InputError("decisions, answers and others must be of equal length.")
         own = [checked_answer(a, f"Answer {i}", self.local_model) for i, a in enumerate(answers)]
         opinions = [checked_others(o, a.model) for o, a in zip(rest, own, strict=True)]
+        second = self.second_look()
         out: list[Decision] = []
         for i in range(0, len(own), _BATCH):
             part = slice(i, i + _BATCH)
-            out += self.second_look().decide(
-                decisions[part], own[part], opinions[part], self.look_price
-            )
+            evidence = second.evidence(decisions[part], own[part], opinions[part])
+            out += second.decide(decisions[part], evidence, self.look_price)
         return out
 
     def second_look(self) -> SecondLook:

@@ -62,16 +62,19 @@ def concatenated(parts: list[Ragged]) -> Ragged:
 
 def distinct(owner: IntArray, values: IntArray, lists: int, bound: int) -> Ragged:
     """The distinct values of each owner, sorted; `values` lie in 0..bound-1."""
-    keys = values.copy() if lists == 1 else owner * bound + values
-    keys.sort()
-    if len(keys):
-        first = np.ones(len(keys), dtype=bool)
-        np.not_equal(keys[1:], keys[:-1], out=first[1:])
-        keys = keys[first]
+    keys = unique(values if lists == 1 else owner * bound + values)
     if lists == 1:
         return Ragged(keys, bounds_of([len(keys)]))
     owners = keys // bound
     return Ragged(keys - owners * bound, bounds_of(np.bincount(owners, minlength=lists)))
+
+
+def unique(values: IntArray) -> IntArray:
+    """Distinct values, sorted (faster than numpy's for a few hundred)."""
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
 
 
 def segment_sums(values: FloatArray, bounds: IntArray) -> FloatArray:

@@ -11,7 +11,9 @@ import numpy as np
 from router.arithmetic import check_calculations
 from router.features import FeatureExtractor
 from router.final import EXACT, Final, final_of
-from router.ragged import Ragged, bounds_of, concatenated
+from router.ragged import Ragged, bounds_of, concatenated, unique
+from router.request import without_surrogates
+from router.structure import clip
 from router.types import FloatArray, IntArray
 
 # Longer answers are cut to head and tail. The final answer, the form and the calculations are
@@ -115,7 +117,7 @@ class Reader:
 
     def read(self, answers: Sequence[Answer], asks: Sequence[str]) -> list[Reading]:
         """Readings of `answers`; `asks` names per answer the kind that its request asks for."""
-        texts = [clip(_clean(a.text)) for a in answers]
+        texts = [clip(without_surrogates(a.text), HEAD_CHARS, TAIL_CHARS) for a in answers]
         short = [clip(t, WORDS_HEAD_CHARS, WORDS_TAIL_CHARS) for t in texts]
         ids = self.extractor.tokenize(short)
         ends = [ids[i][-_CONCLUSION_TOKENS:] for i in range(len(texts))]
@@ -136,23 +138,6 @@ class Reader:
                 )
             )  # fmt: skip
         return out
-
-
-def unique(values: IntArray) -> IntArray:
-    """Distinct values, sorted (faster than numpy's for a few hundred)."""
-    ordered = np.sort(values)
-    first = np.ones(len(ordered), dtype=bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return ordered[first]
-
-
-def clip(text: str, head: int = HEAD_CHARS, tail: int = TAIL_CHARS) -> str:
-    """Head and tail of a long answer, joined by a line break."""
-    return text if len(text) <= head + tail else f"{text[:head]}\n{text[-tail:]}"
-
-
-def _clean(text: str) -> str:
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _bare(number: str) -> str:

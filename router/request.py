@@ -131,10 +131,12 @@ def _blocks(content: Any, position: int, depth: int) -> Iterator[tuple[str, str]
 def _checked_text(value: Any, what: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"{what} is {type(value).__name__}, not text; decode it first.")
-    if value.isascii():
-        return value
-    # Lone surrogates come from broken JSON escapes and cannot be tokenized.
-    return value.encode("utf-8", "replace").decode("utf-8")
+    return without_surrogates(value)
+
+
+def without_surrogates(text: str) -> str:
+    """`text` with ? for lone surrogates: they come from broken JSON and cannot be tokenized."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _wants_json(response_format: Mapping[str, Any] | None) -> bool:

@@ -109,11 +109,9 @@ _CONDITION = ["if", "each", "every", "per", "total", "remaining", "left", "all",
 _COMPARISON = ["than", "times", "twice", "half", "third", "more", "less", "most", "least", "many"]
 
 
-def clip(text: str) -> str:
+def clip(text: str, head: int = HEAD_CHARS, tail: int = TAIL_CHARS) -> str:
     """Head and tail of a long text, joined by a line break."""
-    if len(text) <= HEAD_CHARS + TAIL_CHARS:
-        return text
-    return f"{text[:HEAD_CHARS]}\n{text[-TAIL_CHARS:]}"
+    return text if len(text) <= head + tail else f"{text[:head]}\n{text[-tail:]}"
 
 
 class Vocabulary:

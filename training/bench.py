@@ -166,7 +166,12 @@ def run_seed(
         for name, start in starts.items():
             p = fit_and_predict(work, material, task, at, train, test, start, seed)
             sums.setdefault(name, []).append(_measures(p[1] - p[0], task, test))
-    return {n: {k: float(np.mean([m[k] for m in ms])) for k in ms[0]} for n, ms in sums.items()}
+    return {name: mean_of(measures) for name, measures in sums.items()}
+
+
+def mean_of(runs: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of every measure."""
+    return {k: float(np.mean([r[k] for r in runs])) for k in runs[0]}
 
 
 def fit_and_predict(

@@ -21,7 +21,7 @@ from training.cases import (
     prompt_only,
 )
 from training.look import look_table
-from training.second import PromptLogits
+from training.opinions import PromptLogits
 from training.splits import group_folds, group_hash
 from training.verifier import VerifierRows, fit_verifier
 

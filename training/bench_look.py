@@ -13,9 +13,8 @@ from joblib import Parallel, delayed
 
 from router.artifact import Artifact
 from router.heads import sigmoid
-from router.reading import STATISTICS
 from router.verify import NAMES
-from training.bench import summary
+from training.bench import mean_of, summary
 from training.bench_acts import acts_of_fold
 from training.bench_transfer import run_transfer, run_unseen
 from training.cases import (
@@ -30,8 +29,8 @@ from training.cases import (
     prompt_only,
     teaching,
 )
+from training.opinions import PromptLogits
 from training.readers import read
-from training.second import PromptLogits
 from training.splits import group_folds
 from training.verifier import fit_verifier
 
@@ -44,6 +43,7 @@ def run_source(bench: Bench, source: str, seed: int) -> Runs:
     rng = np.random.default_rng(seed)
     looks = [w for w in looks_in(bench) if w.source == source]
     cases = [Case.of(w, bench) for w in looks]
+    acting = teaching(looks)
     frame = bench.answers[source].answers.frame.drop_duplicates("prompt_id")
     ids, groups = frame["prompt_id"].to_numpy(), frame["group"].to_numpy()
     found: dict[str, dict[str, list[dict[str, float]]]] = {}
@@ -52,13 +52,13 @@ def run_source(bench: Bench, source: str, seed: int) -> Runs:
         held = set(ids[test])
         for case in cases:
             results = run_case(bench, case, held, logits, rng)
-            if case.look in teaching(looks):
+            if case.look in acting:
                 acts = acts_of_fold(bench, case, held, logits, rng)
                 results |= {f"{ACTS}{name}": measures for name, measures in acts.items()}
             for method, measures in results.items():
                 found.setdefault(case.look.name, {}).setdefault(method, []).append(measures)
     return {
-        name: {method: _mean(runs) for method, runs in methods.items()}
+        name: {method: mean_of(runs) for method, runs in methods.items()}
         for name, methods in found.items()
     }
 
@@ -72,7 +72,7 @@ def run_case(
     y = case.local[test], case.cloud[test]
     tested = case.rows(bench, logits, test)
     out = {"prompt alone": judged(prompt_only(bench, case, test, logits), y)}
-    length = tested.features[:, NAMES.index(STATISTICS[1])]
+    length = tested.features[:, NAMES.index("length of the answer")]
     out["length of the answer"] = judged(np.column_stack([-length, 0 * length]), y, ranking=True)
     if case.look.others:
         equal = tested.features[:, NAMES.index("agreement: equal")]
@@ -134,7 +134,3 @@ def bench_look(
             runs = pool(delayed(run)(bench, look, s) for s in range(seeds))
             out[part][look.name] = {m: [r[m] for r in runs] for m in runs[0]}
     return out
-
-
-def _mean(runs: list[dict[str, float]]) -> dict[str, float]:
-    return {k: float(np.mean([r[k] for r in runs])) for k in runs[0]}

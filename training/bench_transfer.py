@@ -1,6 +1,6 @@
 """Fitted on one source, tested on the other; models never seen; a prompt classifier for free."""
 
-from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,12 @@ import pandas as pd
 from router.heads import sigmoid
 from router.verify import Verifier
 from training.cases import FOLDS, Bench, Case, Look, judged
+from training.design import take
 from training.splits import group_folds, group_sample
 from training.study import learn, soft_labels
 from training.verifier import (
     ADAPT_PRIOR,
+    VerifierRows,
     adapted,
     core_rows,
     fit_verifier,
@@ -38,9 +40,7 @@ def run_transfer(bench: Bench, target: Look, seed: int, labels: int = 50) -> dic
     return {**out, **_studied(bench, case, core, labels, rng)}
 
 
-def core_of_others(
-    bench: Bench, source: str, rng: np.random.Generator, without: Sequence[str] = ()
-) -> Verifier:
+def core_of_others(bench: Bench, source: str, rng: np.random.Generator) -> Verifier:
     """A core fitted on the other sources, without groups of `source`, the prompt unknown."""
     taken = set(bench.answers[source].answers.frame["group"])
     parts = [
@@ -48,9 +48,7 @@ def core_of_others(
         for name, opinions in bench.answers.items()
         if name != source
     ]
-    rows = parts[0]
-    for part in parts[1:]:
-        rows = rows.joined(part)
+    rows = reduce(VerifierRows.joined, parts)
     return fit_verifier(rows.take(np.flatnonzero([g not in taken for g in rows.group])))
 
 
@@ -84,7 +82,7 @@ def _studied(
         f"prompt from free labels and {labels} true": learn(bench.prompts, soft(moved), known),
     }
     at = np.array([bench.prompts.position[p] for p in case.prompts[test]])
-    features = bench.prompts.take(at)
+    features = take(bench.prompts.features, at)
     y = case.local[test], case.cloud[test]
     return {
         name: judged(np.column_stack(fitted.predict(features, pair)), y)

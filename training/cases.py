@@ -1,7 +1,7 @@
 """The cases of looking: which answers are judged beside whose, and the rows they give."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,12 @@ import pandas as pd
 
 from router.artifact import Artifact
 from router.heads import sigmoid
-from router.predict import extractor_of
-from router.reading import Reader
 from router.types import FloatArray, IntArray
 from training import metrics
-from training.answers import Answered, answered, read_answers
+from training.answers import Answered, read_answers
 from training.dataset import Dataset
-from training.opinions import Opinions
-from training.second import PromptLogits, Prompts, own_rows, strengths_of
+from training.opinions import Opinions, PromptLogits, Strengths
+from training.second import Prompts, measured, strengths_of
 from training.splits import group_folds
 from training.verifier import VerifierRows, rows_of
 
@@ -68,13 +66,13 @@ class Bench:
     data: Dataset
     answers: dict[str, Opinions]
     prompts: Prompts
-    strength: Callable[[str], float]
+    strength: Strengths
 
     @classmethod
     def load(cls, data: Dataset, folder: Path, model: Artifact) -> "Bench":
         """Read the answers beside the outcomes."""
-        everything = answered(read_answers(folder), data.prompts, Reader(extractor_of(model)), data)
-        weight = model.arrays["word_idf"].astype(np.float64)
+        opinions = Opinions.read(model, read_answers(folder), data.prompts, data)
+        everything = opinions.answers
         answers = {}
         for source in everything.frame["source"].unique():
             at = np.flatnonzero(everything.frame["source"].eq(source))
@@ -82,7 +80,7 @@ class Bench:
                 everything.frame.iloc[at].reset_index(drop=True),
                 [everything.readings[i] for i in at],
             )
-            answers[str(source)] = Opinions(part, weight)
+            answers[str(source)] = Opinions(part, opinions.weight)
         return cls(data, answers, Prompts.of(data, model), strengths_of(model))
 
     @cached_property
@@ -130,7 +128,8 @@ class Case:
         draws = opinions.of_models(self.prompts[chosen], self.look.local, self.look.others)
         rows = rows_of(opinions, draws, bench.strength, logits)
         blend = OWN_SHARE * self.cloud[chosen] + (1 - OWN_SHARE) * rows.cloud
-        return own_rows(rows, self.local[chosen], blend)
+        ones = np.ones(len(chosen))
+        return replace(rows, local=self.local[chosen], cloud=blend, weight=ones)
 
 
 def looks_in(bench: Bench) -> list[Look]:
@@ -208,10 +207,9 @@ def judged(
     `apgr_local`: the APGR of 1 - p_local, as if all the cloud's answers were equally good.
     """
     local, cloud = y
-    out = {"apgr": metrics.apgr(p[:, 1] - p[:, 0], local, cloud)}
-    out["apgr_local"] = metrics.apgr(-p[:, 0], local, cloud)
-    out["auc"] = metrics.auc(p[:, 0], (local >= 0.5) * 1.0)
-    if not ranking:
-        out["brier_skill"] = metrics.brier_skill(p[:, 0], local)
-        out["ece"] = metrics.ece(p[:, 0], local)
-    return out
+    ranked = {
+        "apgr": metrics.apgr(p[:, 1] - p[:, 0], local, cloud),
+        "apgr_local": metrics.apgr(-p[:, 0], local, cloud),
+    }
+    known = measured(p[:, 0], local)
+    return {**ranked, "auc": known["auc"]} if ranking else {**ranked, **known}

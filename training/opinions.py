@@ -4,19 +4,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 
 from router.agreement import agreement
+from router.artifact import Artifact
 from router.final import EXACT, PROSE
-from router.reading import STATISTICS, Reading
+from router.predict import extractor_of
+from router.reading import STATISTICS, Reader, Reading
 from router.types import FloatArray, IntArray
 from router.verify import SIZE, Evidence, row
-from training.answers import Answered
+from training.answers import Answered, answered
+from training.dataset import Dataset
 
 # Opinions drawn per answer: none once, one other and two others so often.
 SINGLES = PAIRS = 2
 Draw = tuple[int, tuple[int, ...]]
-_FINAL = [i for i, name in enumerate(STATISTICS) if name.startswith(("final answer", "size of"))]
-_FINAL.append(STATISTICS.index("length of the final answer"))
+Strengths = Callable[[str], float]  # ability of a local model beside the reference, by name
+PromptLogits = Mapping[str, tuple[float, float]]  # of both heads, by prompt_id
+_FINAL = [i for i, name in enumerate(STATISTICS) if "final" in name]
 
 
 @dataclass
@@ -35,6 +40,15 @@ class Opinions:
         self.of_prompt = {
             str(p): np.asarray(at) for p, at in frame.groupby("prompt_id").indices.items()
         }
+
+    @classmethod
+    def read(
+        cls, artifact: Artifact, answers: pd.DataFrame, prompts: pd.DataFrame,
+        outcomes: Dataset | None = None,
+    ) -> "Opinions":  # fmt: skip
+        """`answers` as `artifact` reads and weighs them; see `training.answers.answered`."""
+        reader = Reader(extractor_of(artifact))
+        return cls(answered(answers, prompts, reader, outcomes), idf_of(artifact))
 
     def compared(self, i: int, j: int) -> FloatArray:
         """Agreement of answers i and j."""
@@ -73,8 +87,7 @@ class Opinions:
         return out
 
     def rows(
-        self, draws: Sequence[Draw], strength: Callable[[str], float],
-        prompt: Mapping[str, tuple[float, float]] | None = None,
+        self, draws: Sequence[Draw], strength: Strengths, prompt: PromptLogits | None = None
     ) -> FloatArray:  # fmt: skip
         """Feature rows of `draws`, shape (n, SIZE).
 
@@ -95,6 +108,12 @@ class Opinions:
             between = self.compared(*others) if len(others) > 1 else None
             out[n] = row(evidence, measures, between)
         return out
+
+
+def idf_of(artifact: Artifact) -> FloatArray:
+    """How much a shared token counts, shape (v,)."""
+    idf: FloatArray = artifact.arrays["word_idf"].astype(np.float64)
+    return idf
 
 
 def as_prose(answers: Answered) -> Answered:

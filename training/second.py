@@ -2,33 +2,29 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from router.ability import ability_for
+from router.ability import strength_of
 from router.artifact import Artifact
 from router.errors import TrainingError
 from router.features import Features
 from router.heads import sigmoid
 from router.predict import extractor_of
-from router.reading import Reader
 from router.types import FloatArray, IntArray
 from router.verify import MAX_OPINIONS, NAMES, Verifier
 from training import metrics
-from training.answers import answered
 from training.dataset import Dataset
 from training.design import take
 from training.featurize import featurize
 from training.fit import Fitted, fit_heads
 from training.head import MIN_ROWS, REFERENCE, TIERS, Base
 from training.look import look_table
-from training.opinions import Opinions
+from training.opinions import Opinions, PromptLogits, Strengths
 from training.scoring import fitted_of
 from training.splits import PARTS, group_folds, group_hash, parts
 from training.verifier import (
-    VerifierRows,
     adapted,
     core_rows,
     fit_verifier,
@@ -38,7 +34,6 @@ from training.verifier import (
 
 CALIBRATION_PRIOR = 1.0
 Progress = Callable[[str], None]
-PromptLogits = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -59,10 +54,6 @@ class Prompts:
         position = {p: i for i, p in enumerate(frame["prompt_id"])}
         return cls(data, features, position, len(extractor.tokens))
 
-    def take(self, at: IntArray) -> Features:
-        """Features of some prompts, by row."""
-        return take(self.features, at)
-
     def logits(self, fitted: Fitted, prompts: "pd.Series[str]") -> PromptLogits:
         """Logits of both heads for the reference models."""
         at = prompts.map(self.position).to_numpy(dtype=np.int64)
@@ -70,22 +61,16 @@ class Prompts:
         z = fitted.heads.logits(take(self.features, at), ability)
         return {p: (float(a), float(b)) for p, (a, b) in zip(prompts, z, strict=True)}
 
-    def fit(
-        self, rows: pd.DataFrame, *, base: Base | None = None,
-        focus: Mapping[str, str] | None = None,
-    ) -> Fitted:  # fmt: skip
+    def fit(self, rows: pd.DataFrame, *, base: Base | None = None) -> Fitted:
         """Heads fitted on some rows."""
-        return fit_heads(
-            self.features, rows, self.position, self.vocabulary, base=base, focus=focus
-        )
+        return fit_heads(self.features, rows, self.position, self.vocabulary, base=base)
 
 
-def strengths_of(artifact: Artifact) -> Callable[[str], float]:
+def strengths_of(artifact: Artifact) -> Strengths:
     """Ability of a local model beside the reference, in logits, by name."""
     known = artifact.manifest["models"]["local"]
     reference = artifact.manifest["models"]["reference_local"]
-    own = ability_for(reference, known, reference).value
-    return lambda model: ability_for(model, known, reference).value - own
+    return lambda model: strength_of(model, known, reference)
 
 
 def honest_logits(
@@ -127,10 +112,7 @@ def fit_second(
     """
     progress("reading the answers")
     strength = strengths_of(base)
-    opinions = Opinions(
-        answered(answers, data.prompts, Reader(extractor_of(base)), data),
-        base.arrays["word_idf"].astype(np.float64),
-    )
+    opinions = Opinions.read(base, answers, data.prompts, data)
     frame = opinions.answers.frame
     if frame["score"].notna().sum() < MIN_ROWS:
         raise TrainingError(
@@ -173,7 +155,7 @@ def fit_second(
 
 
 def _core(
-    opinions: Opinions, strength: Callable[[str], float], logits: PromptLogits,
+    opinions: Opinions, strength: Strengths, logits: PromptLogits,
     rng: np.random.Generator, fit: IntArray, held: IntArray,
 ) -> Verifier:  # fmt: skip
     """A verifier of the answers `fit`, with the prompt known and unknown, calibrated on `held`."""
@@ -184,7 +166,7 @@ def _core(
 
 
 def _look_tables(
-    opinions: Opinions, at: IntArray, verifier: Verifier, strength: Callable[[str], float],
+    opinions: Opinions, at: IntArray, verifier: Verifier, strength: Strengths,
     logits: PromptLogits, rng: np.random.Generator,
 ) -> FloatArray | None:  # fmt: skip
     draws = [d for d in opinions.draws(rng, at, singles=MAX_OPINIONS, pairs=0) if len(d[1]) == 1]
@@ -201,7 +183,7 @@ def _look_tables(
 
 
 def _measures(
-    opinions: Opinions, at: IntArray, verifier: Verifier, strength: Callable[[str], float],
+    opinions: Opinions, at: IntArray, verifier: Verifier, strength: Strengths,
     logits: PromptLogits, rng: np.random.Generator,
 ) -> dict[str, dict[str, float]]:  # fmt: skip
     """AUC, Brier skill and ECE of p_local on test rows, by number of other opinions."""
@@ -213,21 +195,15 @@ def _measures(
     for n in range(MAX_OPINIONS + 1):
         mine = (count == n) & np.isfinite(rows.local)
         if mine.any():
-            out[f"{n} other opinions"] = measured(p[mine], rows.local[mine])
+            values = measured(p[mine], rows.local[mine])
+            out[f"{n} other opinions"] = {"rows": int(mine.sum()), **values}
     return out
 
 
 def measured(p: FloatArray, y: FloatArray) -> dict[str, float]:
     """AUC, Brier skill and ECE of probabilities."""
     return {
-        "rows": len(y),
         "auc": metrics.auc(p, (y >= 0.5) * 1.0),
         "brier_skill": metrics.brier_skill(p, y),
         "ece": metrics.ece(p, y),
     }
-
-
-def own_rows(rows: VerifierRows, local: Any, cloud: Any) -> VerifierRows:
-    """`rows` with labels of their own and equal weights."""
-    ones = np.ones(len(rows.local))
-    return replace(rows, local=np.asarray(local), cloud=np.asarray(cloud), weight=ones)

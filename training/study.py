@@ -6,7 +6,7 @@ CASCAL (arXiv 2601.09692). Where true labels exist, they replace soft ones, weig
 held-out likelihood decides) and recalibrate the result.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,18 +14,15 @@ import pandas as pd
 from router.artifact import Artifact
 from router.errors import TrainingError
 from router.heads import sigmoid
-from router.predict import extractor_of
-from router.reading import Reader
 from router.types import FloatArray
 from router.verify import Verifier
-from training.answers import answered
 from training.calibrate import FOLDS_PRIOR
 from training.dataset import COLUMNS, Dataset, checked
 from training.fit import Fitted
 from training.head import REFERENCE, TIERS, Base
-from training.opinions import Draw, Opinions
+from training.opinions import Draw, Opinions, Strengths
 from training.pipeline import Progress, Trained, base_of, calibrated, train
-from training.second import PromptLogits, Prompts, strengths_of
+from training.second import Prompts, strengths_of
 from training.splits import group_folds, parts
 from training.verifier import ADAPT_PRIOR, recalibrated, rows_of
 
@@ -53,16 +50,16 @@ def reliability_of(metrics: Mapping[str, Mapping[str, float]]) -> dict[int, floa
 
 def soft_labels(
     opinions: Opinions, draws: Sequence[Draw], verifier: Verifier,
-    strength: Callable[[str], float], reliability: Mapping[int, float],
-    prompts: pd.DataFrame, logits: PromptLogits | None = None,
+    strength: Strengths, reliability: Mapping[int, float], prompts: pd.DataFrame,
 ) -> pd.DataFrame:  # fmt: skip
     """Canonical rows: for each draw one of the local model and one of the reference cloud model.
 
     `prompts` holds prompt_id and prompt. `score` is the verifier's probability, `weight` its
-    reliability. Several draws of one answer are averaged.
+    reliability. The prompt's own probability stays out of it, or the classifier would learn from
+    itself. Several draws of one answer are averaged.
     """
     frame = opinions.answers.frame.iloc[[i for i, _ in draws]]
-    p = sigmoid(verifier.logits(opinions.rows(draws, strength, logits)))
+    p = sigmoid(verifier.logits(opinions.rows(draws, strength)))
     weight = np.array([reliability.get(len(others), 0.05) for _, others in draws])
     text = prompts.drop_duplicates("prompt_id").set_index("prompt_id")["prompt"]
     sides = []
@@ -95,10 +92,7 @@ def study(
     progress("reading the answers")
     # Outcomes of the test part are for the evaluation alone.
     learned = None if true is None else true.where(parts(true.rows["group"]) != "test")
-    opinions = Opinions(
-        answered(answers, prompts, Reader(extractor_of(base)), learned),
-        base.arrays["word_idf"].astype(np.float64),
-    )
+    opinions = Opinions.read(base, answers, prompts, learned)
     rng = np.random.default_rng(seed)
     draws = [d for d in opinions.draws(rng, np.arange(len(opinions.answers))) if d[1]]
     if not draws:
@@ -106,7 +100,6 @@ def study(
     verifier = Verifier.from_arrays(base.verifier)
     if learned is not None:
         verifier = recalibrated(verifier, rows_of(opinions, draws, strengths_of(base)), ADAPT_PRIOR)
-    # The prompt's own probability stays out of its label: the classifier would learn from itself.
     soft = soft_labels(
         opinions, draws, verifier, strengths_of(base),
         reliability_of(base.manifest["verifier"]["metrics"]), prompts,
@@ -185,7 +178,8 @@ def _held_out_loss(
 
 
 def _losses(prompts: Prompts, fitted: Fitted, rows: pd.DataFrame) -> FloatArray:
-    z = np.array([prompts.logits(fitted, rows["prompt_id"])[p] for p in rows["prompt_id"]])
+    logits = prompts.logits(fitted, rows["prompt_id"])
+    z = np.array([logits[p] for p in rows["prompt_id"]])
     column = rows["tier"].map({t: i for i, t in enumerate(TIERS)}).to_numpy()
     slopes = fitted.heads.calibration[:, 0]
     own = [

@@ -5,7 +5,7 @@ two answers of other models. Adaptation starts from its weights (`training.logis
 move little but slope and level, thousands move anything.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from router.types import FloatArray, IntArray
 from router.verify import NAMES, SIZE, Verifier
 from training.calibrate import platt
 from training.logistic import fit_logistic
-from training.opinions import Draw, Opinions, as_prose
+from training.opinions import Draw, Opinions, PromptLogits, Strengths, as_prose
 
 # Chosen by grouped folds on ZeroEval and MMLU-Pro; .01 to .3 lie within .003 of each other.
 STRENGTH = 0.03
@@ -70,8 +70,6 @@ PROSE_WEIGHT = 3.0
 # everyday prompt (.60: Qwen2.5 0.5B and 1.5B on 140 of data/everyday). Without labels of the latter
 # the typical degree of each is taken to say the same, as beliefs must not move on average.
 EVERYDAY_LEVEL = 0.60
-Strengths = Callable[[str], float]
-Prompts = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,10 @@ class VerifierRows:
 
 
 def rows_of(
-    opinions: Opinions, draws: Sequence[Draw], strength: Strengths, prompts: Prompts | None = None
+    opinions: Opinions,
+    draws: Sequence[Draw],
+    strength: Strengths,
+    prompts: PromptLogits | None = None,
 ) -> VerifierRows:
     """Rows of `draws`; all draws of one prompt weigh together as much as one row."""
     at = np.array([i for i, _ in draws], dtype=np.int64)
@@ -162,7 +163,7 @@ def adapted(base: Verifier, rows: VerifierRows) -> Verifier:
 
 
 def core_rows(
-    opinions: Opinions, strength: Strengths, prompts: Prompts | None, rng: np.random.Generator,
+    opinions: Opinions, strength: Strengths, prompts: PromptLogits | None, rng: np.random.Generator,
     answers: IntArray | None = None,
 ) -> VerifierRows:  # fmt: skip
     """Rows of all answers (or some) as they are, and once more as free text."""
