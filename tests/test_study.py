@@ -272,14 +272,22 @@ def test_commands_over_files(
         ({"prompt_id": ["a"], "text": ["x"]}, "lacks the column model"),
         ({"prompt_id": ["a"], "model": ["m"]}, "lacks the column text"),
         ({"prompt_id": ["a", "a"], "model": ["m", "m"], "text": ["x", "y"]}, "row 2"),
+        ({"prompt_id": ["a"], "model": ["m"], "text": [["x"]]}, "row 1, column text"),
     ],
 )
 def test_faulty_answers_are_refused(
-    frame: dict[str, list[str]], message: str, tmp_path: Path
+    frame: dict[str, list[object]], message: str, tmp_path: Path
 ) -> None:
     pd.DataFrame(frame).to_json(tmp_path / "a.jsonl", orient="records", lines=True)
     with pytest.raises(DataError, match=message):
         read_answers(tmp_path / "a.jsonl")
+
+
+def test_answers_that_a_table_holds_as_numbers_are_text(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"prompt_id": ["a", "b"], "model": "m", "text": [5, 42], "prompt": "How?"})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    read = read_answers(tmp_path / "a.csv")
+    assert read["text"].tolist() == ["5", "42"] and read["final"].isna().all()
 
 
 def test_answers_without_prompts_are_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ text was not kept `final` (the final answer) with `chars` (its length).
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,12 +59,24 @@ def _checked(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if missing or not {"text", "final"} & set(frame):
         raise DataError(f"{path} lacks the column {(missing or ['text'])[0]} of answers.")
     frame = frame.reindex(columns=list(COLUMNS))
+    for column in ("text", "final"):
+        frame[column] = _texts(frame[column], path)
     frame = frame.drop_duplicates(["prompt_id", "model", "text", "final"])
     twice = frame.duplicated(["prompt_id", "model"])
     if twice.any():
         row = int(np.flatnonzero(twice)[0]) + 1
         raise DataError(f"{path}, row {row}: a second, different answer of one model to a prompt.")
     return frame
+
+
+def _texts(values: "pd.Series[Any]", path: Path) -> "pd.Series[Any]":
+    """`values` as text, None where there is none; tables may hold an answer 42 as a number."""
+    nested = values.map(lambda v: isinstance(v, list | dict)).to_numpy(dtype=bool)
+    if nested.any():
+        row = int(np.flatnonzero(nested)[0]) + 1
+        raise DataError(f"{path}, row {row}, column {values.name}: must be text, not a structure.")
+    written = values.astype("object")
+    return written.where(written.isna(), written.map(str)).where(written.notna(), None)
 
 
 def read_prompts(path: Path) -> pd.DataFrame:
