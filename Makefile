@@ -1,4 +1,6 @@
 VENV := .venv
+# Stand-ins for clouds that are not ours; their dependencies do not go with ours.
+PEERS := .venv-peers
 PY := $(VENV)/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt
 # One BLAS thread per worker: two spin against each other on small machines.
@@ -9,14 +11,17 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
 
-.PHONY: run test test-encoder check bench bench-quality bench-answers looks mlflow default clean
+.PHONY: run serve test test-encoder check bench bench-quality bench-answers looks mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
 
-test: $(VENV)/.dev ## tests, doctests, notebooks
+serve: $(VENV)/.gateway ## one address for every tool on this machine
+	$(VENV)/bin/router serve
+
+test: $(VENV)/.dev $(PEERS)/.installed ## tests, doctests, notebooks
 	$(PY) -m pytest --ignore=tests/encoder --cov --cov-report=term:skip-covered
-	$(PY) -m pytest --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py
+	$(PY) -m pytest --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
 	$(PY) -m pytest --nbmake --nbmake-timeout=240 notebooks
 
 test-encoder: $(VENV)/.encoder ## tests that need torch
@@ -53,14 +58,23 @@ $(VENV)/.training: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	$(INSTALL) -e '.[training]'
 	touch $@
 
+$(VENV)/.gateway: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e '.[gateway]'
+	touch $@
+
 $(VENV)/.dev: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e '.[training,dev]'
+	$(INSTALL) -e '.[gateway,embedded,postgres,training,dev]'
+	touch $@
+
+$(PEERS)/.installed: tests/peers.txt
+	python3 -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/peers.txt
 	touch $@
 
 $(VENV)/.encoder: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	$(INSTALL) torch==2.13.0
-	$(INSTALL) -e '.[training,dev,encoder]'
+	$(INSTALL) -e '.[gateway,training,dev,encoder]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) .cache .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) .cache .coverage .pytest_cache .mypy_cache .ruff_cache

@@ -2,6 +2,7 @@
 
 RouterError
 ├── InputError          a prompt, message or tool list that cannot be routed
+│   └── NoText              a conversation without a word of the user's to judge
 ├── ConfigError         a setting that is missing or makes no sense
 ├── MissingExtra        an optional dependency that is not installed
 ├── ArtifactError       a model folder that cannot be used
@@ -11,7 +12,17 @@ RouterError
 │   └── ArtifactExists      the version is already taken
 ├── DataError           labelled outcomes that break a rule (`faults` lists them)
 ├── TrainingError       the data is sound but no model can be fitted on it
-└── PromotionRefused    the challenger is not good enough
+├── PromotionRefused    the challenger is not good enough
+├── RequestRefused      the gateway will not do what a request asks (`status`, `code`)
+├── LogError            the outcome log cannot be opened, written or read
+└── BackendError        a backend did not answer (`status`, `retry`, `trips`)
+    ├── BackendUnreachable  no connection: refused, reset, name not found
+    ├── BackendTimeout      too slow at connecting, its first token or between tokens
+    ├── BackendBusy         429, or more requests than may wait here
+    ├── BackendRejected     it calls the request wrong (4xx)
+    ├── BackendFailed       it failed (5xx)
+    ├── BackendGarbled      it answered what cannot be read
+    └── BreakerOpen         it failed so often that it is left alone for a while
 
 Each message is one sentence that names what, where and what to do. No message holds prompt text.
 """
@@ -23,6 +34,10 @@ class RouterError(Exception):
 
 class InputError(RouterError):
     """A prompt, message or tool list cannot be routed."""
+
+
+class NoText(InputError):
+    """A conversation without a word of the user's to judge, an image alone for instance."""
 
 
 class ConfigError(RouterError):
@@ -75,3 +90,96 @@ class TrainingError(RouterError):
 
 class PromotionRefused(RouterError):
     """The challenger is not good enough to become champion."""
+
+
+class LogError(RouterError):
+    """The outcome log cannot be opened, written or read."""
+
+
+class RequestRefused(RouterError):
+    """The gateway will not do what a request asks.
+
+    `status`: the HTTP status; `code`: a short name for programs, such as `budget_exceeded`.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+class BackendError(RouterError):
+    """A backend did not answer.
+
+    `status`: HTTP status for the client. `retry`: whether asking the same backend again can help.
+    `trips`: whether it counts as a failure of the backend for its breaker. `retry_after_s`: how
+    long the backend asks to be left alone, if it says so.
+    """
+
+    status = 502
+    code = "backend_failed"
+    retry = True
+    trips = True
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class BackendUnreachable(BackendError):
+    """No connection: refused, reset, or a name that is not found."""
+
+    code = "backend_unreachable"
+
+
+class BackendTimeout(BackendError):
+    """Too slow at connecting, at its first token, between tokens or altogether.
+
+    A local model that is still being loaded is slow without fault: then `trips` is false.
+    """
+
+    status = 504
+    code = "backend_timeout"
+    retry = False
+
+    def __init__(self, message: str, trips: bool = True) -> None:
+        super().__init__(message)
+        self.trips = trips
+
+
+class BackendBusy(BackendError):
+    """429 from the backend, or more requests than may wait for it here."""
+
+    status = 429
+    code = "backend_busy"
+    trips = False
+
+
+class BackendRejected(BackendError):
+    """The backend calls the request wrong (4xx); asking again changes nothing."""
+
+    code = "backend_rejected"
+    retry = False
+    trips = False
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class BackendFailed(BackendError):
+    """The backend failed (5xx)."""
+
+
+class BackendGarbled(BackendError):
+    """The backend answered what cannot be read."""
+
+    code = "backend_garbled"
+
+
+class BreakerOpen(BackendError):
+    """The backend failed so often that it is left alone for a while."""
+
+    status = 503
+    code = "breaker_open"
+    retry = False
+    trips = False

@@ -6,7 +6,7 @@ Accepts OpenAI chat messages and Anthropic messages: `content` is a string or a 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from router.errors import InputError
+from router.errors import InputError, NoText
 from router.types import Request
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -86,7 +86,7 @@ def _role(message: Any, position: int) -> str:
 def _routing_text(turns: Sequence[tuple[str, str]]) -> str:
     users = [i for i, (role, text) in enumerate(turns) if role == "user" and text.strip()]
     if not users:
-        raise InputError("The conversation has no user turn with text; add one.")
+        raise NoText("The conversation has no user turn with text; add one.")
     first = users[-1]
     text = turns[first][1]
     while len(text) < SHORT_TURN_CHARS and first > 0:

@@ -1,0 +1,57 @@
+"""Server-sent events: bytes to JSON objects and back.
+
+Format: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+"""
+
+import codecs
+import json
+
+from router.wire import Json
+
+DONE = "[DONE]"
+MAX_EVENT_CHARS = 16 * 1024 * 1024
+
+
+class Decoder:
+    """Collects chunks of bytes, cut anywhere, into the `data` of whole events.
+
+    >>> decoder = Decoder()
+    >>> decoder.feed(b'data: {"a"'), decoder.feed(b': 1}\\r\\n\\r\\ndata: [DONE]\\n\\n')
+    ([], ['{"a": 1}', '[DONE]'])
+    """
+
+    def __init__(self) -> None:
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+        self._data: list[str] = []
+
+    def feed(self, chunk: bytes) -> list[str]:
+        """The data of every event that `chunk` completes. Raises ValueError for one too long."""
+        text = self._rest + self._utf8.decode(chunk)
+        self._rest = ""
+        if text.endswith("\r"):  # half of a CRLF, perhaps
+            text, self._rest = text[:-1], "\r"
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self._rest = lines.pop() + self._rest
+        if len(self._rest) > MAX_EVENT_CHARS:
+            raise ValueError("an event of the stream is too long")
+        done = []
+        for line in lines:
+            if not line:
+                if self._data:
+                    done.append("\n".join(self._data))
+                    self._data = []
+            elif line.startswith("data:"):
+                self._data.append(line[6:] if line.startswith("data: ") else line[5:])
+        return done
+
+
+def encode(event: Json, name: str | None = None) -> bytes:
+    """One event; `name` becomes its `event:` line, as Anthropic's stream has it.
+
+    >>> encode({"type": "ping"}, "ping")
+    b'event: ping\\ndata: {"type":"ping"}\\n\\n'
+    """
+    data = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {data}\n\n".encode("utf-8", "replace")

@@ -1,0 +1,87 @@
+"""The gateway in a thread of the test, over real sockets."""
+
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import uvicorn
+
+from router.config import Settings, load_settings
+from router.gateway.app import create_app
+from router.gateway.serve import bound
+from router.gateway.service import Service
+
+
+class Gateway:
+    """`with Gateway(tmp_path, local_url=...) as gateway: gateway.chat("hi")`."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.database = folder / "outcomes.db"
+        settings.setdefault("log_url", f"sqlite:///{self.database}")
+        settings.setdefault("cascade", "off")
+        self.settings: Settings = load_settings(**settings)
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.service: Service
+        self.loop: asyncio.AbstractEventLoop
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self._failure = error
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        listening = bound("127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with Service(self.settings, lambda: self.settings) as service:
+            self.service = service
+            config = uvicorn.Config(create_app(service), log_level="error", lifespan="off")
+            self._server = uvicorn.Server(config)
+            self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+            self._ready.set()
+            await self._server.serve([listening])
+        listening.close()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(30)
+        if self._failure:
+            raise self._failure
+        self.client = httpx.Client(base_url=self.url, timeout=60)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.client.close()
+        self._server.should_exit = True
+        self._thread.join(20)
+
+    def chat(self, text: str, model: str = "auto", **more: Any) -> httpx.Response:
+        headers = more.pop("headers", {})
+        body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
+        return self.client.post("/v1/chat/completions", json=body, headers=headers)
+
+    def messages(self, text: str, model: str = "auto", **more: Any) -> httpx.Response:
+        headers = more.pop("headers", {})
+        body = {"model": model, "max_tokens": 100,
+                "messages": [{"role": "user", "content": text}], **more}  # fmt: skip
+        return self.client.post("/v1/messages", json=body, headers=headers)
+
+    def rows(self) -> list[dict[str, Any]]:
+        connection = sqlite3.connect(self.database)
+        connection.row_factory = sqlite3.Row
+        try:
+            found = connection.execute("SELECT * FROM decisions ORDER BY at").fetchall()
+            return [dict(r) for r in found]
+        finally:
+            connection.close()
+
+
+HARD = "Prove Zorn's lemma from the axiom of choice, in full rigour, without transfinite recursion."
+EASY = "What is the capital of France?"
