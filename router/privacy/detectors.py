@@ -1,0 +1,97 @@
+"""Everything that can be found in one text."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from router.errors import ConfigError, MissingExtra
+from router.privacy.credentials import credentials
+from router.privacy.personal import personal
+from router.privacy.views import views
+
+
+class Detector(Protocol):
+    """Says which kinds of private content a text holds."""
+
+    def __call__(self, text: str) -> Iterator[str]:
+        """The kinds, such as `email`."""
+        ...
+
+
+class Builtin:
+    """Credentials and personal data, in any of the text's disguises.
+
+    `regions`: countries whose phone numbers count without a country code.
+    """
+
+    def __init__(self, regions: Sequence[str] = ("US",)) -> None:
+        self._regions = tuple(regions)
+
+    def __call__(self, text: str) -> Iterator[str]:
+        """See `Detector`."""
+        for view in views(text):
+            yield from credentials(view, view.lower())
+            yield from personal(view, self._regions)
+
+
+class Own:
+    """The user's own patterns (regular expressions) and words (whole, in any case)."""
+
+    def __init__(self, patterns: Sequence[str] = (), words: Sequence[str] = ()) -> None:
+        self._patterns = []
+        for position, pattern in enumerate(patterns):
+            try:
+                self._patterns.append(re.compile(pattern))
+            except re.error as error:
+                raise ConfigError(
+                    f"Pattern {position} of private_patterns is no regular expression: {error}."
+                ) from error
+        self._words = None
+        if kept := sorted({w.strip() for w in words if w.strip()}, key=len, reverse=True):
+            any_of = "|".join(re.escape(w) for w in kept)
+            self._words = re.compile(rf"(?<!\w)(?:{any_of})(?!\w)", re.IGNORECASE)
+
+    def __call__(self, text: str) -> Iterator[str]:
+        """See `Detector`."""
+        if not self._patterns and self._words is None:
+            return
+        for view in views(text):
+            if self._words is not None and self._words.search(view):
+                yield "own-word"
+            if any(p.search(view) for p in self._patterns):
+                yield "own-pattern"
+
+
+class Presidio:
+    """Names, places and more by Microsoft Presidio with a spaCy model that is installed.
+
+    Nothing is fetched: the model must be a package, and the check of web suffixes uses the list
+    that comes along. Raises MissingExtra or ConfigError.
+    """
+
+    def __init__(self, model: str, threshold: float = 0.6) -> None:
+        try:
+            import spacy.util
+            import tldextract
+            from presidio_analyzer import AnalyzerEngine
+            from presidio_analyzer.nlp_engine import NlpEngineProvider
+        except ImportError as error:
+            raise MissingExtra("presidio-analyzer", "presidio") from error
+        if not spacy.util.is_package(model):
+            raise ConfigError(
+                f"presidio_model names {model!r}, which is not installed; install its package."
+            )
+        # Without this it would look for a newer list of suffixes on the web.
+        tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=())
+        nlp = {"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": model}]}
+        self._engine = AnalyzerEngine(
+            nlp_engine=NlpEngineProvider(nlp_configuration=nlp).create_engine(),
+            supported_languages=["en"],
+        )
+        self._threshold = threshold
+
+    def __call__(self, text: str) -> Iterator[str]:
+        """See `Detector`."""
+        for result in self._engine.analyze(text=text, language="en"):
+            if result.score >= self._threshold and result.entity_type not in ("DATE_TIME", "URL"):
+                yield f"presidio:{result.entity_type.lower()}"
