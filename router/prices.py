@@ -33,11 +33,20 @@ def rates(model: str) -> Rates:
     return Rates(price_usd(model, 1000, 0) / 1000, price_usd(model, 0, 1000) / 1000)
 
 
-def price_usd(model: str, input_tokens: int, output_tokens: int) -> float:
-    """Exact price of one call, in US dollars, steps for long input included."""
+def price_usd(
+    model: str, input_tokens: int, output_tokens: int, cache_read: int = 0, cache_write: int = 0
+) -> float:
+    """Exact price of one call, in US dollars, steps for long input included.
+
+    `cache_read` and `cache_write` are the parts of `input_tokens` read from and written to a
+    prompt cache, which have prices of their own.
+    """
     from genai_prices import Usage, calc_price
 
-    usage: Any = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+    usage: Any = Usage(
+        input_tokens=input_tokens, output_tokens=output_tokens,
+        cache_read_tokens=cache_read or None, cache_write_tokens=cache_write or None,
+    )  # fmt: skip
     try:
         return float(calc_price(usage, model_ref=model, provider_id="anthropic").total_price)
     except LookupError as error:

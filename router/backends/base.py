@@ -1,0 +1,58 @@
+"""The seam between deciding and answering."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from router.privacy import Clearance
+from router.types import Tier
+from router.wire import Api, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds that a backend has to connect, for its first token, between tokens and in all."""
+
+    connect_s: float = 5.0
+    first_token_s: float = 120.0
+    between_tokens_s: float = 60.0
+    whole_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request to one backend.
+
+    `api`: the dialect of `body`, which is the client's. `deadline`: when all must be over, on the
+    event loop's clock. `clearance`: the privacy wall's, without which no cloud backend sends.
+    `headers`: of the client's, those that the backend's API defines. `est_usd`: what it is
+    expected to cost; `key`: name of the API key that pays.
+    """
+
+    api: Api
+    body: Json
+    model: str
+    deadline: float
+    clearance: Clearance | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    est_usd: float = 0.0
+    key: str | None = None
+
+
+class Backend(Protocol):
+    """Something that answers, in its own dialect.
+
+    Both methods raise BackendError, or InputError for what cannot be translated.
+    """
+
+    name: str
+    tier: Tier
+    api: Api
+
+    async def send(self, ask: Ask) -> Json:
+        """The whole answer."""
+        ...
+
+    def stream(self, ask: Ask) -> AsyncGenerator[Json, None]:
+        """The answer event by event. Closing the iterator ends the call upstream."""
+        ...

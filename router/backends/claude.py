@@ -1,0 +1,128 @@
+"""Claude's own API: https://docs.claude.com/en/api/messages."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from router.backends.base import Ask, Timeouts
+from router.backends.http import Http
+from router.errors import (
+    BackendBusy,
+    BackendError,
+    BackendFailed,
+    BackendRejected,
+    RequestRefused,
+)
+from router.types import Tier
+from router.wire import Api, Json, to_anthropic
+from router.wire.anthropic import signature
+from router.wire.summary import mapping, sequence
+
+VERSION = "2026-10-21"
+_THINKING = ("thinking", "redacted_thinking")
+_PASSED = ("anthropic-beta", "anthropic-version")
+WrittenBy = Callable[[str], str | None]  # a signature to the model that made it
+
+
+class ClaudeBackend:
+    """The cloud tier.
+
+    It sends nothing but what the privacy wall has cleared: the bytes that were scanned, translated.
+    `written_by`: which model made a signature, as far as known; thinking of others stays behind.
+    """
+
+    tier: Tier = "cloud"
+    api: Api = "anthropic"
+
+    def __init__(
+        self, http: Http, base_url: str, api_key: str, timeouts: Timeouts, written_by: WrittenBy
+    ) -> None:
+        self.name = "Claude"
+        self._http, self._timeouts, self._written_by = http, timeouts, written_by
+        self._url = base_url.rstrip("/")
+        self._key = api_key
+
+    async def send(self, ask: Ask) -> Json:
+        """See `Backend`."""
+        return await self._post("/v1/messages", ask, self._cleared(ask))
+
+    async def stream(self, ask: Ask) -> AsyncGenerator[Json, None]:
+        """See `Backend`."""
+        events = self._http.stream(
+            f"{self._url}/v1/messages", self._cleared(ask), self._headers(ask), self.name,
+            self._timeouts, ask.deadline,
+        )  # fmt: skip
+        async with aclosing(events):
+            async for event in events:
+                if event.get("type") == "error":
+                    raise _mid_stream(str(mapping(event.get("error")).get("type") or ""))
+                yield event
+
+    async def count_tokens(self, ask: Ask) -> Json:
+        """How many tokens the request has, by Claude's own count; free of charge."""
+        body = {k: v for k, v in self._cleared(ask).items() if k in _COUNTED}
+        return await self._post("/v1/messages/count_tokens", ask, body)
+
+    async def _post(self, path: str, ask: Ask, body: Json) -> Json:
+        return await self._http.post(
+            self._url + path, body, self._headers(ask), self.name, self._timeouts, ask.deadline
+        )
+
+    def _cleared(self, ask: Ask) -> Json:
+        """The one place where words leave the machine."""
+        if ask.clearance is None:
+            raise RequestRefused(
+                403, "not_cleared", "The privacy wall has not cleared this request for the cloud."
+            )
+        return build(ask.clearance.body(), ask, self._written_by)
+
+    def _headers(self, ask: Ask) -> dict[str, str]:
+        passed = {k: v for k, v in ask.headers.items() if k in _PASSED}
+        return {"anthropic-version": VERSION, **passed, "authorization": f"Bearer {self._key}"}
+
+
+_COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config")
+
+
+def build(body: Json, ask: Ask, written_by: WrittenBy) -> Json:
+    """A cleared request as Claude gets it."""
+    if ask.api == "openai":
+        return to_anthropic.request(body, ask.model)
+    out = {k: v for k, v in body.items() if k != "router"} | {"model": ask.model}
+    out["messages"] = [_own(m, ask.model, written_by) for m in sequence(body.get("messages"))]
+    out["messages"] = [m for m in out["messages"] if mapping(m).get("content") != []]
+    if "thinking" in out and _lost_thinking(out["messages"]):
+        del out["thinking"]
+    return out
+
+
+def _own(message: Json, model: str, written_by: WrittenBy) -> Json:
+    """A turn without thinking of another model: its signature would be refused."""
+    content = mapping(message).get("content")
+    if mapping(message).get("role") != "assistant" or not isinstance(content, list):
+        return message
+    kept = [
+        b
+        for b in content
+        if mapping(b).get("type") not in _THINKING or written_by(signature(b)) == model
+    ]
+    return {**message, "content": kept}
+
+
+def _lost_thinking(messages: list[Json]) -> bool:
+    """Whether calls are being answered whose turn no longer begins with thinking.
+
+    Claude refuses to go on thinking in such a turn, so this answer comes without.
+    """
+    if len(messages) < 2 or mapping(messages[-1]).get("role") != "user":
+        return False
+    results = [mapping(b).get("type") for b in sequence(messages[-1].get("content"))]
+    turn = sequence(messages[-2].get("content"))
+    return "tool_result" in results and mapping(next(iter(turn), None)).get("type") not in _THINKING
+
+
+def _mid_stream(kind: str) -> BackendError:
+    if kind == "rate_limit_error":
+        return BackendBusy("Claude is too busy.")
+    if kind in ("overloaded_error", "api_error", "timeout_error", ""):
+        return BackendFailed("Claude failed in its stream.")
+    return BackendRejected(f"Claude ended its stream with {kind}.", 400)

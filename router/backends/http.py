@@ -1,0 +1,207 @@
+"""Sending: httpx over aiohttp, with every failure as one of our errors."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from email.utils import parsedate_to_datetime
+from time import time
+from typing import Any
+
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from router.backends.base import Timeouts
+from router.errors import (
+    BackendBusy,
+    BackendError,
+    BackendFailed,
+    BackendGarbled,
+    BackendRejected,
+    BackendTimeout,
+    BackendUnreachable,
+)
+from router.wire import Json
+from router.wire.sse import DONE, Decoder
+from router.wire.summary import mapping
+
+_MAX_WORDS = 300
+_CONNECTIONS = 2000  # streams are held open, so this is far above what is answered at once
+
+
+class Http:
+    """One pool of connections. Closing it is the owner's duty."""
+
+    def __init__(self) -> None:
+        self._transport: AiohttpTransport | None = None
+
+    def _open(self) -> AiohttpTransport:
+        if self._transport is None:  # aiohttp wants a running event loop
+            limits = httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=30.0)
+            self._transport = AiohttpTransport(limits=limits, trust_env=False)
+        return self._transport
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._transport is not None:
+            await self._transport.aclose()
+            self._transport = None
+
+    async def get(self, url: str, timeout_s: float, headers: dict[str, str] | None = None) -> Json:
+        """The JSON object at `url`. Raises BackendError."""
+        request = httpx.Request("GET", url, headers=headers or {})
+        return await self._whole(request, url, timeout_s, timeout_s)
+
+    async def post(
+        self, url: str, body: Json, headers: dict[str, str], name: str, timeouts: Timeouts,
+        deadline: float,
+    ) -> Json:  # fmt: skip
+        """Post an object, return the object answered. Raises BackendError."""
+        left = min(timeouts.whole_s, deadline - asyncio.get_running_loop().time())
+        return await self._whole(_post(url, body, headers), name, timeouts.connect_s, left)
+
+    async def _whole(
+        self, request: httpx.Request, name: str, connect_s: float, whole_s: float
+    ) -> Json:
+        try:
+            async with asyncio.timeout(whole_s):
+                response = await self._send(request, name, connect_s)
+                try:
+                    content = await response.aread()
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            raise BackendTimeout(f"{name} gave no answer within {whole_s:.0f} s.") from None
+        except httpx.TransportError as error:
+            raise _translated(error, name) from error
+        if response.status_code >= 400:
+            raise failure(response.status_code, content, response.headers, name)
+        return _parsed(content, name)
+
+    async def stream(
+        self, url: str, body: Json, headers: dict[str, str], name: str, timeouts: Timeouts,
+        deadline: float,
+    ) -> AsyncGenerator[Json, None]:  # fmt: skip
+        """Post an object, return the events answered. Raises BackendError."""
+        loop = asyncio.get_running_loop()
+        until = min(loop.time() + timeouts.whole_s, deadline)
+        first = min(loop.time() + timeouts.first_token_s, until)
+        response: httpx.Response | None = None
+        what, ended = "at its start", False
+        # No timeout may span a yield: the next event may be asked for by another task.
+        try:
+            async with asyncio.timeout_at(first):
+                response = await self._send(_post(url, body, headers), name, timeouts.connect_s)
+                if response.status_code >= 400:
+                    content = await response.aread()
+                    raise failure(response.status_code, content, response.headers, name)
+            decoder = Decoder()
+            chunks = aiter(response.aiter_raw())
+            latest = first
+            while True:
+                async with asyncio.timeout_at(latest):
+                    chunk = await anext(chunks, None)
+                if chunk is None and ended:
+                    return
+                if chunk is None:
+                    raise BackendUnreachable(f"{name} ended its stream before its answer.")
+                for data in decoder.feed(chunk):
+                    if data.strip() == DONE:
+                        return
+                    what = "between tokens"
+                    event = _parsed(data, name)
+                    ended = ended or ends(event)
+                    yield event
+                    if event.get("type") == "message_stop":
+                        return
+                if what == "between tokens":
+                    latest = min(loop.time() + timeouts.between_tokens_s, until)
+        except TimeoutError:
+            raise BackendTimeout(f"{name} was too slow {what}.") from None
+        except httpx.TransportError as error:
+            raise _translated(error, name) from error
+        except ValueError as error:
+            raise BackendGarbled(f"{name} sent a stream that cannot be read: {error}.") from error
+        finally:
+            if response is not None:
+                await response.aclose()
+
+    async def _send(self, request: httpx.Request, name: str, connect_s: float) -> httpx.Response:
+        request.extensions["timeout"] = {"connect": connect_s, "pool": connect_s}
+        try:
+            return await self._open().handle_async_request(request)
+        except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+            raise BackendUnreachable(f"{name} has an address that cannot be used.") from error
+
+
+def ends(event: Json) -> bool:
+    """Whether an event of either dialect says that the answer is complete."""
+    choices = event.get("choices")
+    if isinstance(choices, list):
+        return any(mapping(c).get("finish_reason") is not None for c in choices)
+    return event.get("type") == "message_stop"
+
+
+def _post(url: str, body: Json, headers: dict[str, str]) -> httpx.Request:
+    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    given = {"content-type": "application/json", **headers}
+    return httpx.Request("POST", url, headers=given, content=content)
+
+
+def _translated(error: httpx.TransportError, name: str) -> BackendError:
+    """httpx's error as ours; behind it stands aiohttp's, which knows a timeout from a reset."""
+    if isinstance(error.__cause__, TimeoutError):
+        return BackendTimeout(f"{name} was too slow to connect.")
+    if isinstance(error, httpx.ReadError):
+        return BackendUnreachable(f"{name} broke off in the middle of its answer.")
+    return BackendUnreachable(f"{name} cannot be reached; is it running?")
+
+
+def _parsed(data: str | bytes, name: str) -> Json:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        raise BackendGarbled(f"{name} answered something that is not JSON.") from None
+    if not isinstance(value, dict):
+        raise BackendGarbled(f"{name} answered JSON that is not an object.")
+    return value
+
+
+def failure(status: int, content: bytes, headers: httpx.Headers, name: str) -> BackendError:
+    """The error that an HTTP status means."""
+    said = _said(content)
+    words = f"{name} answered {status}{': ' + said if said else '.'}"
+    after = retry_after_s(headers.get("retry-after"), time())
+    if status == 429:
+        return BackendBusy(words, after)
+    if status in (408, 409) or status >= 500:
+        return BackendFailed(words, after)
+    return BackendRejected(words, status)
+
+
+def retry_after_s(value: str | None, now: float) -> float | None:
+    """Seconds that a Retry-After header asks to wait (RFC 9110, 10.2.3).
+
+    >>> retry_after_s("2", 0.0), retry_after_s("soon", 0.0)
+    (2.0, None)
+    """
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (TypeError, ValueError):
+        return None
+
+
+def _said(content: bytes) -> str:
+    """What the error body says, if it says it the usual way."""
+    try:
+        body: Any = json.loads(content)
+    except ValueError:
+        return ""
+    error = mapping(body).get("error")
+    said = mapping(error).get("message") if isinstance(error, dict) else error
+    return said[:_MAX_WORDS] if isinstance(said, str) else ""
