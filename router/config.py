@@ -1,9 +1,19 @@
 """Settings: from the environment (`ROUTER_*`) or a file `router.toml`, read once."""
 
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ValidationError
+from platformdirs import user_data_path
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,29 +31,112 @@ def shipped_models() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parent.parent / "models"
 
 
+def _log_url() -> str:
+    return f"sqlite:///{user_data_path('hybrid-router') / 'outcomes.db'}"
+
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Cap = Annotated[float | None, Field(ge=0)]
+
+
+class TierSettings(BaseModel):
+    """How patiently and how hard one tier is tried: `[local_limits]` and `[cloud_limits]`.
+
+    Times in seconds; see `router.backends.base.Timeouts` and `router.resilience.Limits`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    connect_s: Positive = 5.0
+    first_token_s: Positive = 120.0
+    between_tokens_s: Positive = 60.0
+    whole_s: Positive = 600.0
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    at_once: Count = 64
+    queue: Annotated[int, Field(ge=0)] = 256
+    failures: Count = 5
+    cool_off_s: Positive = 10.0
+
+
 class Settings(BaseSettings):
     """Every setting with its default; `ROUTER_LOCAL_MODEL=...` or `local_model = ...`.
 
-    At most one of `threshold`, `cloud_share`, `quality_share` and `value_usd` may be set;
-    with none of them the model's own default cut holds.
+    `router.example.toml` explains each. At most one of `threshold`, `cloud_share`,
+    `quality_share` and `value_usd` may be set; with none the model's own default cut holds.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="ROUTER_", toml_file="router.toml", extra="forbid", frozen=True
-    )
+        env_prefix="ROUTER_", env_nested_delimiter="__", toml_file="router.toml",
+        extra="forbid", frozen=True, populate_by_name=True,
+    )  # fmt: skip
 
+    # The decision
     models_dir: Path = shipped_models()
     version: str = "current"
     local_model: str = "llama3.1:8b"
     cloud_model: str = "claude-sonnet-5-5"
-    # Mean length of an answer in tokens, for the price estimate.
-    output_tokens: int = 500
+    output_tokens: Count = 500
     threshold: float | None = None
     cloud_share: float | None = None
     quality_share: float | None = None
     value_usd: float | None = None
-    # What a second local opinion must be expected to improve before it is asked for, 0..1.
-    look_price: float = LOOK_PRICE
+    look_price: Annotated[float, Field(ge=0, le=1)] = LOOK_PRICE
+    cascade: Literal["off", "checks", "second_opinion"] = "checks"
+    second_model: str | None = None
+    exploration: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    auto_models: list[str] = []
+
+    # The backends
+    local_url: str = "http://127.0.0.1:11434"
+    local_api_key: SecretStr | None = None
+    cloud_url: str = "https://api.anthropic.com"
+    cloud_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("ROUTER_CLOUD_API_KEY", "ANTHROPIC_API_KEY")
+    )
+    local_limits: TierSettings = TierSettings()
+    cloud_limits: TierSettings = TierSettings(first_token_s=60.0)
+    failover: bool = True
+
+    # Privacy
+    private_words: list[str] = []
+    private_patterns: list[str] = []
+    phone_regions: list[str] = ["US"]
+    presidio_model: str | None = None
+    private_learning: Literal["off", "features"] = "off"
+
+    # Money, in US dollars; None is no cap
+    budget_day_usd: Cap = None
+    budget_month_usd: Cap = None
+    budget_key_day_usd: Cap = None
+    budget_key_month_usd: Cap = None
+
+    # The outcome log
+    log_url: str = Field(default_factory=_log_url)
+    store: Literal["full", "features", "none"] = "full"
+
+    # The gateway
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8787
+    api_keys: dict[str, str] = {}
+    max_request_mb: Positive = 32.0
+    request_s: Positive = 600.0
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        """Another address than loopback needs keys, and keys are kept as hashes only."""
+        for name, value in self.api_keys.items():
+            digest = value.removeprefix("sha256:")
+            if digest == value or len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+                raise ValueError(
+                    f"api_keys.{name} must be a hash; make one with: router key {name}"
+                )
+        if not self.api_keys and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host} can be reached by others, so api_keys must be set; "
+                "make one with: router key NAME"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -74,6 +167,20 @@ class Settings(BaseSettings):
         return rule
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Settings from arguments, environment and `router.toml` in the working folder.
 
@@ -83,7 +190,8 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**{k: v for k, v in overrides.items() if v is not None})
     except ValidationError as error:
         first = error.errors()[0]
+        said = first["msg"].removeprefix("Value error, ").rstrip(".")
         name = ".".join(str(p) for p in first["loc"])
-        raise ConfigError(f"The setting {name} is wrong: {first['msg']}.") from error
+        raise ConfigError(f"The setting {name} is wrong: {said}." if name else f"{said}.") from None
     except ValueError as error:  # a file that is not TOML
         raise ConfigError(f"router.toml could not be read: {error}.") from error

@@ -1,0 +1,91 @@
+"""The tables of the outcome log, the same on SQLite and PostgreSQL."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("at", Float, nullable=False),  # Unix time in seconds, when the request came
+    Column("api", String(16), nullable=False),
+    Column("key", String(64)),  # name of the API key, if one was used
+    Column("stream", Boolean, nullable=False),
+    # What was decided, and why
+    Column("rule", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("trail", Text),  # JSON: every rule with what it said
+    Column("tier", String(8)),  # that answered; null if none did
+    Column("model", Text),
+    Column("model_digest", Text),
+    Column("local_model", Text),  # that answered, or would have
+    Column("router_version", Text),
+    Column("policy_version", String(16)),
+    Column("p_local", Float),
+    Column("p_cloud", Float),
+    Column("gain", Float),
+    Column("threshold", Float),
+    Column("propensity", Float),  # probability with which the logging policy chose this tier
+    Column("explored", Boolean, nullable=False),
+    Column("private_kinds", Text),  # JSON list; null for a request that is not private
+    # What looking at the answer showed
+    Column("cascade", String(16)),
+    Column("checks", Text),  # JSON list of what was wrong with the local answer
+    Column("p_local_after", Float),
+    Column("p_cloud_after", Float),
+    Column("second_model", Text),
+    Column("escalated", Boolean, nullable=False),
+    # What came of it
+    Column("status", Integer, nullable=False),
+    Column("error", Text),
+    Column("finish", String(16)),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("cost_usd", Float),  # of this answer and of those thrown away for it
+    Column("cloud_usd", Float),  # what the cloud's answer would cost or did, estimated
+    Column("latency_s", Float),
+    Column("first_token_s", Float),
+    # What the router learns from; all null for store = none and for private requests
+    Column("request", Text),  # JSON: messages, tools, response_format
+    Column("answer", Text),
+    Column("second_answer", Text),
+    Column("local_answer", Text),  # the one that was not kept
+    Column("features", LargeBinary),
+    Index("decisions_at", "at"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("decision_id", String(36), ForeignKey("decisions.id"), nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("key", String(64)),
+    Column("score", Float, nullable=False),  # how good the answer was, 0 to 1
+    Column("source", String(32), nullable=False),  # user, judge, probe, ...
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("key", String(64)),
+    Column("day", String(10), nullable=False, index=True),
+    Column("month", String(7), nullable=False, index=True),
+    Column("usd", Float, nullable=False),  # the estimate, then what was paid
+    Column("settled", Boolean, nullable=False),
+)
