@@ -5,6 +5,7 @@
 'local'
 """
 
+from router.api import Routed, aroute_request, route_request
 from router.default import predict_after, predict_tier
 from router.errors import InputError, RouterError
 from router.policy import CloudShare, Cut, Money, QualityShare
@@ -23,8 +24,11 @@ __all__ = [
     "Money",
     "QualityShare",
     "Request",
+    "Routed",
     "Router",
     "RouterError",
+    "aroute_request",
     "predict_after",
     "predict_tier",
+    "route_request",
 ]

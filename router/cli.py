@@ -1,4 +1,4 @@
-"""`router predict`, `router explain` and `router after`."""
+"""The command line: `router predict`, `explain` and `after`; `cli_gateway` has the others."""
 
 import json
 import sys
@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from router import artifact as artifacts
+from router.cli_gateway import register
 from router.console import run
+from router.errors import RouterError
 from router.explain import explain_after
 from router.predict import Router
 from router.types import Decision, Explanation
@@ -21,6 +23,7 @@ app = typer.Typer(
     help="Decides whether a request can be answered locally or needs the cloud.",
     pretty_exceptions_enable=False,
 )
+register(app)
 Prompt = Annotated[str, typer.Argument(help="The prompt, or - to read it from standard input.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Model = Annotated[Path | None, typer.Option(help="A model folder; default: the current one.")]
@@ -73,11 +76,14 @@ def explain(
         model, local_model=local_model, cloud_model=cloud_model, threshold=threshold,
         cloud_share=cloud_share, quality_share=quality_share, value_usd=value_usd,
     )  # fmt: skip
-    explanation = router.explain(_text(prompt))
+    text = _text(prompt)
+    explanation = router.explain(text)
+    trail = _trail(text)
     if as_json:
-        print(json.dumps(_plain(explanation)))
+        print(json.dumps({**_plain(explanation), "trail": trail}))
     else:
         _show_explanation(explanation)
+        _show_trail(trail)
 
 
 @app.command(epilog='Example: router after "7 times 7?" "It is 49." --other "49"')
@@ -124,6 +130,41 @@ def _show_explanation(explanation: Explanation) -> None:
     Console().print(table)
     for note in explanation.notes:
         print(f"Note: {note}")
+
+
+def _trail(prompt: str) -> list[dict[str, object]]:
+    """Every rule of the gateway with its word on this prompt; none if the gateway cannot be opened.
+
+    The rules look at the settings of this folder, the local server and the budget as they are.
+    """
+    import asyncio
+
+    from router.config import load_settings
+
+    try:
+        from router.dispatch.call import Call
+        from router.gateway.service import Service
+    except ModuleNotFoundError:
+        return []
+
+    async def look() -> list[dict[str, object]]:
+        body = {"model": "auto", "messages": [{"role": "user", "content": prompt}]}
+        async with Service(load_settings()) as service:
+            planned, _ = await service.dispatcher.explain(Call.of("openai", body))
+            return [{"rule": s.rule, "left": s.left, "words": s.words} for s in planned.plan.trail]
+
+    try:
+        return asyncio.run(look())
+    except RouterError as error:
+        return [{"rule": "none", "left": [], "words": str(error)}]
+
+
+def _show_trail(trail: list[dict[str, object]]) -> None:
+    table = Table("rule of the gateway", "what it says", box=None)
+    for step in trail:
+        table.add_row(str(step["rule"]), str(step["words"]))
+    if trail:
+        Console(highlight=False).print(table)
 
 
 def _router(model: Path | None, **overrides: object) -> Router:

@@ -1,0 +1,185 @@
+"""`router serve`, `doctor`, `ask`, `savings`, `key` and `log export`."""
+
+import asyncio
+import secrets
+import sys
+from pathlib import Path
+from time import time
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from router.errors import InputError, MissingExtra, RouterError
+
+log_app = typer.Typer(no_args_is_help=True, help="The outcome log.")
+Url = Annotated[str | None, typer.Option(help="Address of the local server.")]
+_DAY_S = 86_400
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `app`."""
+    app.command(epilog="Example: router serve --port 8787")(serve)
+    app.command(epilog="Example: router doctor")(doctor)
+    app.command(epilog='Example: router ask "Why is the sky blue?"')(ask)
+    app.command(epilog="Example: router savings --days 30")(savings)
+    app.command(epilog="Example: router key laptop")(key)
+    app.add_typer(log_app, name="log")
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    local_url: Url = None,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Run a small model inside; weak, but real.")
+    ] = False,
+) -> None:
+    """Serve every tool on this machine: one address for the local model and Claude."""
+    from router.config import load_settings
+
+    with _extra():
+        from router.gateway.serve import serve as run
+
+        inside = None
+        if embedded:
+            from router.gateway.embedded import NAME, Embedded
+
+            inside = Embedded()
+            settings = load_settings(host=host, port=port, local_url=inside.url, local_model=NAME)
+        else:
+            settings = load_settings(host=host, port=port, local_url=local_url)
+        run(settings)
+
+
+def doctor() -> None:
+    """Check each part and say how to mend it."""
+    from router.config import load_settings
+
+    with _extra():
+        from router.gateway.doctor import examine
+
+        checks = asyncio.run(examine(load_settings()))
+    console = Console(highlight=False, soft_wrap=True)
+    for check in checks:
+        mark = "[green]ok  [/]" if check.good else "[red]bad [/]"
+        console.print(f"{mark} {check.part}: {check.words}")
+        if check.fix:
+            console.print(f"       fix: {check.fix}")
+    if not all(c.good for c in checks):
+        raise SystemExit(1)
+
+
+def ask(
+    prompt: Annotated[str, typer.Argument(help="The question, or - to read it from stdin.")],
+    tier: Annotated[str, typer.Option(help="auto, local or cloud.")] = "auto",
+    model: Annotated[str | None, typer.Option(help="One model by its name.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Keep it on this machine.")] = False,
+) -> None:
+    """Ask and stream the answer; who answered and why goes to stderr."""
+    if tier not in ("auto", "local", "cloud"):
+        raise InputError("--tier must be auto, local or cloud.")
+    text = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
+    with _extra():
+        asyncio.run(_ask(text, tier, model, private))
+
+
+async def _ask(text: str, tier: Any, model: str | None, private: bool) -> None:
+    from contextlib import aclosing
+
+    from router.config import load_settings
+    from router.dispatch.call import Call
+    from router.gateway.service import Service
+    from router.privacy.wall import PRIVATE_HEADER
+    from router.wire.summary import mapping, sequence
+
+    body = {
+        "model": model or "auto", "stream": True,
+        "messages": [{"role": "user", "content": text}],
+    }  # fmt: skip
+    headers = {PRIVATE_HEADER: "private"} if private else {}
+    call = Call.of("openai", body, headers=headers, tier=None if tier == "auto" else tier)
+    async with Service(load_settings()) as service:
+        events, record = await service.dispatcher.open(call)
+        print(f"[{record.tier}: {record.model}] {record.reason}", file=sys.stderr, flush=True)
+        async with aclosing(events):
+            async for event in events:
+                for choice in sequence(event.get("choices")):
+                    said = mapping(choice.get("delta")).get("content")
+                    print(said or "", end="", flush=True)
+    print()
+
+
+def savings(
+    days: Annotated[int, typer.Option(min=1, help="How many days back.")] = 30,
+) -> None:
+    """What was spent, against everything to the cloud and everything local."""
+    from router.config import load_settings
+
+    with _extra():
+        from router.outcomes.database import open_database
+        from router.outcomes.savings import savings as sums
+
+        engine = open_database(load_settings().log_url)
+        try:
+            found = sums(engine, time() - days * _DAY_S)
+        finally:
+            engine.dispose()
+    table = Table(box=None, show_header=False)
+    table.add_row("requests", f"{found.requests} in {days} days")
+    table.add_row("answered locally", f"{found.local}, {found.private} of them private")
+    table.add_row("answered by the cloud", f"{found.cloud}, {found.escalated} after a look")
+    table.add_row("without an answer", str(found.refused))
+    table.add_row("spent", f"${found.spent_usd:.4f}, exploring ${found.exploration_usd:.4f} of it")
+    table.add_row(
+        "all to the cloud", f"${found.all_cloud_usd:.4f}, {found.estimated:.0%} of it estimated"
+    )
+    table.add_row("all local", "$0")
+    table.add_row("saved", f"${found.saved_usd:.4f} against all to the cloud")
+    Console(highlight=False).print(table)
+
+
+def key(name: Annotated[str, typer.Argument(help="Whose key it is.")]) -> None:
+    """Make an API key; only its hash goes into router.toml."""
+    with _extra():
+        from router.gateway.guard import hash_of
+    made = "rk-" + secrets.token_urlsafe(32)
+    print(f"The key of {name}, shown once:\n  {made}\nAdd to router.toml:")
+    print(f'  [api_keys]\n  {name} = "{hash_of(made)}"')
+
+
+@log_app.command(epilog="Example: router log export --out outcomes.parquet")
+def export(
+    out: Annotated[Path, typer.Option(help="A .jsonl, .csv or .parquet file.")],
+    what: Annotated[
+        str, typer.Option(help="outcomes (rated answers) or answers (of local models).")
+    ] = "outcomes",
+) -> None:
+    """Write the log in the form that training reads."""
+    from router.config import load_settings
+
+    if what not in ("outcomes", "answers"):
+        raise InputError("--what must be outcomes or answers.")
+    with _extra():
+        from router.outcomes import export as exports
+        from router.outcomes.database import open_database
+
+        engine = open_database(load_settings().log_url)
+        try:
+            rows = exports.outcomes(engine) if what == "outcomes" else exports.answers(engine)
+            count = exports.write(rows, out)
+        finally:
+            engine.dispose()
+    print(f"{count} rows in {out}.")
+
+
+class _extra:
+    """Turns a missing package of the gateway into the sentence that names the extra."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ModuleNotFoundError) and not isinstance(error, RouterError):
+            raise MissingExtra(str(error.name), "gateway") from error

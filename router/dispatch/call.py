@@ -1,0 +1,140 @@
+"""A request as the gateway took it, and what routing needs to know of it."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from router.errors import InputError, NoText
+from router.request import request_from_messages
+from router.types import Request, Tier
+from router.wire import Api, Json
+from router.wire.summary import mapping, sequence, text_of
+
+_PIECES = re.compile(r"[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]|\n")
+_LETTERS_PER_TOKEN = 4
+_IMAGE_TOKENS = 1000
+_MESSAGE_TOKENS = 8  # role and separators of the chat template
+_IMAGES = ("image", "image_url", "input_image")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request.
+
+    `payload`: the bytes as they came; `body`: the same, parsed. `headers`: lower-case names.
+    `key`: name of the API key it came with. `tier`: asked for apart from the model's name.
+    """
+
+    api: Api
+    body: Json
+    payload: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    key: str | None = None
+    tier: Tier | None = None
+
+    @classmethod
+    def of(cls, api: Api, body: Json, **more: Any) -> "Call":
+        """A call made in Python rather than over HTTP."""
+        return cls(api, body, json.dumps(body).encode(), **more)
+
+    @property
+    def stream(self) -> bool:
+        """Whether the answer shall come event by event."""
+        return self.body.get("stream") is True
+
+    @property
+    def model(self) -> str:
+        """The model that the client named."""
+        named = self.body.get("model")
+        return named if isinstance(named, str) and named else "auto"
+
+    @cached_property
+    def request(self) -> Request | None:
+        """What the router judges; None where there is no word to judge. Raises InputError."""
+        messages = self.body.get("messages")
+        if not isinstance(messages, list) or not messages:
+            raise InputError("messages must be a list with at least one message.")
+        if any(not isinstance(m, dict) for m in messages):
+            raise InputError("Each message must be an object with a role and content.")
+        if self.api == "anthropic" and self.body.get("system"):
+            messages = [{"role": "system", "content": self.body["system"]}, *messages]
+        tools = self.body.get("tools")
+        try:
+            return request_from_messages(messages, tools, self.response_format)
+        except NoText:
+            return None
+
+    @property
+    def response_format(self) -> Json | None:
+        """The format asked for, as OpenAI writes it."""
+        if self.api == "openai":
+            return self.body.get("response_format")
+        return mapping(self.body.get("output_config")).get("format")
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the whole answer must be JSON."""
+        return mapping(self.response_format).get("type") in ("json_object", "json_schema")
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The client's limit on the answer."""
+        given = self.body.get("max_completion_tokens") or self.body.get("max_tokens")
+        return given if isinstance(given, int) and given > 0 else None
+
+    @cached_property
+    def images(self) -> int:
+        """How many images are in it, those in tool results too."""
+        return sum(
+            _count_images(mapping(m).get("content")) for m in sequence(self.body.get("messages"))
+        )
+
+    def tokens(self, enough: int) -> int:
+        """About how many tokens it has for a local model, rather too many than too few.
+
+        Short of `enough` by bytes alone (no token is less than one), nothing is counted.
+        """
+        images = self.images * _IMAGE_TOKENS
+        if not self.images and len(self.payload) <= enough:
+            return len(self.payload)
+        messages = sequence(self.body.get("messages"))
+        texts = [_text(m) for m in messages]
+        texts += [_text(self.body.get(k)) for k in ("system", "tools", "response_format")]
+        return sum(count_tokens(t) for t in texts) + images + _MESSAGE_TOKENS * len(messages)
+
+
+def count_tokens(text: str) -> int:
+    """An upper guess at a text's tokens: digits, signs and other scripts one each, words by length.
+
+    >>> count_tokens("internationalization"), count_tokens("12345"), count_tokens("a + b")
+    (5, 5, 3)
+    """
+    pieces = _PIECES.findall(text)
+    return sum(-(-len(p) // _LETTERS_PER_TOKEN) for p in pieces)
+
+
+def _text(value: Any) -> str:
+    """Every string in `value` but pixels."""
+    if isinstance(value, str):
+        return "" if value.startswith("data:image/") else value
+    if isinstance(value, dict):
+        if mapping(value).get("type") in _IMAGES:
+            return ""
+        return " ".join(f"{k} {_text(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return " ".join(_text(v) for v in value)
+    return "" if value is None else str(value)
+
+
+def _count_images(content: Any) -> int:
+    return sum(
+        (mapping(b).get("type") in _IMAGES) + _count_images(mapping(b).get("content"))
+        for b in sequence(content)
+    )
+
+
+def last_words(body: Json) -> str:
+    """Text of the last message, for whoever shows it to its owner."""
+    return text_of(mapping(next(reversed(sequence(body.get("messages"))), None)).get("content"))

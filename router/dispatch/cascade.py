@@ -1,0 +1,90 @@
+"""Looking at a local answer: what is plainly wrong with it, and what the verifier says."""
+
+import json
+import re
+from typing import Literal
+
+from router.dispatch.call import Call
+from router.reading import Answer
+from router.wire import Json
+from router.wire.summary import Summary
+
+Cascade = Literal["off", "checks", "second_opinion"]
+CASCADES: tuple[Cascade, ...] = ("off", "checks", "second_opinion")
+CASCADE_HEADER = "x-router-cascade"
+HEAD_CHARS = 200  # of a stream, read before any of it is sent on
+# An answer that opens like this and goes no further than a few sentences says no.
+_REFUSAL = re.compile(
+    r"\s*(?:(?:I'm|I am|We're|We are) (?:very |really |so )?sorry|sorry|unfortunately"
+    r"|I apologi[sz]e)?"
+    r"[,.!]?\s*(?:but )?(?:as an? (?:AI|language model)[^,.]{0,40}[,.]?\s*)?"
+    r"I(?:'m| am)? (?:can(?:no|')t|cannot|can not|unable to|not able to|won't|will not)\b",
+    re.IGNORECASE,
+)
+_REFUSAL_CHARS = 400
+_SAMPLED = 0.8  # temperature at which one model gives a second opinion of its own
+
+
+def faults(summary: Summary, call: Call) -> list[str]:
+    """What is wrong with an answer that no reading can excuse, in a word or two each."""
+    found = []
+    if not summary.text.strip() and not summary.calls:
+        found.append("empty")
+    if summary.finish == "refusal" or (not summary.calls and _refuses(summary.text)):
+        found.append("refusal")
+    used = summary.usage.output_tokens if summary.usage else None
+    wanted = call.max_tokens
+    # A limit that the client set would cut the cloud's answer just as well.
+    if summary.cut_off and (wanted is None or (used is not None and used < wanted)):
+        found.append("cut off")
+    if call.wants_json and not summary.calls and not _is_json(summary.text):
+        found.append("invalid JSON")
+    if any(not _is_object(c.arguments) or not c.name for c in summary.calls):
+        found.append("invalid tool arguments")
+    return found
+
+
+def head_faults(text: str) -> list[str]:
+    """The same for the first words of a stream."""
+    return ["refusal"] if _REFUSAL.match(text) else []
+
+
+def answer_of(summary: Summary, model: str) -> Answer:
+    """An answer as the verifier reads it; tool calls count as what they say."""
+    text = summary.text
+    if summary.calls:
+        calls = [{"name": c.name, "arguments": _loaded(c.arguments)} for c in summary.calls]
+        text = (text + "\n" if text else "") + json.dumps(calls)
+    return Answer(text, model, summary.cut_off or None, summary.logprobs or None)
+
+
+def second_body(call: Call, same_model: bool) -> Json:
+    """The request for a second opinion: not streamed, and sampled if the model is the same."""
+    body = {k: v for k, v in call.body.items() if k not in ("stream", "stream_options", "n")}
+    if same_model:
+        body["temperature"] = _SAMPLED
+        body.pop("seed", None)
+    return body
+
+
+def _refuses(text: str) -> bool:
+    return len(text) <= _REFUSAL_CHARS and _REFUSAL.match(text) is not None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_object(text: str) -> bool:
+    return isinstance(_loaded(text), dict)
+
+
+def _loaded(text: str) -> object:
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        return text

@@ -1,0 +1,290 @@
+"""Acting on a plan: ask, look, escalate or fall back, once, and write down what happened."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from router.backends.base import Ask, Backend
+from router.dispatch import kept
+from router.dispatch.call import Call
+from router.dispatch.cascade import CASCADE_HEADER, CASCADES
+from router.dispatch.look import Look
+from router.dispatch.metered import cost_usd, stream_cost_usd
+from router.dispatch.opened import Opened
+from router.dispatch.planner import Planned, Planner
+from router.dispatch.record import Record
+from router.dispatch.signatures import Signatures
+from router.errors import (
+    BackendError,
+    BackendGarbled,
+    BackendRejected,
+    RequestRefused,
+    RouterError,
+)
+from router.outcomes.log import OutcomeLog
+from router.privacy import Clearance
+from router.types import Tier
+from router.wire import Json, anthropic
+from router.wire.convert import rendered, rendering, summary_of
+from router.wire.summary import Summary
+
+_PASSED = ("anthropic-beta", "anthropic-version")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer of one tier, in its own dialect, and read."""
+
+    tier: Tier
+    body: Json
+    summary: Summary
+
+
+class Dispatcher:
+    """Answers requests. One per process; holds no state of a request.
+
+    `clock`: Unix time in seconds; `backends`: by tier, in their wrappings; `watchers`: are shown
+    every record at its end.
+    """
+
+    def __init__(
+        self,
+        planner: Planner,
+        backends: Mapping[Tier, Backend],
+        log: OutcomeLog,
+        signatures: Signatures,
+        clock: Callable[[], float],
+        watchers: Sequence[Callable[[Record], None]] = (),
+    ) -> None:
+        self.planner, self.log = planner, log
+        self._backends, self._signatures, self._clock = backends, signatures, clock
+        self._watchers = watchers
+
+    async def answer(self, call: Call) -> tuple[Json, Record]:
+        """The whole answer in the client's dialect. Raises RouterError."""
+        record, started = self._record(call), asyncio.get_running_loop().time()
+        try:
+            planned = await self._plan(call, record)
+            reply = await self._reply(planned, record)
+            self._settle(planned, record, reply.tier, reply.summary)
+            body = rendered(
+                reply.body, call.body, self._backends[reply.tier].api, call.api, int(record.at)
+            )
+        except BaseException as error:
+            await self._end(record, started, error)
+            raise
+        await self._end(record, started)
+        return body, record
+
+    async def open(self, call: Call) -> tuple[AsyncGenerator[Json, None], Record]:
+        """The answer as a stream in the client's dialect, its first event already there.
+
+        Raises RouterError as long as nothing was sent; the stream itself may raise BackendError.
+        """
+        record, started = self._record(call), asyncio.get_running_loop().time()
+        try:
+            planned = await self._plan(call, record)
+            opened = await self._opened(planned, record)
+            record.first_token_s = asyncio.get_running_loop().time() - started
+        except BaseException as error:
+            await self._end(record, started, error)
+            raise
+        self._answered(planned, record, opened.tier)
+        relay = self._relay(planned, record, opened, started)
+        await anext(relay)  # from here on, closing it ends the call and writes the row
+        return relay, record
+
+    async def explain(self, call: Call) -> tuple[Planned, Record]:
+        """The decision without the call; nothing is logged."""
+        record = self._record(call)
+        return await self._plan(call, record), record
+
+    # One request
+
+    def _record(self, call: Call) -> Record:
+        policy = self.planner.policy
+        return Record(
+            id=uuid4().hex, at=self._clock(), call=call, router_version=policy.router.version,
+            policy_version=policy.version, store=policy.settings.store,
+        )  # fmt: skip
+
+    async def _plan(self, call: Call, record: Record) -> Planned:
+        policy = self.planner.policy
+        screening = self.planner.screen(call, policy)
+        record.private = screening.kinds
+        record.cascade = call.headers.get(CASCADE_HEADER, policy.settings.cascade)
+        if record.cascade not in CASCADES:
+            raise RequestRefused(
+                400, "invalid_cascade", f"{CASCADE_HEADER} must be one of {', '.join(CASCADES)}."
+            )
+        planned = await self.planner.plan(call, policy, screening)
+        record.plan, record.decision = planned.plan, planned.decision
+        record.cloud_usd, record.local_model = planned.est_usd, planned.models["local"]
+        settings = policy.settings
+        wanted = settings.private_learning if record.private else settings.store
+        if wanted == "features" and call.request is not None:
+            record.features = kept.pack(policy.router.extractor.extract([call.request]))
+        return planned
+
+    def ask(self, planned: Planned, tier: Tier) -> Ask:
+        """The request for one tier; for the cloud only with the wall's clearance."""
+        call = planned.call
+        clearance: Clearance | None = planned.screening.clear() if tier == "cloud" else None
+        return Ask(
+            api=call.api, body=call.body, model=planned.models[tier],
+            deadline=asyncio.get_running_loop().time() + planned.policy.settings.request_s,
+            clearance=clearance, est_usd=planned.est_usd, key=call.key,
+            headers={k: v for k, v in call.headers.items() if k in _PASSED},
+        )  # fmt: skip
+
+    async def opinion(self, planned: Planned, model: str, body: Json) -> Summary:
+        """Another local answer to the same request. Raises RouterError."""
+        ask = replace(self.ask(planned, "local"), model=model, body=body)
+        return summary_of(await self._backends["local"].send(ask), self._backends["local"].api)
+
+    async def send(self, planned: Planned, tier: Tier) -> Reply:
+        """Ask one tier for a whole answer. Raises RouterError."""
+        backend = self._backends[tier]
+        answer = await backend.send(self.ask(planned, tier))
+        summary = summary_of(answer, backend.api)
+        if summary.finish == "unknown" and not summary.text and not summary.calls:
+            raise BackendGarbled(f"{backend.name} answered JSON that is no answer.")
+        if backend.api == "anthropic":
+            self._signatures.remember(anthropic.signatures(answer), planned.models[tier])
+        if tier == "local" and (problem := self.planner.truncated(planned, summary.usage)):
+            raise BackendRejected(problem, 400)
+        return Reply(tier, answer, summary)
+
+    async def _reply(self, planned: Planned, record: Record) -> Reply:
+        plan = planned.plan
+        look = Look(self, planned, record)
+        try:
+            if plan.tier == "local" and look.wanted:
+                reply, escalate = await look.at_reply()
+            else:
+                reply, escalate = await self.send(planned, plan.tier), False
+        except (BackendError, RequestRefused) as error:
+            return await self.send(planned, self._spare(planned, record, error))
+        if not escalate:
+            return reply
+        try:
+            better = await self.send(planned, "cloud")
+        except RouterError as error:  # the local answer is there
+            record.checks.append(f"not escalated: {_code(error)}")
+            return reply
+        record.escalated, record.local_answer = True, reply.summary.text
+        return better
+
+    async def _opened(self, planned: Planned, record: Record) -> Opened:
+        plan = planned.plan
+        look = Look(self, planned, record)
+        try:
+            opened = await self._start(planned, plan.tier)
+            escalate = plan.tier == "local" and look.wanted and await _looked(look, opened)
+        except (BackendError, RequestRefused) as error:
+            return await self._start(planned, self._spare(planned, record, error))
+        if not escalate:
+            return opened
+        try:
+            better = await self._start(planned, "cloud")
+        except RouterError as error:
+            record.checks.append(f"not escalated: {_code(error)}")
+            return opened
+        record.escalated, record.local_answer = True, opened.fold.summary().text
+        await opened.close()
+        return better
+
+    async def _start(self, planned: Planned, tier: Tier) -> Opened:
+        backend = self._backends[tier]
+        opened = Opened(tier, backend.api, backend.stream(self.ask(planned, tier)))
+        await opened.pull()
+        return opened
+
+    def _spare(
+        self, planned: Planned, record: Record, error: BackendError | RequestRefused
+    ) -> Tier:
+        """The tier that steps in for one that failed, or `error` again if none may."""
+        spare = planned.plan.spare
+        if spare is None or spare not in self._backends:
+            if record.private and isinstance(error, BackendError):
+                raise RequestRefused(
+                    503, "private_local_unavailable",
+                    "The request holds private content and may not leave, but the local tier "
+                    f"failed: {error}",
+                ) from error  # fmt: skip
+            raise error
+        record.fell_back = f"The {planned.plan.tier} tier failed ({_code(error)}): {error}"
+        return spare
+
+    async def _relay(
+        self, planned: Planned, record: Record, opened: Opened, started: float
+    ) -> AsyncGenerator[Json, None]:
+        """Everything but the last event, then the row, then the last event."""
+        call = planned.call
+        render = rendering(call.body, opened.api, call.api, int(record.at))
+        note = record.first_event() if record.cascade == "second_opinion" else None
+        try:
+            async with aclosing(opened.events()) as events:
+                yield {}
+                async for event in events:
+                    for out in render.feed(event):
+                        if note is not None:
+                            out, note = {**out, "router": note}, None
+                        yield out
+            self._settle(planned, record, opened.tier, opened.fold.summary())
+            self._signatures.remember(opened.signatures, planned.models[opened.tier])
+            usage = opened.fold.summary().usage
+            if opened.tier == "local" and self.planner.truncated(planned, usage):
+                record.checks.append("prompt truncated")
+            last = render.end()
+        except BaseException as error:
+            self._settle(planned, record, opened.tier, opened.fold.summary())
+            await self._end(record, started, error)
+            raise
+        await self._end(record, started)
+        for out in last:
+            yield out
+
+    def _answered(self, planned: Planned, record: Record, tier: Tier) -> None:
+        record.tier, record.model = tier, planned.models[tier]
+        if tier == "local":
+            record.model_digest = self.planner.digest(record.model)
+
+    def _settle(self, planned: Planned, record: Record, tier: Tier, answer: Summary) -> None:
+        """Note who answered what, and what it cost."""
+        self._answered(planned, record, tier)
+        record.answer = answer
+        if tier == "cloud":
+            cost = stream_cost_usd if planned.call.stream else _whole_cost_usd
+            record.cost_usd = record.cloud_usd = cost(record.model, answer, planned.est_usd)
+
+    async def _end(
+        self, record: Record, started: float, error: BaseException | None = None
+    ) -> None:
+        """Write the row. Whoever was cancelled does not wait for it."""
+        record.latency_s = asyncio.get_running_loop().time() - started
+        if error is not None:
+            record.failed(error)
+        for watch in self._watchers:
+            watch(record)
+        written = self.log.write(record.row())
+        if error is None or isinstance(error, RouterError):
+            await written
+
+
+def _whole_cost_usd(model: str, answer: Summary, otherwise: float) -> float:
+    return cost_usd(model, answer.usage, otherwise)
+
+
+async def _looked(look: Look, opened: Opened) -> bool:
+    try:
+        return await look.at_stream(opened)
+    except BaseException:
+        await opened.close()
+        raise
+
+
+def _code(error: RouterError) -> str:
+    return str(getattr(error, "code", type(error).__name__))

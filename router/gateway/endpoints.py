@@ -1,0 +1,191 @@
+"""What each address of the gateway does."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from time import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from router.dispatch.call import Call
+from router.dispatch.planner import Planned
+from router.errors import BackendError, RequestRefused, RouterError
+from router.gateway import models
+from router.gateway.guard import key_name
+from router.gateway.http import Gone, Stream, answered, parsed, read, refused, unless_gone
+from router.gateway.metrics import CONTENT_TYPE, Metrics
+from router.gateway.service import Service
+from router.wire import Api, Json
+
+_log = logging.getLogger("router.gateway")
+Endpoint = Callable[[Request], Awaitable[Any]]
+_RATINGS = {"good": 1.0, "bad": 0.0, "up": 1.0, "down": 0.0}
+
+
+class Endpoints:
+    """The addresses, over one service."""
+
+    def __init__(self, service: Service, metrics: Metrics) -> None:
+        self._service, self._metrics = service, metrics
+
+    async def chat_completions(self, request: Request) -> Any:
+        """POST /v1/chat/completions."""
+        return await self._answer(request, "openai")
+
+    async def messages(self, request: Request) -> Any:
+        """POST /v1/messages."""
+        return await self._answer(request, "anthropic")
+
+    async def _answer(self, request: Request, api: Api) -> Any:
+        call = await self._call(request, api)
+        dispatcher = self._service.dispatcher
+        if call.stream:
+            events, record = await unless_gone(request, dispatcher.open(call))
+            return Stream(events, api, record.headers(streaming=True))
+        body, record = await unless_gone(request, dispatcher.answer(call))
+        return answered(body, headers=record.headers())
+
+    async def count_tokens(self, request: Request) -> Response:
+        """POST /v1/messages/count_tokens: Claude's count for what may leave, else a local one."""
+        call = await self._call(request, "anthropic")
+        dispatcher = self._service.dispatcher
+        planned, record = await dispatcher.explain(call)
+        counted: Json | None = None
+        if planned.plan.tier == "cloud":
+            ask = dispatcher.ask(planned, "cloud")
+            try:
+                counted = await self._service.claude.count_tokens(ask)
+            except BackendError as error:
+                _log.warning("Tokens are counted here: %s", error)
+        if counted is None:
+            counted = {"input_tokens": call.tokens(0)}
+        return answered(counted, headers=record.headers())
+
+    async def route(self, request: Request) -> Response:
+        """POST /v1/route: the decision, with every rule's word, without the call."""
+        api: Api = "anthropic" if "anthropic-version" in request.headers else "openai"
+        call = await self._call(request, api)
+        planned, record = await self._service.dispatcher.explain(call)
+        return answered(decision_body(planned, record.policy_version))
+
+    async def embeddings(self, request: Request) -> Response:
+        """POST /v1/embeddings, by the local server alone."""
+        call = await self._call(request, "openai")
+        service = self._service
+        named = call.model
+        embedders = [m.name for m in service.server.models.values() if m.embeds]
+        if named in ("auto", "local"):
+            named = embedders[0] if embedders else service.policy.router.local_model
+        deadline = asyncio.get_running_loop().time() + service.settings.request_s
+        body = {**call.body, "model": named}
+        return answered(
+            await unless_gone(request, service.local.embeddings(body, deadline)),
+            headers={"x-router-tier": "local"},
+        )
+
+    async def list_models(self, request: Request) -> Response:
+        """GET /v1/models and /v1/models/NAME."""
+        key_name(self._service.settings, request.headers)
+        listed = models.listed(self._service.server, self._service.settings)
+        name = request.path_params.get("name")
+        if name is None:
+            return answered(listed)
+        for entry in listed["data"]:
+            if entry["id"] == name:
+                return answered(entry)
+        raise RequestRefused(404, "model_not_found", "There is no such model here.")
+
+    async def feedback(self, request: Request) -> Response:
+        """POST /v1/feedback: how good an answer was."""
+        key, body = await self._body(request)
+        decision = body.get("decision_id")
+        score = body.get("score", _RATINGS.get(str(body.get("rating"))))
+        if not isinstance(decision, str):
+            raise RequestRefused(400, "invalid_feedback", "decision_id must be given.")
+        if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
+            raise RequestRefused(
+                400, "invalid_feedback", "score must lie between 0 and 1, or rating be good or bad."
+            )
+        source = str(body.get("source") or "user")[:32]
+        row = {"decision_id": decision, "at": time(), "key": key, "score": float(score)}
+        await self._service.log.add_feedback({**row, "source": source})
+        return answered({"stored": True})
+
+    async def healthz(self, request: Request) -> Response:
+        """GET /healthz: the process is alive."""
+        return answered({"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:
+        """GET /readyz: 200 if some tier can answer and the log takes rows."""
+        service = self._service
+        local = "ok" if service.server.kind != "none" and not service.server.problem else "down"
+        cloud = "ok" if service.dispatcher.planner.cloud_configured else "not configured"
+        if cloud == "ok" and service.breakers["cloud"].open:
+            cloud = "down"
+        log = "failing" if service.log.failing else "ok"
+        ready = "ok" in (local, cloud) and log == "ok"
+        state = {"ready": ready, "local": local, "cloud": cloud, "log": log}
+        return answered(state, 200 if ready else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        """GET /metrics."""
+        key_name(self._service.settings, request.headers)
+        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+
+    async def _body(self, request: Request) -> tuple[str | None, Json]:
+        key, payload = await self._payload(request)
+        return key, parsed(payload)
+
+    async def _payload(self, request: Request) -> tuple[str | None, bytes]:
+        settings = self._service.settings
+        key = key_name(settings, request.headers)
+        return key, await read(request, round(settings.max_request_mb * 2**20))
+
+    async def _call(self, request: Request, api: Api) -> Call:
+        key, payload = await self._payload(request)
+        headers = dict(request.headers.items())
+        return Call(api, parsed(payload), payload, headers, key)
+
+
+def decision_body(planned: Planned, policy_version: str) -> Json:
+    """A decision as /v1/route answers it and `router explain` shows it."""
+    plan, decision = planned.plan, planned.decision
+    return {
+        "tier": plan.tier,
+        "model": plan.model,
+        "rule": plan.rule,
+        "reason": plan.reason,
+        "propensity": plan.propensity,
+        "fallback": plan.spare,
+        "policy_version": policy_version,
+        "est_cloud_usd": planned.est_usd,
+        "private": list(planned.screening.kinds),
+        "prediction": decision.as_dict() if decision else None,
+        "trail": [{"rule": s.rule, "left": list(s.left), "words": s.words} for s in plan.trail],
+    }
+
+
+def guarded(endpoint: Endpoint, api: Api) -> Endpoint:
+    """`endpoint` with every failure as an error of that API; none of them is a traceback."""
+
+    async def call(request: Request) -> Any:
+        try:
+            return await endpoint(request)
+        except Gone:
+            return Response(status_code=499)
+        except RouterError as error:
+            return refused(error, api)
+        except RecursionError:
+            return refused(RequestRefused(400, "too_deep", "The request is nested too deep."), api)
+        except Exception as error:
+            # The words of a foreign error may hold a prompt; where it arose does not.
+            frame = error.__traceback__
+            while frame is not None and frame.tb_next is not None:
+                frame = frame.tb_next
+            where = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
+            _log.error("An unforeseen %s at %s.", type(error).__name__, where)
+            return refused(RouterError("The gateway failed on this request; see its log."), api)
+
+    return call

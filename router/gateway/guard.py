@@ -1,0 +1,58 @@
+"""Who may use the gateway: API keys, and no web page that happens to be open in a browser."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from router.config import Settings, is_loopback
+from router.errors import RequestRefused
+
+
+def key_name(settings: Settings, headers: Mapping[str, str]) -> str | None:
+    """The name of the API key that a request came with; None where none is needed.
+
+    Raises RequestRefused: 401 for a missing or unknown key; 403 on loopback without keys for a
+    request that names another host or comes from a web page, since any page could send those.
+    """
+    if not settings.api_keys:
+        _refuse_browsers(headers)
+        return None
+    given = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
+    if not given:
+        raise RequestRefused(
+            401, "missing_key", "Send a key as x-api-key or Authorization: Bearer."
+        )
+    digest = hash_of(given)
+    for name, known in settings.api_keys.items():
+        if hmac.compare_digest(known, digest):
+            return name
+    raise RequestRefused(401, "unknown_key", "This key is not known here.")
+
+
+def hash_of(key: str) -> str:
+    """How a key is written in the settings. Keys are random and long, so one round is enough.
+
+    >>> hash_of("secret")[:14]
+    'sha256:2bb80d5'
+    """
+    return "sha256:" + hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+
+
+def _bearer(value: str) -> str:
+    kind, _, token = value.partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def _refuse_browsers(headers: Mapping[str, str]) -> None:
+    """DNS rebinding gives a page our address under its own name; its Origin gives it away too."""
+    host = urlsplit(f"//{headers.get('host', 'localhost')}").hostname or ""
+    if not is_loopback(host):
+        raise RequestRefused(
+            403, "foreign_host", "This gateway serves this machine only; use 127.0.0.1 as host."
+        )
+    origin = headers.get("origin")
+    if origin and not is_loopback(urlsplit(origin).hostname or ""):
+        raise RequestRefused(
+            403, "foreign_origin", "Web pages may not use this gateway without an API key."
+        )

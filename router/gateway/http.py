@@ -1,0 +1,150 @@
+"""Requests in, answers out: limits, disconnects, and errors in the shape of the API called."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from router.errors import BackendError, InputError, RequestRefused, RouterError
+from router.wire import Api, Json, anthropic, openai, sse
+
+_T = TypeVar("_T")
+_STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
+
+
+class Gone(Exception):
+    """The client went away before its answer was there."""
+
+
+async def read(request: Request, max_bytes: int) -> bytes:
+    """The body, refused as soon as it is too long. Raises RequestRefused (413) or Gone."""
+    chunks, size = [], 0
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > max_bytes:
+            raise RequestRefused(
+                413, "request_too_large",
+                f"The request exceeds the {max_bytes / 2**20:g} MiB that max_request_mb allows.",
+            )  # fmt: skip
+        chunks.append(chunk)
+        if not message.get("more_body"):
+            return b"".join(chunks)
+
+
+def parsed(payload: bytes) -> Json:
+    """The JSON object in a body. Raises RequestRefused (400)."""
+    try:
+        body = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise RequestRefused(400, "invalid_json", "The request's body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise RequestRefused(400, "invalid_json", "The request's body must be a JSON object.")
+    return body
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
+    """`work`, cancelled when the client goes away. Raises Gone."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_gone(request.receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise Gone
+        return task.result()
+    finally:
+        gone.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def answered(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return Response(data, status, headers, "application/json")
+
+
+def refused(error: RouterError, api: Api, headers: Mapping[str, str] | None = None) -> Response:
+    """An error, as the API that was called writes errors."""
+    status, code = status_of(error)
+    given = dict(headers or {})
+    after = getattr(error, "retry_after_s", None)
+    if after is not None:
+        given["retry-after"] = str(max(1, round(after)))
+    return answered(error_body(error, api), status, {**given, "x-router-error": code})
+
+
+def error_body(error: RouterError, api: Api) -> Json:
+    """The body of an error."""
+    status, code = status_of(error)
+    make = openai.error if api == "openai" else anthropic.error
+    return make(status, code, str(error))
+
+
+def status_of(error: RouterError) -> tuple[int, str]:
+    """The HTTP status and the code of an error."""
+    if isinstance(error, RequestRefused | BackendError):
+        return error.status, error.code
+    if isinstance(error, InputError):
+        return 400, "invalid_request"
+    return 500, "internal_error"
+
+
+class Stream:
+    """An answer sent event by event; ends the call upstream when the client goes away.
+
+    An error after the first event becomes an error event of that API, and the end.
+    """
+
+    def __init__(
+        self, events: AsyncGenerator[Json, None], api: Api, headers: Mapping[str, str]
+    ) -> None:
+        self._events, self._api = events, api
+        self._headers = [
+            *_STREAM, *((k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items())
+        ]  # fmt: skip
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it (ASGI)."""
+        sending = asyncio.ensure_future(self._send(send))
+        gone = asyncio.ensure_future(_gone(receive))
+        try:
+            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not sending.done():
+                sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        async with aclosing(self._events) as events:
+            try:
+                async for event in events:
+                    await send(_body(sse.encode(event, self._name(event)), more=True))
+            except RouterError as error:
+                body = error_body(error, self._api)
+                await send(_body(sse.encode(body, self._name(body)), more=True))
+        end = b"data: [DONE]\n\n" if self._api == "openai" else b""
+        await send(_body(end, more=False))
+
+    def _name(self, event: Json) -> str | None:
+        return str(event.get("type")) if self._api == "anthropic" else None
+
+
+def _body(data: bytes, more: bool) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": data, "more_body": more}

@@ -1,0 +1,66 @@
+"""Counters in Prometheus' form; their labels never hold text of a request."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from router.dispatch.record import Record
+from router.gateway.service import Service
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+
+
+class Metrics:
+    """The counters of one service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "router_requests", "Requests by how they were decided and how they ended.",
+            ("api", "tier", "rule", "status"), registry=self._registry,
+        )  # fmt: skip
+        self._latency = Histogram(
+            "router_latency_seconds", "From the request to the end of the answer.",
+            ("tier",), buckets=_SECONDS, registry=self._registry,
+        )  # fmt: skip
+        self._first = Histogram(
+            "router_first_token_seconds", "From the request to the first event of a stream.",
+            ("tier",), buckets=_SECONDS, registry=self._registry,
+        )  # fmt: skip
+        self._cost = self._counter("router_cost_usd", "US dollars spent on the cloud.")
+        self._private = self._counter("router_private_requests", "Requests with private content.")
+        self._escalated = self._counter("router_escalations", "Local answers replaced.")
+        self._fallbacks = self._counter("router_fallbacks", "Answers by a tier that stepped in.")
+        self._failing = self._gauge("router_log_failing", "1 while the log takes no rows.")
+        self._lost = self._gauge("router_log_lost_rows", "Rows that the log could not keep.")
+        self._open = Gauge(
+            "router_breaker_open", "1 while a tier is left alone.", ("tier",),
+            registry=self._registry,
+        )  # fmt: skip
+
+    def watch(self, record: Record) -> None:
+        """Count one request."""
+        tier = record.tier or "none"
+        rule = record.plan.rule if record.plan else "none"
+        self._requests.labels(record.call.api, tier, rule, str(record.status)).inc()
+        self._latency.labels(tier).observe(record.latency_s)
+        if record.first_token_s is not None:
+            self._first.labels(tier).observe(record.first_token_s)
+        self._cost.inc(record.cost_usd)
+        self._private.inc(bool(record.private))
+        self._escalated.inc(record.escalated)
+        self._fallbacks.inc(bool(record.fell_back))
+
+    def text(self) -> bytes:
+        """All of it, as a monitor reads it."""
+        self._failing.set(self._service.log.failing)
+        self._lost.set(self._service.log.lost)
+        for tier, breaker in self._service.breakers.items():
+            self._open.labels(tier).set(breaker.open)
+        return generate_latest(self._registry)
+
+    def _counter(self, name: str, words: str) -> Counter:
+        return Counter(name, words, registry=self._registry)
+
+    def _gauge(self, name: str, words: str) -> Gauge:
+        return Gauge(name, words, registry=self._registry)

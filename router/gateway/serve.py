@@ -1,0 +1,111 @@
+"""Running the gateway: the report at its start, the server, and a calm end."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from rich.console import Console
+
+from router.config import Settings
+from router.errors import ConfigError
+from router.gateway.app import create_app
+from router.gateway.service import Service
+
+_DRAIN_S = 30
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM, then let running answers finish. SIGHUP rereads settings.
+
+    Raises ConfigError if the address is taken.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("alembic", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    listening = bound(settings.host, settings.port)
+    if sys.platform == "win32":
+        asyncio.run(_run(settings, listening))
+    else:
+        import uvloop
+
+        uvloop.run(_run(settings, listening))
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket on that address; port 0 takes a free one. Raises ConfigError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"The address {host}:{port} cannot be used ({error.strerror}); "
+            "stop what uses it or choose another port."
+        ) from error
+    return listening
+
+
+class Server(uvicorn.Server):
+    """uvicorn, ending calmly: its own way is to die of the signal once it has drained."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `obey_signals`."""
+        yield
+
+    def obey_signals(self, service: Service) -> None:
+        """SIGINT and SIGTERM drain, twice they end at once; SIGHUP rereads the settings."""
+        if sys.platform == "win32":
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(service.reload()))
+
+    def _stop(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+async def _run(settings: Settings, listening: socket.socket) -> None:
+    async with Service(settings) as service:
+        host, port = listening.getsockname()[:2]
+        report(service, f"http://{host}:{port}")
+        config = uvicorn.Config(
+            create_app(service), log_level="warning", access_log=False, lifespan="off",
+            server_header=False, date_header=False, timeout_graceful_shutdown=_DRAIN_S,
+            backlog=2048,
+        )  # fmt: skip
+        server = Server(config)
+        server.obey_signals(service)
+        await server.serve([listening])
+
+
+def report(service: Service, address: str) -> None:
+    """Say what was found, what holds, and what to paste where."""
+    say = Console(stderr=True, highlight=False, soft_wrap=True).print
+    server, policy = service.server, service.policy
+    settings = policy.settings
+    if server.kind == "none":
+        say(f"[yellow]local[/]  nothing answers at {settings.local_url}; see: router doctor")
+    for model in server.models.values():
+        chosen = "[bold]" if model.name == policy.router.local_model else "[dim]"
+        window = f"{model.context:,} tokens" if model.context else "window unknown"
+        say(f"[green]local[/]  {chosen}{model.name}[/]  {window}  ({server.kind})")
+    if service.dispatcher.planner.cloud_configured:
+        say(f"[green]cloud[/]  {settings.cloud_model}")
+    else:
+        say("[yellow]cloud[/]  not configured; set ANTHROPIC_API_KEY to escalate to Claude")
+    say(
+        f"policy {policy.version}: {policy.router.rule.words()}, cascade {settings.cascade}, "
+        f"exploration {settings.exploration:g}, model {policy.router.version}"
+    )
+    say(f"OpenAI clients:    base_url={address}/v1  model=auto")
+    say(f"Anthropic clients: ANTHROPIC_BASE_URL={address}")

@@ -1,0 +1,217 @@
+"""The parts of a running router: built from settings, exchanged when these change."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from random import Random
+from time import time
+
+from router import artifact as artifacts
+from router.backends.base import Backend, Timeouts
+from router.backends.claude import ClaudeBackend
+from router.backends.discover import LocalServer, discover
+from router.backends.http import Http
+from router.backends.local import LocalBackend
+from router.config import Settings, TierSettings, load_settings
+from router.dispatch.dispatcher import Dispatcher
+from router.dispatch.metered import Metered
+from router.dispatch.planner import Planner, Policy
+from router.dispatch.record import Record
+from router.dispatch.signatures import Signatures
+from router.errors import RouterError
+from router.outcomes.budget import Caps, Ledger
+from router.outcomes.database import open_database
+from router.outcomes.log import OutcomeLog
+from router.predict import Router
+from router.privacy import Wall
+from router.privacy.detectors import Builtin, Detector, Own, Presidio
+from router.resilience import Guarded, Limits
+from router.types import Tier
+
+_log = logging.getLogger("router.gateway")
+_LOOK_AT_SERVER_S = 15.0
+_LOOK_AT_FILES_S = 1.0
+
+
+class Service:
+    """A router that answers. `async with Service(settings) as service: ...`
+
+    `reread`: gives the settings anew when their file has changed. Opening raises LogError,
+    ConfigError or ArtifactError; a local server that does not answer is no error.
+    """
+
+    def __init__(self, settings: Settings, reread: Callable[[], Settings] = load_settings) -> None:
+        self.settings, self._reread = settings, reread
+        self.http = Http()
+        self.server = LocalServer("none")
+        self.signatures = Signatures()
+        self.watchers: list[Callable[[Record], None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._files: tuple[object, ...] = ()
+
+    async def __aenter__(self) -> "Service":
+        self.server = await self._discovered()
+        self.log = OutcomeLog(await asyncio.to_thread(open_database, self.settings.log_url))
+        caps = Caps()
+        self.ledger = Ledger(self.log, caps, time)
+        self._build(self.settings, await asyncio.to_thread(policy_of, self.settings, self.server))
+        self._files = self._seen()
+        self._tasks = [
+            asyncio.create_task(self._every(_LOOK_AT_SERVER_S, self.refresh)),
+            asyncio.create_task(self._every(_LOOK_AT_FILES_S, self._reload_if_changed)),
+        ]
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.http.close()
+        await asyncio.to_thread(self.log.close)
+
+    def _build(self, settings: Settings, policy: Policy) -> None:
+        """New backends and a new planner; requests under way keep the old ones."""
+        loop = asyncio.get_running_loop()
+        self.settings = settings
+        self.ledger.caps = Caps(
+            settings.budget_day_usd, settings.budget_month_usd,
+            settings.budget_key_day_usd, settings.budget_key_month_usd,
+        )  # fmt: skip
+        local_key = settings.local_api_key
+        self.local = LocalBackend(
+            self.http, settings.local_url, _timeouts(settings.local_limits), self._loading,
+            local_key.get_secret_value() if local_key else None,
+        )  # fmt: skip
+        cloud_key = settings.cloud_api_key
+        self.claude = ClaudeBackend(
+            self.http, settings.cloud_url, cloud_key.get_secret_value() if cloud_key else "none",
+            _timeouts(settings.cloud_limits), self.signatures.written_by,
+        )  # fmt: skip
+        guarded: dict[Tier, Guarded] = {}
+        parts: tuple[tuple[Backend, TierSettings], ...] = (
+            (self.local, settings.local_limits),
+            (Metered(self.claude, self.ledger), settings.cloud_limits),
+        )
+        for backend, limits in parts:
+            guarded[backend.tier] = Guarded(
+                backend, _limits(limits), loop.time, Random(), asyncio.sleep
+            )
+        self.breakers = {tier: g.breaker for tier, g in guarded.items()}
+        planner = Planner(policy, self.ledger, self.breakers, lambda: self.server, Random())
+        self.dispatcher = Dispatcher(
+            planner, guarded, self.log, self.signatures, time, self.watchers
+        )
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self.dispatcher.planner.policy
+
+    async def refresh(self) -> None:
+        """Ask the local server again what it serves."""
+        found = await self._discovered()
+        if found.kind == "none" and self.server.kind != "none":
+            found = LocalServer(self.server.kind, self.server.models, found.problem)
+        self.server = found
+        if chosen_model(self.settings, found) != self.policy.router.local_model:
+            await self._exchange_policy(self.settings)
+
+    async def reload(self) -> bool:
+        """Take new settings and model; if they are wrong, false and a sentence in the log."""
+        try:
+            settings = await asyncio.to_thread(self._reread)
+            policy = await asyncio.to_thread(policy_of, settings, self.server)
+        except RouterError as error:
+            _log.error("The new settings were not taken: %s", error)
+            return False
+        fixed = [n for n in _FIXED if getattr(settings, n) != getattr(self.settings, n)]
+        if fixed:
+            _log.warning("%s will be taken at the next start.", ", ".join(fixed))
+        self._build(settings, policy)
+        _log.info("New settings: policy %s, model %s.", policy.version, policy.router.version)
+        return True
+
+    async def _exchange_policy(self, settings: Settings) -> None:
+        policy = await asyncio.to_thread(policy_of, settings, self.server)
+        self.dispatcher.planner.policy = policy
+
+    async def _reload_if_changed(self) -> None:
+        seen = self._seen()
+        if seen != self._files:
+            self._files = seen
+            await self.reload()
+
+    def _seen(self) -> tuple[object, ...]:
+        """What tells that the settings or the model have changed."""
+        toml = Path(str(Settings.model_config.get("toml_file")))
+        stamp = toml.stat().st_mtime_ns if toml.exists() else 0
+        try:
+            folder = artifacts.resolve(self.settings.models_dir, self.settings.version)
+            model: object = str(folder.resolve())
+        except RouterError:
+            model = None
+        return stamp, model
+
+    async def _discovered(self) -> LocalServer:
+        key = self.settings.local_api_key
+        return await discover(
+            self.http, self.settings.local_url, key.get_secret_value() if key else None
+        )
+
+    async def _loading(self, model: str) -> bool:
+        """Whether Ollama is still bringing a model into memory."""
+        if self.server.kind != "ollama":
+            return False
+        found = (await self._discovered()).find(model)
+        return found is not None and not found.loaded
+
+    async def _every(self, pause_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(pause_s)
+            try:
+                await work()
+            except RouterError as error:
+                _log.error("%s", error)
+
+
+_FIXED = ("host", "port", "log_url", "api_keys", "max_request_mb")
+
+
+def policy_of(settings: Settings, server: LocalServer) -> Policy:
+    """The policy that settings make beside a server. Raises ConfigError or ArtifactError."""
+    router = Router.from_settings(settings, local_model=chosen_model(settings, server))
+    return Policy.of(settings, router, Wall(detectors_of(settings)))
+
+
+def detectors_of(settings: Settings) -> list[Detector]:
+    """The privacy detectors that settings ask for. Raises ConfigError or MissingExtra."""
+    out: list[Detector] = [
+        Own(settings.private_patterns, settings.private_words),
+        Builtin(settings.phone_regions),
+    ]
+    if settings.presidio_model:
+        out.append(Presidio(settings.presidio_model))
+    return out
+
+
+def chosen_model(settings: Settings, server: LocalServer) -> str:
+    """The local model: the one set, or where none was set and it is not there, one that is."""
+    found = server.find(settings.local_model)
+    if found is not None:
+        return found.name
+    served = server.chat_models()
+    if "local_model" in settings.model_fields_set or not served:
+        return settings.local_model
+    return next((m.name for m in served if m.loaded), served[0].name)
+
+
+def _timeouts(tier: TierSettings) -> Timeouts:
+    return Timeouts(tier.connect_s, tier.first_token_s, tier.between_tokens_s, tier.whole_s)
+
+
+def _limits(tier: TierSettings) -> Limits:
+    return Limits(
+        retries=tier.retries, failures=tier.failures, cool_off_s=tier.cool_off_s,
+        at_once=tier.at_once, queue=tier.queue,
+    )  # fmt: skip
