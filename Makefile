@@ -32,8 +32,9 @@ check: $(VENV)/.dev ## format, lint, types
 	$(VENV)/bin/ruff check router training tests
 	$(VENV)/bin/mypy
 
-bench: $(VENV)/.training ## speed and size on this machine
+bench: $(VENV)/.dev ## speed and size on this machine, and what the gateway adds (needs wrk)
 	$(PY) -m training speed
+	$(PY) -m tests.gateway.bench
 
 bench-quality: $(VENV)/.training ## quality table on a folder of outcomes (DATA=...)
 	$(PY) -m training bench --data $(DATA) --part prompts --json bench.json

@@ -81,6 +81,8 @@ def ask(
     if tier not in ("auto", "local", "cloud"):
         raise InputError("--tier must be auto, local or cloud.")
     text = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
+    if not text.strip():
+        raise InputError("The question is empty; pass at least one visible character.")
     with _extra():
         asyncio.run(_ask(text, tier, model, private))
 

@@ -32,8 +32,10 @@ def moves(table: FloatArray, p_local: FloatArray, p_cloud: FloatArray) -> FloatA
     return out
 
 
-def value_of(gain: FloatArray, move: FloatArray, threshold: float) -> FloatArray:
+def value_of(gain: FloatArray, move: FloatArray, threshold: FloatArray | float) -> FloatArray:
     """Expected improvement of the decision at `gain` (n,) by `move` (n, MOVES), shape (n,), >= 0.
+
+    `threshold`: one for all, or (n,).
 
     >>> even = np.linspace(-0.5, 0.5, MOVES)[None, :]
     >>> bool(value_of(np.array([0.2]), even, 0.2) > value_of(np.array([0.9]), even, 0.2))
@@ -45,10 +47,17 @@ def value_of(gain: FloatArray, move: FloatArray, threshold: float) -> FloatArray
     return value
 
 
+def values_of_looking(
+    table: FloatArray, p_local: FloatArray, p_cloud: FloatArray, threshold: FloatArray
+) -> FloatArray:
+    """`value_of` for requests, all arrays (n,), and the table of a stage."""
+    return value_of(p_cloud - p_local, moves(table, p_local, p_cloud), threshold)
+
+
 def value_of_looking(table: FloatArray, p_local: float, p_cloud: float, threshold: float) -> float:
     """`value_of` for one request and the table of a stage."""
-    local, cloud = np.array([p_local]), np.array([p_cloud])
-    return float(value_of(cloud - local, moves(table, local, cloud), threshold)[0])
+    one = (np.array([p]) for p in (p_local, p_cloud, threshold))
+    return float(values_of_looking(table, *one)[0])
 
 
 def act_for(gain: float, threshold: float, value: float, price: float) -> Act:

@@ -20,7 +20,7 @@ from router.features import (
     StaticEncoder,
 )
 from router.heads import Heads, sigmoid
-from router.look import FROM_PROMPT, act_for, value_of_looking
+from router.look import FROM_PROMPT, act_for, values_of_looking
 from router.policy import LOOK_PRICE, Cut, Money, Reference, Rule, choose
 from router.prices import estimate_usd
 from router.request import request_from_messages, request_from_prompt
@@ -122,9 +122,26 @@ class Router:
 
     def decide(self, request: Request) -> Decision:
         """Decide for one `Request`."""
-        logits = self.heads.logits(self.extractor.extract([request]), self._ability)[0]
-        p_local, p_cloud = sigmoid(logits).tolist()
-        return self._decision(request, p_local, p_cloud)
+        return self.decide_batch([request])[0]
+
+    def decide_batch(self, requests: Sequence[Request]) -> list[Decision]:
+        """Decide for some `Request`s at once, in their order; less than half the time for each."""
+        p = sigmoid(self.heads.logits(self.extractor.extract(requests), self._ability))
+        costs = [estimate_usd(self.cloud_model, r.chars, self.output_tokens) for r in requests]
+        thresholds = [
+            self.rule.threshold(self.reference, cost) if self._fixed is None else self._fixed
+            for cost in costs
+        ]
+        values = [0.0] * len(requests)
+        if self.second is not None:
+            table = self.second.look[FROM_PROMPT]
+            values = values_of_looking(table, p[:, 0], p[:, 1], np.array(thresholds)).tolist()
+        return [
+            self._decision(request, pair[0], pair[1], cost, threshold, value)
+            for request, pair, cost, threshold, value in zip(
+                requests, p.tolist(), costs, thresholds, values, strict=True
+            )
+        ]
 
     def predict_batch(self, prompts: Sequence[str | Request]) -> BatchPrediction:
         """Probabilities for many prompts at once, arrays of shape (n,)."""
@@ -218,16 +235,12 @@ class Router:
 
         return explain(self, _request(prompt, messages, tools, response_format))
 
-    def _decision(self, request: Request, p_local: float, p_cloud: float) -> Decision:
+    def _decision(
+        self, request: Request, p_local: float, p_cloud: float, cost: float, threshold: float,
+        value: float,
+    ) -> Decision:  # fmt: skip
         gain = p_cloud - p_local
-        cost = estimate_usd(self.cloud_model, request.chars, self.output_tokens)
-        threshold = self._fixed
-        if threshold is None:
-            threshold = self.rule.threshold(self.reference, cost)
         tier = choose(gain, threshold)
-        value = 0.0
-        if self.second is not None:
-            value = value_of_looking(self.second.look[FROM_PROMPT], p_local, p_cloud, threshold)
         verb = "exceeds" if tier == "cloud" else "does not exceed"
         return Decision(
             tier=tier,

@@ -3,10 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from time import time
 from typing import Any
 
+import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
@@ -25,19 +28,23 @@ from router.wire.sse import DONE, Decoder
 from router.wire.summary import mapping
 
 _MAX_WORDS = 300
+_KEEPALIVE_S = 30.0
 _CONNECTIONS = 2000  # streams are held open, so this is far above what is answered at once
 
 
 class Http:
-    """One pool of connections. Closing it is the owner's duty."""
+    """One pool of connections. Closing it is the owner's duty.
 
-    def __init__(self) -> None:
+    `proxies`: whether HTTPS_PROXY and its like hold; looking them up costs time in each call.
+    """
+
+    def __init__(self, proxies: bool = False) -> None:
+        self._proxies = proxies
         self._transport: AiohttpTransport | None = None
 
     def _open(self) -> AiohttpTransport:
         if self._transport is None:  # aiohttp wants a running event loop
-            limits = httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=30.0)
-            self._transport = AiohttpTransport(limits=limits, trust_env=False)
+            self._transport = AiohttpTransport(client=_session(self._proxies))
         return self._transport
 
     async def close(self) -> None:
@@ -65,10 +72,8 @@ class Http:
         try:
             async with asyncio.timeout(whole_s):
                 response = await self._send(request, name, connect_s)
-                try:
-                    content = await response.aread()
-                finally:
-                    await response.aclose()
+                async with aclosing(_stream(response)) as stream:
+                    content = b"".join([chunk async for chunk in stream])
         except TimeoutError:
             raise BackendTimeout(f"{name} gave no answer within {whole_s:.0f} s.") from None
         except httpx.TransportError as error:
@@ -92,10 +97,10 @@ class Http:
             async with asyncio.timeout_at(first):
                 response = await self._send(_post(url, body, headers), name, timeouts.connect_s)
                 if response.status_code >= 400:
-                    content = await response.aread()
+                    content = b"".join([chunk async for chunk in _stream(response)])
                     raise failure(response.status_code, content, response.headers, name)
             decoder = Decoder()
-            chunks = aiter(response.aiter_raw())
+            chunks = aiter(_stream(response))
             latest = first
             while True:
                 async with asyncio.timeout_at(latest):
@@ -123,7 +128,7 @@ class Http:
             raise BackendGarbled(f"{name} sent a stream that cannot be read: {error}.") from error
         finally:
             if response is not None:
-                await response.aclose()
+                await _stream(response).aclose()
 
     async def _send(self, request: httpx.Request, name: str, connect_s: float) -> httpx.Response:
         request.extensions["timeout"] = {"connect": connect_s, "pool": connect_s}
@@ -141,10 +146,28 @@ def ends(event: Json) -> bool:
     return event.get("type") == "message_stop"
 
 
+def _session(proxies: bool) -> aiohttp.ClientSession:
+    """aiohttp's pool: no cookies, and as many connections as streams may be open."""
+    connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE_S)
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=proxies,
+        timeout=aiohttp.ClientTimeout(total=None),
+    )  # fmt: skip
+
+
+def _stream(response: httpx.Response) -> httpx.AsyncByteStream:
+    """The body as it comes; nothing is compressed, as nothing else was asked for."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    return response.stream
+
+
+_url = lru_cache(maxsize=256)(httpx.URL)  # a handful of addresses, parsed once
+
+
 def _post(url: str, body: Json, headers: dict[str, str]) -> httpx.Request:
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     given = {"content-type": "application/json", **headers}
-    return httpx.Request("POST", url, headers=given, content=content)
+    return httpx.Request("POST", _url(url), headers=given, content=content)
 
 
 def _translated(error: httpx.TransportError, name: str) -> BackendError:

@@ -8,6 +8,7 @@ from random import Random
 
 from router.backends.discover import LocalModel, LocalServer
 from router.config import Settings
+from router.dispatch.batch import Batcher
 from router.dispatch.call import Call
 from router.dispatch.rules import Facts, Plan, Standing, decide
 from router.errors import ConfigError, InputError, RequestRefused
@@ -36,6 +37,7 @@ class Policy:
     router: Router
     wall: Wall
     version: str
+    batcher: Batcher
 
     @classmethod
     def of(cls, settings: Settings, router: Router, wall: Wall) -> "Policy":
@@ -45,7 +47,8 @@ class Policy:
             repr(router.rule), router.look_price, settings.cascade, settings.exploration,
             settings.second_model, settings.failover,
         )  # fmt: skip
-        return cls(settings, router, wall, hashlib.sha256(repr(parts).encode()).hexdigest()[:8])
+        version = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
+        return cls(settings, router, wall, version, Batcher(router.decide_batch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Planner:
         local_name = model if tier == "local" and model else policy.router.local_model
         cloud_name = model if tier == "cloud" and model else settings.cloud_model
         request = call.request
-        decision = policy.router.decide(request) if request is not None else None
+        decision = await policy.batcher.decide(request) if request is not None else None
         est_usd = _estimate_usd(cloud_name, call, policy, decision)
         explore = settings.exploration
         facts = Facts(

@@ -1,24 +1,27 @@
 """The application: a list of routes over a service."""
 
-from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
-from router.gateway.endpoints import Endpoint, Endpoints, guarded
+from router.gateway.endpoints import Endpoint, Endpoints, Guarded
 from router.gateway.metrics import Metrics
 from router.gateway.service import Service
 from router.wire import Api
 
 
-def create_app(service: Service) -> Starlette:
-    """The gateway for a service that is open already; whoever opened it closes it."""
+def create_app(service: Service) -> Router:
+    """The gateway for a service that is open already; whoever opened it closes it.
+
+    A bare router: every endpoint turns its own failures into answers, so that Starlette's
+    middleware for that would only cost time.
+    """
     metrics = Metrics(service)
     service.watchers.append(metrics.watch)
     do = Endpoints(service, metrics)
 
     def route(path: str, endpoint: Endpoint, method: str = "POST", api: Api = "openai") -> Route:
-        return Route(path, guarded(endpoint, api), methods=[method])
+        return Route(path, Guarded(endpoint, api), methods=[method])
 
-    return Starlette(
+    return Router(
         routes=[
             route("/v1/chat/completions", do.chat_completions),
             route("/v1/messages", do.messages, api="anthropic"),

@@ -28,15 +28,15 @@ class Check:
 
 async def examine(settings: Settings) -> list[Check]:
     """Look at every part; changes nothing."""
-    http = Http()
+    http, cloud_http = Http(), Http(proxies=True)
     key = settings.local_api_key
     try:
         server, cloud = await asyncio.gather(
             discover(http, settings.local_url, key.get_secret_value() if key else None),
-            _cloud(http, settings),
+            _cloud(cloud_http, settings),
         )
     finally:
-        await http.close()
+        await asyncio.gather(http.close(), cloud_http.close())
     return [*_local(settings, server), cloud, _model(settings), _log(settings), _wall(settings)]
 
 

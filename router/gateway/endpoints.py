@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from router.dispatch.call import Call
 from router.dispatch.planner import Planned
@@ -167,25 +168,33 @@ def decision_body(planned: Planned, policy_version: str) -> Json:
     }
 
 
-def guarded(endpoint: Endpoint, api: Api) -> Endpoint:
-    """`endpoint` with every failure as an error of that API; none of them is a traceback."""
+class Guarded:
+    """An endpoint (ASGI) whose every failure is an error of its API; none is a traceback."""
 
-    async def call(request: Request) -> Any:
+    def __init__(self, endpoint: Endpoint, api: Api) -> None:
+        self._endpoint, self._api = endpoint, api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         try:
-            return await endpoint(request)
+            answer = await self._endpoint(Request(scope, receive))
         except Gone:
-            return Response(status_code=499)
+            return
         except RouterError as error:
-            return refused(error, api)
+            answer = refused(error, self._api)
         except RecursionError:
-            return refused(RequestRefused(400, "too_deep", "The request is nested too deep."), api)
+            deep = RequestRefused(400, "too_deep", "The request is nested too deep.")
+            answer = refused(deep, self._api)
         except Exception as error:
-            # The words of a foreign error may hold a prompt; where it arose does not.
-            frame = error.__traceback__
-            while frame is not None and frame.tb_next is not None:
-                frame = frame.tb_next
-            where = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
-            _log.error("An unforeseen %s at %s.", type(error).__name__, where)
-            return refused(RouterError("The gateway failed on this request; see its log."), api)
+            _log.error("An unforeseen %s at %s.", type(error).__name__, _where(error))
+            failure = RouterError("The gateway failed on this request; see its log.")
+            answer = refused(failure, self._api)
+        await answer(scope, receive, send)
 
-    return call
+
+def _where(error: BaseException) -> str:
+    """The line where a foreign error arose; its words may hold a prompt, this does not."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"

@@ -53,18 +53,25 @@ def parsed(payload: bytes) -> Json:
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
     """`work`, cancelled when the client goes away. Raises Gone."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_gone(request.receive))
+    task = asyncio.current_task()
+    assert task is not None
+    left = False
+
+    async def watch() -> None:
+        nonlocal left
+        await _gone(request.receive)
+        left = True
+        task.cancel()
+
+    watching = asyncio.ensure_future(watch())
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise Gone
-        return task.result()
+        return await work
+    except asyncio.CancelledError:
+        if left and task.uncancel() == 0:
+            raise Gone from None
+        raise
     finally:
-        gone.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        watching.cancel()
 
 
 async def _gone(receive: Receive) -> None:

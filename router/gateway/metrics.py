@@ -46,10 +46,12 @@ class Metrics:
         self._latency.labels(tier).observe(record.latency_s)
         if record.first_token_s is not None:
             self._first.labels(tier).observe(record.first_token_s)
-        self._cost.inc(record.cost_usd)
-        self._private.inc(bool(record.private))
-        self._escalated.inc(record.escalated)
-        self._fallbacks.inc(bool(record.fell_back))
+        for counter, amount in (
+            (self._cost, record.cost_usd), (self._private, bool(record.private)),
+            (self._escalated, record.escalated), (self._fallbacks, bool(record.fell_back)),
+        ):  # fmt: skip
+            if amount:
+                counter.inc(amount)
 
     def text(self) -> bytes:
         """All of it, as a monitor reads it."""

@@ -43,7 +43,7 @@ class Service:
 
     def __init__(self, settings: Settings, reread: Callable[[], Settings] = load_settings) -> None:
         self.settings, self._reread = settings, reread
-        self.http = Http()
+        self.http, self._cloud_http = Http(), Http(proxies=True)
         self.server = LocalServer("none")
         self.signatures = Signatures()
         self.watchers: list[Callable[[Record], None]] = []
@@ -67,7 +67,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.http.close()
+        await asyncio.gather(self.http.close(), self._cloud_http.close())
         await asyncio.to_thread(self.log.close)
 
     def _build(self, settings: Settings, policy: Policy) -> None:
@@ -85,8 +85,9 @@ class Service:
         )  # fmt: skip
         cloud_key = settings.cloud_api_key
         self.claude = ClaudeBackend(
-            self.http, settings.cloud_url, cloud_key.get_secret_value() if cloud_key else "none",
-            _timeouts(settings.cloud_limits), self.signatures.written_by,
+            self._cloud_http, settings.cloud_url,
+            cloud_key.get_secret_value() if cloud_key else "none", _timeouts(settings.cloud_limits),
+            self.signatures.written_by,
         )  # fmt: skip
         guarded: dict[Tier, Guarded] = {}
         parts: tuple[tuple[Backend, TierSettings], ...] = (

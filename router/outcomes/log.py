@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import cache
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ Row = dict[str, Any]
 _COLUMNS = tuple(c.name for c in decisions.columns)
 _INSERT = insert(decisions)
 _GROUP = 512
+_AT_ONCE = 32  # rows in one statement; SQLite keeps as many prepared
 _KEPT = 10_000  # rows that wait in memory while the database cannot take them
 
 
@@ -40,6 +42,7 @@ class OutcomeLog:
             SimpleQueue()
         )
         self._kept: deque[Row] = deque()
+        self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._run, name="outcome-log", daemon=True)
         self._thread.start()
 
@@ -58,8 +61,10 @@ class OutcomeLog:
 
         def run() -> None:
             try:
-                with self.engine.begin() as connection:
-                    future.set_result(work(connection))
+                connection = self._opened()
+                with connection.begin():
+                    done = work(connection)
+                future.set_result(done)
             except SQLAlchemyError as error:
                 future.set_exception(LogError(f"The outcome log failed: {_words(error)}."))
             except Exception as error:
@@ -104,6 +109,8 @@ class OutcomeLog:
                     _tell(group, False)
             if item is None:
                 self._commit([])
+                if self._connection is not None:
+                    self._connection.close()
                 return
             if callable(item):
                 item()
@@ -126,8 +133,10 @@ class OutcomeLog:
     def _insert(self, rows: list[Row]) -> None:
         """All rows in one commit; if one of them is at fault, each in its own."""
         try:
-            with self.engine.begin() as connection:
-                connection.execute(_INSERT, rows)
+            connection = self._opened()
+            with connection.begin():
+                for start in range(0, len(rows), _AT_ONCE):
+                    self._write(connection, rows[start : start + _AT_ONCE])
         except OperationalError:
             raise
         except SQLAlchemyError as error:
@@ -138,12 +147,32 @@ class OutcomeLog:
             for row in rows:
                 self._insert([row])
 
+    def _opened(self) -> Connection:
+        """The writer's own connection, opened anew after a failure."""
+        if self._connection is None or self._connection.closed or self._connection.invalidated:
+            self._connection = self.engine.connect()
+        return self._connection
+
+    def _write(self, connection: Connection, rows: list[Row]) -> None:
+        if connection.dialect.name != "sqlite":
+            connection.execute(_INSERT, rows)
+            return
+        # One statement for all: each would give up the interpreter's lock and wait for it anew.
+        values = tuple(row[c] for row in rows for c in _COLUMNS)
+        connection.exec_driver_sql(_sqlite_insert(len(rows)), values)
+
     def _keep(self, rows: list[Row], error: SQLAlchemyError) -> None:
         if not self.failing:
             _log.error("The outcome log takes no rows (%s); they wait in memory.", _words(error))
         self.failing = True
         self.lost += max(0, len(rows) - _KEPT)
         self._kept = deque(rows, maxlen=_KEPT)
+
+
+@cache
+def _sqlite_insert(rows: int) -> str:
+    row = f"({', '.join('?' * len(_COLUMNS))})"
+    return f"INSERT INTO decisions ({', '.join(_COLUMNS)}) VALUES {', '.join([row] * rows)}"
 
 
 def _nothing() -> None:
