@@ -37,6 +37,7 @@ def _log_url() -> str:
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
 Cap = Annotated[float | None, Field(ge=0)]
 
 
@@ -88,9 +89,9 @@ class Settings(BaseSettings):
     auto_models: list[str] = []
 
     # The backends
-    local_url: str = "http://127.0.0.1:11434"
+    local_url: Url = "http://127.0.0.1:11434"
     local_api_key: SecretStr | None = None
-    cloud_url: str = "https://api.anthropic.com"
+    cloud_url: Url = "https://api.anthropic.com"
     cloud_api_key: SecretStr | None = Field(
         None, validation_alias=AliasChoices("ROUTER_CLOUD_API_KEY", "ANTHROPIC_API_KEY")
     )

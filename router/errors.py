@@ -27,9 +27,16 @@ RouterError
 Each message is one sentence that names what, where and what to do. No message holds prompt text.
 """
 
+from collections.abc import Mapping
+
 
 class RouterError(Exception):
-    """Base of all errors of this project."""
+    """Base of all errors of this project.
+
+    `headers`: what the gateway tells beside it, such as the id of the decision.
+    """
+
+    headers: Mapping[str, str] = {}
 
 
 class InputError(RouterError):

@@ -26,7 +26,8 @@ class Ask:
     `api`: the dialect of `body`, which is the client's. `deadline`: when all must be over, on the
     event loop's clock. `clearance`: the privacy wall's, without which no cloud backend sends.
     `headers`: of the client's, those that the backend's API defines. `est_usd`: what it is
-    expected to cost; `key`: name of the API key that pays.
+    expected to cost; `key`: name of the API key that pays. `logprobs`: ask for log-probabilities
+    even if the client did not.
     """
 
     api: Api
@@ -37,6 +38,7 @@ class Ask:
     headers: dict[str, str] = field(default_factory=dict)
     est_usd: float = 0.0
     key: str | None = None
+    logprobs: bool = False
 
 
 class Backend(Protocol):

@@ -72,11 +72,14 @@ class LocalBackend:
 def build(ask: Ask) -> Json:
     """The request as the local server gets it."""
     if ask.api == "anthropic":
-        return to_openai.request(ask.body, ask.model)
-    body = {k: v for k, v in ask.body.items() if k not in _NOT_OURS} | {"model": ask.model}
-    body["messages"] = [_without_reasoning(m) for m in sequence(body.get("messages"))]
-    if body.get("stream"):  # the outcome log wants the usage; a client that did not ask gets none
-        body["stream_options"] = {**mapping(body.get("stream_options")), "include_usage": True}
+        body = to_openai.request(ask.body, ask.model)
+    else:
+        body = {k: v for k, v in ask.body.items() if k not in _NOT_OURS} | {"model": ask.model}
+        body["messages"] = [_without_reasoning(m) for m in sequence(body.get("messages"))]
+        if body.get("stream"):  # the outcome log wants the usage; who did not ask is spared it
+            body["stream_options"] = {**mapping(body.get("stream_options")), "include_usage": True}
+    if ask.logprobs and not body.get("logprobs"):
+        body |= {"logprobs": True, "top_logprobs": 1}
     return body
 
 

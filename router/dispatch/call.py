@@ -10,7 +10,7 @@ from router.errors import InputError, NoText
 from router.request import request_from_messages
 from router.types import Request, Tier
 from router.wire import Api, Json
-from router.wire.summary import mapping, sequence, text_of
+from router.wire.summary import mapping, sequence
 
 _PIECES = re.compile(r"[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]|\n")
 _LETTERS_PER_TOKEN = 4
@@ -133,8 +133,3 @@ def _count_images(content: Any) -> int:
         (mapping(b).get("type") in _IMAGES) + _count_images(mapping(b).get("content"))
         for b in sequence(content)
     )
-
-
-def last_words(body: Json) -> str:
-    """Text of the last message, for whoever shows it to its owner."""
-    return text_of(mapping(next(reversed(sequence(body.get("messages"))), None)).get("content"))

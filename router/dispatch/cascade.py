@@ -22,6 +22,9 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _REFUSAL_CHARS = 400
+# Mean log-probability of a token (natural logarithm) below which a model only guesses: sampled text
+# of small models lies between -0.2 and -1.5.
+_UNSURE = -2.5
 _SAMPLED = 0.8  # temperature at which one model gives a second opinion of its own
 
 
@@ -37,6 +40,8 @@ def faults(summary: Summary, call: Call) -> list[str]:
     # A limit that the client set would cut the cloud's answer just as well.
     if summary.cut_off and (wanted is None or (used is not None and used < wanted)):
         found.append("cut off")
+    if summary.logprobs and sum(summary.logprobs) / len(summary.logprobs) < _UNSURE:
+        found.append("low log-probability")
     if call.wants_json and not summary.calls and not _is_json(summary.text):
         found.append("invalid JSON")
     if any(not _is_object(c.arguments) or not c.name for c in summary.calls):

@@ -108,6 +108,7 @@ class Dispatcher:
         return Record(
             id=uuid4().hex, at=self._clock(), call=call, router_version=policy.router.version,
             policy_version=policy.version, store=policy.settings.store,
+            deadline=asyncio.get_running_loop().time() + policy.settings.request_s,
         )  # fmt: skip
 
     async def _plan(self, call: Call, record: Record) -> Planned:
@@ -119,7 +120,9 @@ class Dispatcher:
             raise RequestRefused(
                 400, "invalid_cascade", f"{CASCADE_HEADER} must be one of {', '.join(CASCADES)}."
             )
-        planned = await self.planner.plan(call, policy, screening)
+        planned = await self.planner.plan(call, policy, screening, record.deadline)
+        if record.cascade != "off" and planned.plan.may_escalate:
+            planned = replace(planned, wants_logprobs=self.planner.gives_logprobs)
         record.plan, record.decision = planned.plan, planned.decision
         record.cloud_usd, record.local_model = planned.est_usd, planned.models["local"]
         settings = policy.settings
@@ -134,9 +137,9 @@ class Dispatcher:
         clearance: Clearance | None = planned.screening.clear() if tier == "cloud" else None
         return Ask(
             api=call.api, body=call.body, model=planned.models[tier],
-            deadline=asyncio.get_running_loop().time() + planned.policy.settings.request_s,
-            clearance=clearance, est_usd=planned.est_usd, key=call.key,
+            deadline=planned.deadline, clearance=clearance, est_usd=planned.est_usd, key=call.key,
             headers={k: v for k, v in call.headers.items() if k in _PASSED},
+            logprobs=tier == "local" and planned.wants_logprobs,
         )  # fmt: skip
 
     async def opinion(self, planned: Planned, model: str, body: Json) -> Summary:
@@ -267,6 +270,8 @@ class Dispatcher:
         record.latency_s = asyncio.get_running_loop().time() - started
         if error is not None:
             record.failed(error)
+        if isinstance(error, RouterError):
+            error.headers = record.headers()
         for watch in self._watchers:
             watch(record)
         written = self.log.write(record.row())

@@ -23,6 +23,7 @@ from router.wire import to_anthropic, to_openai
 from router.wire.summary import Usage, mapping, sequence
 
 TIER_HEADER = "x-router-tier"
+_GIVES_LOGPROBS = ("llama.cpp", "vllm")  # others may refuse a field that they do not know
 CLOUD_URL = "https://api.anthropic.com"
 
 
@@ -53,7 +54,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A request with all that was found out about it."""
+    """A request with all that was found out about it.
+
+    `models`: who would answer, by tier. `deadline`: on the event loop's clock. `wants_logprobs`:
+    whether the verifier shall see how sure the local model was.
+    """
 
     call: Call
     policy: Policy
@@ -62,6 +67,8 @@ class Planned:
     decision: Decision | None
     models: Mapping[Tier, str]
     est_usd: float
+    deadline: float
+    wants_logprobs: bool = False
 
 
 class Planner:
@@ -78,12 +85,14 @@ class Planner:
         self.policy = policy
         self._ledger, self._breakers, self._server, self._rng = ledger, breakers, server, rng
 
-    async def plan(self, call: Call, policy: Policy, screening: Screening) -> Planned:
+    async def plan(
+        self, call: Call, policy: Policy, screening: Screening, deadline: float
+    ) -> Planned:
         """Decide who answers. Raises RequestRefused or InputError."""
         facts, est_usd = await self.facts(call, policy, screening)
         plan = decide(facts)
         models: dict[Tier, str] = {"local": facts.local.model, "cloud": facts.cloud.model}
-        return Planned(call, policy, plan, screening, facts.decision, models, est_usd)
+        return Planned(call, policy, plan, screening, facts.decision, models, est_usd, deadline)
 
     async def facts(self, call: Call, policy: Policy, screening: Screening) -> tuple[Facts, float]:
         """What the rules look at, and the estimated price of a cloud answer in US dollars."""
@@ -119,6 +128,11 @@ class Planner:
     def cloud_configured(self) -> bool:
         """Whether there is a cloud to ask."""
         return not _cloud_absent(self.policy.settings)
+
+    @property
+    def gives_logprobs(self) -> bool:
+        """Whether the local server can tell how sure its model was of each token."""
+        return self._server().kind in _GIVES_LOGPROBS
 
     def digest(self, model: str) -> str:
         """The digest of a local model's weights, as far as the server tells."""

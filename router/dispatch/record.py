@@ -26,6 +26,7 @@ class Record:
     router_version: str
     policy_version: str
     store: Store
+    deadline: float = 0.0  # on the event loop's clock, for everything that is done for it
     plan: Plan | None = None
     decision: Decision | None = None
     after: Decision | None = None

@@ -142,7 +142,13 @@ class Endpoints:
     async def _payload(self, request: Request) -> tuple[str | None, bytes]:
         settings = self._service.settings
         key = key_name(settings, request.headers)
-        return key, await read(request, round(settings.max_request_mb * 2**20))
+        try:
+            async with asyncio.timeout(settings.request_s):
+                return key, await read(request, round(settings.max_request_mb * 2**20))
+        except TimeoutError:
+            raise RequestRefused(
+                408, "too_slow", f"The request did not arrive within {settings.request_s:g} s."
+            ) from None
 
     async def _call(self, request: Request, api: Api) -> Call:
         key, payload = await self._payload(request)
@@ -178,7 +184,7 @@ class Guarded:
         """Answer one request."""
         try:
             answer = await self._endpoint(Request(scope, receive))
-        except Gone:
+        except (Gone, asyncio.CancelledError):  # nobody is there to be answered
             return
         except RouterError as error:
             answer = refused(error, self._api)

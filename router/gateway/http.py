@@ -85,10 +85,10 @@ def answered(body: Json, status: int = 200, headers: Mapping[str, str] | None = 
     return Response(data, status, headers, "application/json")
 
 
-def refused(error: RouterError, api: Api, headers: Mapping[str, str] | None = None) -> Response:
+def refused(error: RouterError, api: Api) -> Response:
     """An error, as the API that was called writes errors."""
     status, code = status_of(error)
-    given = dict(headers or {})
+    given = dict(error.headers)
     after = getattr(error, "retry_after_s", None)
     if after is not None:
         given["retry-after"] = str(max(1, round(after)))

@@ -14,11 +14,6 @@ from router.outcomes.tables import decisions, feedback
 from router.request import request_from_messages
 from router.structure import clip
 
-COLUMNS = (
-    "prompt_id", "group", "source", "category", "prompt", "tier", "model", "score", "weight",
-    "created_at",
-)  # fmt: skip
-
 
 def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
     """One row per answer with feedback and words: the mean of its scores.

@@ -33,12 +33,14 @@ class Rendering(Protocol):
 
 
 class _SameOpenAI:
-    """Chunks as they are, but for the usage that only the router had asked for."""
+    """Chunks as they are, but for what only the router had asked for."""
 
-    def __init__(self, include_usage: bool) -> None:
-        self._include_usage = include_usage
+    def __init__(self, include_usage: bool, logprobs: bool) -> None:
+        self._include_usage, self._logprobs = include_usage, logprobs
 
     def feed(self, event: Json) -> list[Json]:
+        if not self._logprobs:
+            event = _without_logprobs(event)
         if self._include_usage or "usage" not in event:
             return [event]
         if not sequence(event.get("choices")):
@@ -76,17 +78,29 @@ def rendering(request: Json, source: Api, target: Api, created: int) -> Renderin
     """
     include_usage = bool(mapping(request.get("stream_options")).get("include_usage"))
     if target == "openai":
-        return _SameOpenAI(include_usage) if source == target else ToOpenAI(created, include_usage)
+        if source == target:
+            return _SameOpenAI(include_usage, bool(request.get("logprobs")))
+        return ToOpenAI(created, include_usage)
     return _SameAnthropic() if source == target else ToAnthropic(wants_thinking(request))
 
 
 def rendered(body: Json, request: Json, source: Api, target: Api, created: int) -> Json:
     """A whole answer in the dialect `target`; as it is where the dialects are one."""
+    if target == "openai":
+        if source != target:
+            return to_openai(body, created)
+        return body if request.get("logprobs") else _without_logprobs(body)
     if source == target:
         return body
-    if target == "openai":
-        return to_openai(body, created)
     return to_anthropic(body, wants_thinking(request))
+
+
+def _without_logprobs(body: Json) -> Json:
+    choices = sequence(body.get("choices"))
+    if not any(mapping(c).get("logprobs") for c in choices):
+        return body
+    spared = [{**c, "logprobs": None} if isinstance(c, dict) else c for c in choices]
+    return {**body, "choices": spared}
 
 
 def wants_thinking(request: Json) -> bool:

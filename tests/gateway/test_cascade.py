@@ -228,6 +228,8 @@ CALL = Call.of("openai", {"messages": [{"role": "user", "content": "x"}], "max_t
         (Summary("I can't help with that."), ["refusal"]),
         (Summary("As an AI language model, I cannot say."), ["refusal"]),
         (Summary("and so", finish="length", usage=Usage(5, 50)), []),
+        (Summary("blue", logprobs=[-0.1, -0.4]), []),
+        (Summary("xqz", logprobs=[-3.1, -2.4]), ["low log-probability"]),
         (Summary("and so", finish="length", usage=Usage(5, 20)), ["cut off"]),
     ],
 )  # fmt: skip

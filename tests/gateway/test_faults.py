@@ -74,6 +74,7 @@ def test_a_named_tier_is_not_replaced(
     row = gateway.rows()[0]
     assert row["status"] == answer.status_code
     assert row["error"] == answer.json()["error"]["code"]
+    assert row["id"] == answer.headers["x-router-decision-id"]
     shaped = gateway.messages(EASY, model="local").json()
     assert shaped["type"] == "error"
     assert not cloud.asked

@@ -12,6 +12,7 @@ import openai
 import pytest
 
 from router.gateway.embedded import NAME
+from router.reading import Answer
 from tests.gateway.conftest import Run, free_port, peer, wait_for
 from tests.gateway.record import CLAUDE_TOOL, OPENAI_TOOL
 from tests.gateway.running import EASY, Gateway
@@ -124,6 +125,25 @@ def test_schema_logprobs_and_seed_reach_the_local_model(gpt: openai.OpenAI) -> N
     )  # fmt: skip
     assert answer.choices[0].message.content.startswith("{")
     assert answer.choices[0].logprobs.content[0].logprob <= 0
+
+
+def test_the_verifier_sees_how_sure_the_model_was_and_the_client_need_not(
+    real: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    judge = type(real.service.policy.router).predict_after
+
+    def watched(self: object, decision: object, answer: Answer, others: object) -> object:
+        seen.append(answer.logprobs)
+        return judge(self, decision, answer, others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(real.service.policy.router), "predict_after", watched)
+    headers = {"x-router-cascade": "checks"}
+    for stream in (False, True):
+        answer = real.chat(EASY, max_tokens=8, stream=stream, temperature=0, headers=headers)
+        assert answer.headers["x-router-rule"] == "learned"
+        assert '"logprob":' not in answer.text
+    assert [len(s) for s in seen] == [8, 8]
 
 
 def test_the_true_window_of_the_local_model_is_known(real: Gateway, gpt: openai.OpenAI) -> None:
