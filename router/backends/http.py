@@ -28,6 +28,8 @@ from router.wire.sse import DONE, Decoder
 from router.wire.summary import mapping
 
 _MAX_WORDS = 300
+# aiohttp would ask for compressed answers, and nothing here would unpack them.
+_HEADERS = {"accept-encoding": "identity", "user-agent": "hybrid-router"}
 _KEEPALIVE_S = 30.0
 _CONNECTIONS = 2000  # streams are held open, so this is far above what is answered at once
 
@@ -55,7 +57,7 @@ class Http:
 
     async def get(self, url: str, timeout_s: float, headers: dict[str, str] | None = None) -> Json:
         """The JSON object at `url`. Raises BackendError."""
-        request = httpx.Request("GET", url, headers=headers or {})
+        request = httpx.Request("GET", url, headers={**_HEADERS, **(headers or {})})
         return await self._whole(request, url, timeout_s, timeout_s)
 
     async def post(
@@ -166,7 +168,7 @@ _url = lru_cache(maxsize=256)(httpx.URL)  # a handful of addresses, parsed once
 
 def _post(url: str, body: Json, headers: dict[str, str]) -> httpx.Request:
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    given = {"content-type": "application/json", **headers}
+    given = {"content-type": "application/json", **_HEADERS, **headers}
     return httpx.Request("POST", _url(url), headers=given, content=content)
 
 

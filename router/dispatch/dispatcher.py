@@ -218,7 +218,8 @@ class Dispatcher:
                     f"failed: {error}",
                 ) from error  # fmt: skip
             raise error
-        record.fell_back = f"The {planned.plan.tier} tier failed ({_code(error)}): {error}"
+        # Not the error's own words: a backend may repeat the prompt in them.
+        record.fell_back = f"The {planned.plan.tier} tier failed ({_code(error)})."
         return spare
 
     async def _relay(

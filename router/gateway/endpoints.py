@@ -59,7 +59,7 @@ class Endpoints:
             try:
                 counted = await self._service.claude.count_tokens(ask)
             except BackendError as error:
-                _log.warning("Tokens are counted here: %s", error)
+                _log.warning("The cloud counts no tokens (%s); they are counted here.", error.code)
         if counted is None:
             counted = {"input_tokens": call.tokens(0)}
         return answered(counted, headers=record.headers())

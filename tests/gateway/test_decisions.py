@@ -35,7 +35,12 @@ def test_an_easy_request_stays_local_and_a_hard_one_goes_to_the_cloud(
 @pytest.mark.parametrize("api", ["chat", "messages"])
 @pytest.mark.parametrize("model", ["local", "cloud", "small", "claude-opus-5"])
 def test_a_named_tier_or_model_is_obeyed_in_both_dialects(
-    run: Run, cloud: upstream.Upstream, api: str, model: str, stream: bool
+    run: Run,
+    local: upstream.Upstream,
+    cloud: upstream.Upstream,
+    api: str,
+    model: str,
+    stream: bool,
 ) -> None:
     gateway = run()
     answer = getattr(gateway, api)(EASY, model=model, stream=stream)
@@ -49,6 +54,8 @@ def test_a_named_tier_or_model_is_obeyed_in_both_dialects(
     else:
         assert words.split()[-1] in answer.text
         assert answer.text.rstrip().endswith("[DONE]" if api == "chat" else '"message_stop"}')
+    asked = (cloud if tier == "cloud" else local).asked[0]
+    assert asked.headers["accept-encoding"] == "identity"
     if model == "claude-opus-5":
         assert cloud.asked[0].body["model"] == "claude-opus-5"
     row = gateway.rows()[0]
@@ -210,3 +217,29 @@ def test_models_are_listed_for_both_sdks(run: Run) -> None:
     ]  # fmt: skip
     assert listed["object"] == "list"
     assert listed["has_more"] is False
+
+
+def test_the_default_cloud_model_is_the_newest_sonnet_that_the_sdk_knows() -> None:
+    from typing import get_args
+
+    from anthropic.types.model_param import ModelParam
+
+    from router.config import Settings
+
+    known = [name for union in get_args(ModelParam) for name in get_args(union)]
+    sonnets = [n for n in known if "-sonnet-" in n and not n.rsplit("-", 1)[-1].startswith("20")]
+    newest = max(sonnets, key=lambda n: [int(p) for p in n.split("-sonnet-")[1].split("-")])
+    assert Settings.model_fields["cloud_model"].default == newest
+
+
+def test_importing_the_router_brings_nothing_of_the_gateway_along() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, router; print([m for m in ('httpx', 'aiohttp', 'starlette', 'sqlalchemy', "
+        "'alembic', 'detect_secrets', 'phonenumbers', 'torch', 'mlflow', 'pandas') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -282,11 +282,12 @@ def test_logs_hold_no_word_of_a_request(
         if got.method == "GET":
             await upstream.local(connection, got)
         else:
-            await connection.raw(got.raw, 500, "text/plain")
+            await connection.json({"error": {"message": got.raw.decode()}}, 500)
 
     local.script = echoing
     caplog.set_level(0)
-    answer = run(failover=False, local_limits={"retries": 0}).chat("zebrafish swim", model="local")
-    assert answer.status_code == 502
-    assert "zebrafish" not in answer.text
+    gateway = run(store="none", local_limits={"retries": 0})
+    assert gateway.chat("zebrafish swim").headers["x-router-tier"] == "cloud"
+    assert gateway.chat("zebrafish swim", model="local").status_code == 502
     assert "zebrafish" not in caplog.text
+    assert "zebrafish" not in json.dumps(gateway.rows())
