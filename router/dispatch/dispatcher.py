@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from time import perf_counter
 from uuid import uuid4
 
 from router.backends.base import Ask, Backend
@@ -64,7 +65,7 @@ class Dispatcher:
 
     async def answer(self, call: Call) -> tuple[Json, Record]:
         """The whole answer in the client's dialect. Raises RouterError."""
-        record, started = self._record(call), asyncio.get_running_loop().time()
+        record, started = self._record(call), perf_counter()
         try:
             planned = await self._plan(call, record)
             reply = await self._reply(planned, record)
@@ -83,11 +84,11 @@ class Dispatcher:
 
         Raises RouterError as long as nothing was sent; the stream itself may raise BackendError.
         """
-        record, started = self._record(call), asyncio.get_running_loop().time()
+        record, started = self._record(call), perf_counter()
         try:
             planned = await self._plan(call, record)
             opened = await self._opened(planned, record)
-            record.first_token_s = asyncio.get_running_loop().time() - started
+            record.first_token_s = perf_counter() - started
         except BaseException as error:
             await self._end(record, started, error)
             raise
@@ -269,7 +270,7 @@ class Dispatcher:
         self, record: Record, started: float, error: BaseException | None = None
     ) -> None:
         """Write the row. Whoever was cancelled does not wait for it."""
-        record.latency_s = asyncio.get_running_loop().time() - started
+        record.latency_s = perf_counter() - started
         if error is not None:
             record.failed(error)
         if isinstance(error, RouterError):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from router.dispatch.cascade import HEAD_CHARS, answer_of, faults, head_faults, second_body
@@ -53,8 +54,7 @@ class Look:
 
     async def at_stream(self, opened: Opened) -> bool:
         """Whether to escalate, after reading as far as is needed."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = perf_counter()
         if self._worth_asking:
             _, other = await _both(self._read(opened), self._opinion())
         else:
@@ -66,7 +66,7 @@ class Look:
             escalate = bool(self._record.checks)
         else:
             escalate = await self._verdict(known, other)
-        self._record.waited_s = loop.time() - began
+        self._record.waited_s = perf_counter() - began
         return escalate
 
     async def _read(self, opened: Opened) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from time import time
 from typing import Any
 
@@ -15,7 +16,7 @@ from router.dispatch.planner import Planned
 from router.errors import BackendError, RequestRefused, RouterError
 from router.gateway import models
 from router.gateway.guard import key_name
-from router.gateway.http import Gone, Stream, answered, parsed, read, refused, unless_gone
+from router.gateway.http import Gone, Stream, UnlessGone, answered, parsed, read, refused
 from router.gateway.metrics import CONTENT_TYPE, Metrics
 from router.gateway.service import Service
 from router.wire import Api, Json
@@ -42,11 +43,12 @@ class Endpoints:
     async def _answer(self, request: Request, api: Api) -> Any:
         call = await self._call(request, api)
         dispatcher = self._service.dispatcher
-        if call.stream:
-            events, record = await unless_gone(request, dispatcher.open(call))
-            return Stream(events, api, record.headers(streaming=True))
-        body, record = await unless_gone(request, dispatcher.answer(call))
-        return answered(body, headers=record.headers())
+        with UnlessGone(request.receive):
+            if call.stream:
+                events, record = await dispatcher.open(call)
+                return Stream(events, api, record.headers(streaming=True))
+            body, record = await dispatcher.answer(call)
+            return answered(body, headers=record.headers())
 
     async def count_tokens(self, request: Request) -> Response:
         """POST /v1/messages/count_tokens: Claude's count for what may leave, else a local one."""
@@ -81,10 +83,9 @@ class Endpoints:
             named = embedders[0] if embedders else service.policy.router.local_model
         deadline = asyncio.get_running_loop().time() + service.settings.request_s
         body = {**call.body, "model": named}
-        return answered(
-            await unless_gone(request, service.local.embeddings(body, deadline)),
-            headers={"x-router-tier": "local"},
-        )
+        with UnlessGone(request.receive):
+            made = await service.local.embeddings(body, deadline)
+        return answered(made, headers={"x-router-tier": "local"})
 
     async def list_models(self, request: Request) -> Response:
         """GET /v1/models and /v1/models/NAME."""
@@ -195,7 +196,8 @@ class Guarded:
             _log.error("An unforeseen %s at %s.", type(error).__name__, _where(error))
             failure = RouterError("The gateway failed on this request; see its log.")
             answer = refused(failure, self._api)
-        await answer(scope, receive, send)
+        with suppress(Gone):
+            await answer(scope, receive, send)
 
 
 def _where(error: BaseException) -> str:

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 from router.errors import BackendError, InputError, RequestRefused, RouterError
 from router.wire import Api, Json, anthropic, openai, sse
 
-_T = TypeVar("_T")
 _STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
 
 
@@ -51,32 +50,32 @@ def parsed(payload: bytes) -> Json:
     return body
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
-    """`work`, cancelled when the client goes away. Raises Gone."""
-    task = asyncio.current_task()
-    assert task is not None
-    left = False
+class UnlessGone:
+    """Cancels what is done within when the client goes away, and raises Gone then.
 
-    async def watch() -> None:
-        nonlocal left
-        await _gone(request.receive)
-        left = True
-        task.cancel()
+    `with UnlessGone(receive): answer = await work()`. `receive` is the request's (ASGI), its body
+    read already.
+    """
 
-    watching = asyncio.ensure_future(watch())
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if left and task.uncancel() == 0:
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._left = receive, False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._watching = asyncio.ensure_future(self._watch())
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        self._watching.cancel()
+        if kind is asyncio.CancelledError and self._left and self._task.uncancel() == 0:
             raise Gone from None
-        raise
-    finally:
-        watching.cancel()
 
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._left = True
+        self._task.cancel()
 
 
 def answered(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -127,25 +126,18 @@ class Stream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it (ASGI)."""
-        sending = asyncio.ensure_future(self._send(send))
-        gone = asyncio.ensure_future(_gone(receive))
-        try:
-            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
-            if not sending.done():
-                sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+        async with aclosing(self._events):
+            with UnlessGone(receive):
+                await self._send(send)
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self._headers})
-        async with aclosing(self._events) as events:
-            try:
-                async for event in events:
-                    await send(_body(sse.encode(event, self._name(event)), more=True))
-            except RouterError as error:
-                body = error_body(error, self._api)
-                await send(_body(sse.encode(body, self._name(body)), more=True))
+        try:
+            async for event in self._events:
+                await send(_body(sse.encode(event, self._name(event)), more=True))
+        except RouterError as error:
+            body = error_body(error, self._api)
+            await send(_body(sse.encode(body, self._name(body)), more=True))
         end = b"data: [DONE]\n\n" if self._api == "openai" else b""
         await send(_body(end, more=False))
 
