@@ -136,26 +136,28 @@ def load(url: str, clients: int, seconds: int, script: Path) -> tuple[float, flo
     return p50, p99, float(rate[1]) if rate else 0.0
 
 
-async def streams(url: str, count: int) -> list[tuple[float, float, int]]:
-    """`count` streams at once: seconds to the first byte, to the last, and chunks received."""
+async def stream(client: httpx.AsyncClient, url: str) -> tuple[float, float, int]:
+    """One stream: seconds to the first byte, to the last, and words received."""
+    began = time.perf_counter()
+    first, text = 0.0, b""
+    async with client.stream("POST", f"{url}/v1/chat/completions", json=BODY) as answer:
+        async for chunk in answer.aiter_raw():
+            first = first or time.perf_counter() - began
+            text += chunk
+    return first, time.perf_counter() - began, text.count(b"word")
+
+
+async def at_once(url: str, count: int) -> list[tuple[float, float, int]]:
+    """Many streams together."""
     limits = httpx.Limits(max_connections=count)
-
-    async def one(client: httpx.AsyncClient) -> tuple[float, float, int]:
-        began = time.perf_counter()
-        first, text = 0.0, b""
-        async with client.stream("POST", f"{url}/v1/chat/completions", json=BODY) as answer:
-            async for chunk in answer.aiter_raw():
-                first = first or time.perf_counter() - began
-                text += chunk
-        return first, time.perf_counter() - began, text.count(b"word")
-
     async with httpx.AsyncClient(limits=limits, timeout=120) as client:
-        return list(await asyncio.gather(*(one(client) for _ in range(count))))
+        return list(await asyncio.gather(*(stream(client, url) for _ in range(count))))
 
 
-def one_by_one(url: str, count: int) -> tuple[float, float]:
-    """Medians over single streams: ms to the first byte, ms from there to the last."""
-    found = [asyncio.run(streams(url, 1))[0] for _ in range(count)]
+async def one_by_one(url: str, count: int) -> tuple[float, float]:
+    """Medians over streams one after another: ms to the first byte, ms from there to the last."""
+    async with httpx.AsyncClient(timeout=120) as client:
+        found = [await stream(client, url) for _ in range(count)]
     return median(f for f, _, _ in found) * 1e3, median(w - f for f, w, _ in found) * 1e3
 
 
@@ -218,14 +220,14 @@ def measure(
     while asked < 10_000:
         asked += round(load(url, 8, 5, script)[2] * 5)
     print(f"memory          {resident_mb(through) - before:+.1f} MB over {asked} requests")
-    first, rest = one_by_one(direct, 40)
-    our_first, our_rest = one_by_one(url, 40)
+    first, rest = asyncio.run(one_by_one(direct, 200))
+    our_first, our_rest = asyncio.run(one_by_one(url, 200))
     print(f"streams         first byte +{our_first - first:.2f} ms, "
           f"each chunk +{(our_rest - rest) / CHUNKS * 1e3:.0f} us")  # fmt: skip
     through.terminate()
     through.wait(20)
     gateway(slow)
-    found = asyncio.run(streams(url, 500))
+    found = asyncio.run(at_once(url, 500))
     whole = sum(words == CHUNKS for _, _, words in found)
     print(f"500 streams     {whole} whole, {max(w for _, w, _ in found):.1f} s "
           f"for {CHUNKS * 0.05:.1f} s of words")  # fmt: skip
