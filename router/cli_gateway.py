@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import sys
+from functools import partial
 from pathlib import Path
 from time import time
 from typing import Annotated, Any
@@ -42,15 +43,13 @@ def serve(
     with _extra():
         from router.gateway.serve import serve as run
 
-        inside = None
+        given = {"host": host, "port": port, "local_url": local_url}
         if embedded:
             from router.gateway.embedded import NAME, Embedded
 
             inside = Embedded()
-            settings = load_settings(host=host, port=port, local_url=inside.url, local_model=NAME)
-        else:
-            settings = load_settings(host=host, port=port, local_url=local_url)
-        run(settings)
+            given |= {"local_url": inside.url, "local_model": NAME}
+        run(partial(load_settings, **given))  # what was given here holds when the file changes
 
 
 def doctor() -> None:

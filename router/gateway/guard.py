@@ -49,7 +49,9 @@ def _refuse_browsers(headers: Mapping[str, str]) -> None:
     host = urlsplit(f"//{headers.get('host', 'localhost')}").hostname or ""
     if not is_loopback(host):
         raise RequestRefused(
-            403, "foreign_host", "This gateway serves this machine only; use 127.0.0.1 as host."
+            403,
+            "foreign_host",
+            "This gateway serves this machine only: use 127.0.0.1 as host, or set api_keys.",
         )
     origin = headers.get("origin")
     if origin and not is_loopback(urlsplit(origin).hostname or ""):

@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -22,22 +22,24 @@ _GC = (20_000, 20, 100)
 _SWITCH_S = 0.0005  # the log's thread gets its turn within a fraction of a millisecond
 
 
-def serve(settings: Settings) -> None:
+def serve(reread: Callable[[], Settings]) -> None:
     """Serve until SIGINT or SIGTERM, then let running answers finish. SIGHUP rereads settings.
 
-    Raises ConfigError if the address is taken.
+    `reread`: gives the settings, now and whenever they have changed. Raises ConfigError if the
+    address is taken.
     """
+    settings = reread()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("alembic", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     listening = bound(settings.host, settings.port)
     sys.setswitchinterval(_SWITCH_S)
     if sys.platform == "win32":
-        asyncio.run(_run(settings, listening))
+        asyncio.run(_run(settings, reread, listening))
     else:
         import uvloop
 
-        uvloop.run(_run(settings, listening))
+        uvloop.run(_run(settings, reread, listening))
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -78,8 +80,10 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def _run(settings: Settings, listening: socket.socket) -> None:
-    async with Service(settings) as service:
+async def _run(
+    settings: Settings, reread: Callable[[], Settings], listening: socket.socket
+) -> None:
+    async with Service(settings, reread) as service:
         host, port = listening.getsockname()[:2]
         report(service, f"http://{host}:{port}")
         config = uvicorn.Config(

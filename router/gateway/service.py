@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from time import time
@@ -47,28 +48,30 @@ class Service:
         self.server = LocalServer("none")
         self.signatures = Signatures()
         self.watchers: list[Callable[[Record], None]] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._opened = AsyncExitStack()
         self._files: tuple[object, ...] = ()
 
     async def __aenter__(self) -> "Service":
-        self.server = await self._discovered()
-        self.log = OutcomeLog(await asyncio.to_thread(open_database, self.settings.log_url))
-        caps = Caps()
-        self.ledger = Ledger(self.log, caps, time)
-        self._build(self.settings, await asyncio.to_thread(policy_of, self.settings, self.server))
-        self._files = self._seen()
-        self._tasks = [
-            asyncio.create_task(self._every(_LOOK_AT_SERVER_S, self.refresh)),
-            asyncio.create_task(self._every(_LOOK_AT_FILES_S, self._reload_if_changed)),
-        ]
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(self.http.close)
+            opened.push_async_callback(self._cloud_http.close)
+            self.server = await self._discovered()
+            policy = await asyncio.to_thread(policy_of, self.settings, self.server)
+            self.log = OutcomeLog(await asyncio.to_thread(open_database, self.settings.log_url))
+            opened.push_async_callback(asyncio.to_thread, self.log.close)
+            self.ledger = Ledger(self.log, Caps(), time)
+            self._build(self.settings, policy)
+            self._files = self._seen()
+            for pause_s, work in (
+                (_LOOK_AT_SERVER_S, self.refresh), (_LOOK_AT_FILES_S, self._reload_if_changed),
+            ):  # fmt: skip
+                task = asyncio.create_task(self._every(pause_s, work))
+                opened.push_async_callback(_stop, task)
+            self._opened = opened.pop_all()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(self.http.close(), self._cloud_http.close())
-        await asyncio.to_thread(self.log.close)
+        await self._opened.aclose()
 
     def _build(self, settings: Settings, policy: Policy) -> None:
         """New backends and a new planner; requests under way keep the old ones."""
@@ -174,6 +177,11 @@ class Service:
                 await work()
             except RouterError as error:
                 _log.error("%s", error)
+
+
+async def _stop(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 _FIXED = ("host", "port", "log_url", "api_keys", "max_request_mb")

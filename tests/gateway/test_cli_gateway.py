@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.gateway import upstream
-from tests.gateway.conftest import free_port
+from tests.gateway.conftest import free_port, wait_for
 from tests.gateway.running import EASY, HARD
 
 ROUTER = str(Path(sys.executable).parent / "router")
@@ -95,3 +97,29 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(call: object) -> None:
 def test_explain_shows_the_trail_of_the_rules(call: object) -> None:
     shown = call("explain", "Write to ann.lee@mail.example.org about it.").stdout  # type: ignore[operator]
     assert "Private content (email) stays on this machine." in shown
+
+
+def test_what_serve_was_told_outlives_a_change_of_the_file(
+    tmp_path: Path, local: upstream.Upstream, cloud: upstream.Upstream
+) -> None:
+    port, log = free_port(), tmp_path / "log"
+    url = f"http://127.0.0.1:{port}"
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "ROUTER_CLOUD_URL": cloud.url}
+    command = [ROUTER, "serve", "--port", str(port), "--local-url", local.url]
+    body = {"model": "auto", "messages": [{"role": "user", "content": HARD}]}
+    with log.open("wb") as out, subprocess.Popen(
+        command, stdout=out, stderr=out, env=environment, cwd=tmp_path
+    ) as process:  # fmt: skip
+        try:
+            wait_for(f"{url}/healthz", process, log)
+            (tmp_path / "router.toml").write_text("threshold = 1.0\n")
+            for _ in range(100):
+                answer = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=20)
+                if answer.headers["x-router-tier"] == "local":
+                    break
+                time.sleep(0.1)
+        finally:
+            process.terminate()
+            process.wait(20)
+    assert answer.headers["x-router-model"] == "small"
+    assert process.returncode == 0

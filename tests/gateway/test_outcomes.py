@@ -138,9 +138,10 @@ def test_caps_hold_under_concurrency_and_across_restarts(tmp_path: Path) -> None
 
 SERVE = """
 import sys
+from functools import partial
 from router.config import load_settings
 from router.gateway.serve import serve
-serve(load_settings(port=int(sys.argv[1]), local_url=sys.argv[2], cloud_url=sys.argv[3],
+serve(partial(load_settings, port=int(sys.argv[1]), local_url=sys.argv[2], cloud_url=sys.argv[3],
                     log_url=sys.argv[4], cascade="off"))
 """
 
