@@ -19,7 +19,6 @@ from router.wire.summary import mapping, sequence
 
 VERSION = "2026-10-21"
 _THINKING = ("thinking", "redacted_thinking")
-_PASSED = ("anthropic-beta", "anthropic-version")
 WrittenBy = Callable[[str], str | None]  # a signature to the model that made it
 
 
@@ -76,8 +75,9 @@ class ClaudeBackend:
         return build(ask.clearance.body(), ask, self._written_by)
 
     def _headers(self, ask: Ask) -> dict[str, str]:
-        passed = {k: v for k, v in ask.headers.items() if k in _PASSED}
-        return {"anthropic-version": VERSION, **passed, "authorization": f"Bearer {self._key}"}
+        return {
+            "anthropic-version": VERSION, **ask.headers, "authorization": f"Bearer {self._key}",
+        }  # fmt: skip
 
 
 _COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config")

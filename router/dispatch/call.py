@@ -14,8 +14,10 @@ from router.wire.summary import mapping, sequence
 
 _PIECES = re.compile(r"[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]|\n")
 _LETTERS_PER_TOKEN = 4
+_BYTES_PER_TOKEN = 16  # hardly any text has more
 _IMAGE_TOKENS = 1000
 _MESSAGE_TOKENS = 8  # role and separators of the chat template
+_PASSED = ("anthropic-beta", "anthropic-version")
 _IMAGES = ("image", "image_url", "input_image")
 
 
@@ -84,6 +86,11 @@ class Call:
         given = self.body.get("max_completion_tokens") or self.body.get("max_tokens")
         return given if isinstance(given, int) and given > 0 else None
 
+    @property
+    def passed_headers(self) -> dict[str, str]:
+        """The headers that Anthropic's API defines and a client may set."""
+        return {k: v for k, v in self.headers.items() if k in _PASSED}
+
     @cached_property
     def images(self) -> int:
         """How many images are in it, those in tool results too."""
@@ -99,6 +106,8 @@ class Call:
         images = self.images * _IMAGE_TOKENS
         if not self.images and len(self.payload) <= enough:
             return len(self.payload)
+        if not self.images and len(self.payload) > _BYTES_PER_TOKEN * enough > 0:
+            return len(self.payload) // _LETTERS_PER_TOKEN  # too long by far; no need to count
         messages = sequence(self.body.get("messages"))
         texts = [_text(m) for m in messages]
         texts += [_text(self.body.get(k)) for k in ("system", "tools", "response_format")]

@@ -31,8 +31,6 @@ from router.wire import Json, anthropic
 from router.wire.convert import rendered, rendering, summary_of
 from router.wire.summary import Summary
 
-_PASSED = ("anthropic-beta", "anthropic-version")
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -115,7 +113,7 @@ class Dispatcher:
 
     async def _plan(self, call: Call, record: Record) -> Planned:
         policy = self.planner.policy
-        screening = self.planner.screen(call, policy)
+        screening = await self.planner.screen(call, policy)
         record.private = screening.kinds
         record.cascade = call.headers.get(CASCADE_HEADER, policy.settings.cascade)
         if record.cascade not in CASCADES:
@@ -140,8 +138,7 @@ class Dispatcher:
         return Ask(
             api=call.api, body=call.body, model=planned.models[tier],
             deadline=planned.deadline, clearance=clearance, est_usd=planned.est_usd, key=call.key,
-            headers={k: v for k, v in call.headers.items() if k in _PASSED},
-            logprobs=tier == "local" and planned.wants_logprobs,
+            headers=call.passed_headers, logprobs=tier == "local" and planned.wants_logprobs,
         )  # fmt: skip
 
     async def opinion(self, planned: Planned, model: str, body: Json) -> Summary:

@@ -1,9 +1,11 @@
 """Gathering what the rules look at: the wall, the models served, the budget, the breakers."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from random import Random
 
 from router.backends.discover import LocalModel, LocalServer
@@ -23,6 +25,7 @@ from router.wire import to_anthropic, to_openai
 from router.wire.summary import Usage, mapping, sequence
 
 TIER_HEADER = "x-router-tier"
+_LONG_BYTES = 50_000
 _GIVES_LOGPROBS = ("llama.cpp", "vllm")  # others may refuse a field that they do not know
 CLOUD_URL = "https://api.anthropic.com"
 
@@ -120,9 +123,14 @@ class Planner:
         )  # fmt: skip
         return facts, est_usd
 
-    def screen(self, call: Call, policy: Policy) -> Screening:
-        """What the wall says, the client's headers included. Raises RequestRefused."""
-        return policy.wall.screen(call.payload, call.headers.get(PRIVATE_HEADER), call.body)
+    async def screen(self, call: Call, policy: Policy) -> Screening:
+        """What the wall says, the client's headers included. Raises RequestRefused.
+
+        A long request is scanned beside the event loop, so that the others go on meanwhile.
+        """
+        declared = call.headers.get(PRIVATE_HEADER)
+        scan = partial(policy.wall.screen, call.payload, declared, call.body, call.passed_headers)
+        return await asyncio.to_thread(scan) if len(call.payload) > _LONG_BYTES else scan()
 
     @property
     def cloud_configured(self) -> bool:

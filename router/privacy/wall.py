@@ -84,18 +84,22 @@ class Wall:
         self._known: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
 
     def screen(
-        self, payload: bytes, declared: str | None = None, body: Mapping[str, Any] | None = None
+        self,
+        payload: bytes,
+        declared: str | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Screening:
         """Scan a request: every turn, tool, argument, result, name and number in it.
 
         `payload`: its JSON. `declared`: what the header x-router-privacy says. `body`: `payload`
-        parsed, if that was done already.
+        parsed, if that was done already. `headers`: that would be sent along.
         """
         body = json.loads(payload) if body is None else body
         findings = []
         if declared is not None and declared.strip().lower() == "private":
             findings.append(Finding("declared", PRIVATE_HEADER))
-        for where, text in _units(body):
+        for where, text in (*_units(body), *(headers or {}).items()):
             findings += [Finding(kind, where) for kind in self._kinds(text)]
         return Screening(tuple(findings), payload)
 

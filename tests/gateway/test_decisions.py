@@ -98,6 +98,8 @@ def test_a_request_beyond_the_local_window_goes_to_the_cloud_or_is_refused(
     gateway = run()
     long = "Summarise this: " + "word " * 2000
     assert gateway.chat("Summarise: a word.").headers["x-router-tier"] == "local"
+    far_too_long = gateway.chat(long * 40)
+    assert far_too_long.headers["x-router-rule"] == "limits"
     moved = gateway.chat(long)
     assert moved.headers["x-router-tier"] == "cloud"
     assert moved.headers["x-router-rule"] == "limits"

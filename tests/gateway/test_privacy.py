@@ -245,6 +245,8 @@ def test_no_private_byte_reaches_the_cloud_by_any_path(
         gateway.chat(HARD, model="cloud", headers=headers).headers.get("x-router-tier", "local")
         == "local"
     )
+    beta = {"anthropic-beta": f"files-2025, {SECRET}"}
+    gateway.messages(HARD, model="cloud", headers=beta)
     assert not cloud.asked
     assert all(b"example.org" not in g.raw for g in cloud.got)
     kept = json.dumps(gateway.rows())
