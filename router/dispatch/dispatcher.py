@@ -12,7 +12,7 @@ from router.dispatch import kept
 from router.dispatch.call import Call
 from router.dispatch.cascade import CASCADE_HEADER, CASCADES
 from router.dispatch.look import Look
-from router.dispatch.metered import cost_usd, stream_cost_usd
+from router.dispatch.metered import answer_cost_usd
 from router.dispatch.opened import Opened
 from router.dispatch.planner import Planned, Planner
 from router.dispatch.record import Record
@@ -260,8 +260,8 @@ class Dispatcher:
         self._answered(planned, record, tier)
         record.answer = answer
         if tier == "cloud":
-            cost = stream_cost_usd if planned.call.stream else _whole_cost_usd
-            record.cost_usd = record.cloud_usd = cost(record.model, answer, planned.est_usd)
+            cost = answer_cost_usd(record.model, answer, planned.est_usd)
+            record.cost_usd = record.cloud_usd = cost
 
     async def _end(
         self, record: Record, started: float, error: BaseException | None = None
@@ -277,10 +277,6 @@ class Dispatcher:
         written = self.log.write(record.row())
         if error is None or isinstance(error, RouterError):
             await written
-
-
-def _whole_cost_usd(model: str, answer: Summary, otherwise: float) -> float:
-    return cost_usd(model, answer.usage, otherwise)
 
 
 def _decision_id(now: float) -> str:

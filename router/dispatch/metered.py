@@ -33,7 +33,7 @@ class Metered:
         paid = 0.0
         try:
             answer = await self._backend.send(ask)
-            paid = cost_usd(ask.model, summary_of(answer, self.api).usage, ask.est_usd)
+            paid = answer_cost_usd(ask.model, summary_of(answer, self.api), ask.est_usd)
             return answer
         finally:
             self._ledger.settle(reservation, paid)
@@ -50,7 +50,7 @@ class Metered:
                     fold.add(event)
                     yield event
         finally:
-            paid = stream_cost_usd(ask.model, fold.summary(), ask.est_usd) if started else 0.0
+            paid = answer_cost_usd(ask.model, fold.summary(), ask.est_usd) if started else 0.0
             self._ledger.settle(reservation, paid)
 
     async def _reserve(self, ask: Ask) -> Reservation:
@@ -72,8 +72,8 @@ def cost_usd(model: str, usage: Usage | None, otherwise: float) -> float:
         return otherwise
 
 
-def stream_cost_usd(model: str, so_far: Summary, otherwise: float) -> float:
-    """What a stream cost, whole or broken off: a broken one reports no output tokens."""
+def answer_cost_usd(model: str, so_far: Summary, otherwise: float) -> float:
+    """What an answer cost, whole or broken off: a broken stream reports no output tokens."""
     usage = so_far.usage
     if usage is None or so_far.finish != "unknown":
         return cost_usd(model, usage, otherwise)
