@@ -9,6 +9,11 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from router.errors import LogError, MissingExtra
 
+# Held until the transaction ends.
+_LOCK = {
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": "SELECT pg_advisory_xact_lock(7682)",
+}
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -20,6 +25,8 @@ def open_database(url: str) -> Engine:
     """
     try:
         known = make_url(url)
+        if known.get_backend_name() not in _LOCK:
+            raise LogError("log_url must be a sqlite or postgresql address.")
         if known.get_backend_name() == "sqlite" and known.database:
             Path(known.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
             known = known.set(database=str(Path(known.database).expanduser()))
@@ -38,13 +45,14 @@ def open_database(url: str) -> Engine:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the tables to the newest form (Alembic)."""
+    """Bring the tables to the newest form (Alembic); of several processes one at a time."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with engine.begin() as connection:
+        connection.exec_driver_sql(_LOCK[engine.dialect.name])
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

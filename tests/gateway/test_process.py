@@ -109,3 +109,15 @@ def test_sigterm_lets_a_stream_finish(
         rest = list(lines)
     assert rest[-2:] == ["data: [DONE]", ""]
     assert running.wait(15) == 0
+
+
+OPEN = "import sys; from router.outcomes.database import open_database; open_database(sys.argv[1])"
+
+
+def test_processes_that_start_together_make_the_tables_once(tmp_path: Path) -> None:
+    for attempt in range(3):
+        command = [sys.executable, "-c", OPEN, f"sqlite:///{tmp_path}/{attempt}.db"]
+        running = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]
+        for process in running:
+            _, said = process.communicate(timeout=60)
+            assert process.returncode == 0, said
