@@ -12,7 +12,9 @@ from router.wire.summary import Summary
 Cascade = Literal["off", "checks", "second_opinion"]
 CASCADES: tuple[Cascade, ...] = ("off", "checks", "second_opinion")
 CASCADE_HEADER = "x-router-cascade"
-HEAD_CHARS = 200  # of a stream, read before any of it is sent on
+_HEAD_CHARS = 160  # of a stream that opens like a refusal, read before any of it is sent on
+_FIRST_CHARS = 16  # that tell whether it does
+_OPENER = re.compile(r"\s*(?:I|we|sorry|unfortunately|as an?)\b", re.IGNORECASE)
 # An answer that opens like this and goes no further than a few sentences says no.
 _REFUSAL = re.compile(
     r"\s*(?:(?:I'm|I am|We're|We are) (?:very |really |so )?sorry|sorry|unfortunately"
@@ -47,6 +49,17 @@ def faults(summary: Summary, call: Call) -> list[str]:
     if any(not _is_object(c.arguments) or not c.name for c in summary.calls):
         found.append("invalid tool arguments")
     return found
+
+
+def head_read(text: str) -> bool:
+    """Whether enough of a stream was read to know that it is no refusal, or that it is one.
+
+    >>> head_read("The capital of France"), head_read("I'm sorry, but"), head_read("The")
+    (True, False, False)
+    """
+    if len(text.lstrip()) < _FIRST_CHARS:
+        return False
+    return len(text) >= _HEAD_CHARS or _OPENER.match(text) is None
 
 
 def head_faults(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from router.dispatch.cascade import HEAD_CHARS, answer_of, faults, head_faults, second_body
+from router.dispatch.cascade import answer_of, faults, head_faults, head_read, second_body
 from router.dispatch.opened import Opened
 from router.dispatch.planner import Planned
 from router.dispatch.record import Record
@@ -76,7 +76,7 @@ class Look:
             if whole:
                 continue
             known = opened.fold.summary()
-            if len(known.text) >= HEAD_CHARS and not known.calls:
+            if head_read(known.text) and not known.calls:
                 return
 
     async def _verdict(self, answer: Summary, other: Answer | None) -> bool:
