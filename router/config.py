@@ -102,6 +102,7 @@ class Settings(BaseSettings):
     # Privacy
     private_words: list[str] = []
     private_patterns: list[str] = []
+    public_words: list[Annotated[str, Field(min_length=3)]] = []
     phone_regions: list[str] = ["US"]
     presidio_model: str | None = None
     private_learning: Literal["off", "features"] = "off"

@@ -197,7 +197,7 @@ def detectors_of(settings: Settings) -> list[Detector]:
     """The privacy detectors that settings ask for. Raises ConfigError or MissingExtra."""
     out: list[Detector] = [
         Own(settings.private_patterns, settings.private_words),
-        Builtin(settings.phone_regions),
+        Builtin(settings.phone_regions, settings.public_words),
     ]
     if settings.presidio_model:
         out.append(Presidio(settings.presidio_model))

@@ -22,14 +22,17 @@ class Detector(Protocol):
 class Builtin:
     """Credentials and personal data, in any of the text's disguises.
 
-    `regions`: countries whose phone numbers count without a country code.
+    `regions`: countries whose phone numbers count without a country code. `public`: what is not
+    private wherever it stands, such as an address in every system prompt.
     """
 
-    def __init__(self, regions: Sequence[str] = ("US",)) -> None:
-        self._regions = tuple(regions)
+    def __init__(self, regions: Sequence[str] = ("US",), public: Sequence[str] = ()) -> None:
+        self._regions, self._public = tuple(regions), tuple(public)
 
     def __call__(self, text: str) -> Iterator[str]:
         """See `Detector`."""
+        for known in self._public:
+            text = text.replace(known, " ")
         for view in views(text):
             yield from credentials(view, view.lower())
             yield from personal(view, self._regions)

@@ -9,8 +9,11 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-# Local part and domain as people write them (RFC 5321 allows more); git@host is a login, no person.
-_EMAIL = re.compile(r"(?<![\w.+-])(?!git@)[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[A-Za-z]{2,24}(?![\w@])")
+# Local part and domain as people write them (RFC 5321 allows more). git@host is a login, and nobody
+# reads noreply@, which coding agents have in their instructions.
+_EMAIL = re.compile(
+    r"(?<![\w.+-])(?!(?:git|no-?reply)@)[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[A-Za-z]{2,24}(?![\w@])"
+)
 _CARD = re.compile(r"(?<![\d.,])[3-6](?:[ -]?\d){12,18}(?!\d)|(?<![\d.,])2(?:[ -]?\d){15}(?!\d)")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
 # Nothing that follows is shorter than seven digits, or has letters beside two of them.

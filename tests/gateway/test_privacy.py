@@ -14,8 +14,6 @@ from router.errors import ConfigError, RequestRefused
 from router.privacy import Clearance, Wall
 from router.privacy.credentials import _GATES, _NARROW, plugins
 from router.privacy.detectors import Builtin, Own
-from tests.gateway import upstream
-from tests.gateway.conftest import Run
 from tests.gateway.running import HARD
 
 WALL = Wall([Builtin(["US", "DE"]), Own(["INV-[0-9]{4}"], ["Project Falcon", "Ørsted"])])
@@ -55,6 +53,7 @@ CLEAN = (
     "timestamp 1700000000000", "192.168.1.1:8080", "How do I reset a password?",
     "ISBN 978-3-16-148410-0", "1, 2, 3, 4, 5, 6, 7, 8, 9, 10", "Falconry is an old project",
     "sum 100 200 300 400 500 600 700", "AC power at 12:30:45", "see lines 100-200 and 300-400",
+    "Co-Authored-By: Claude <noreply@anthropic.com>",
     "@pytest.mark.parametrize", "a@b", "v1.2.3-rc.4+build.567", "2^64 = 18446744073709551616",
     "The secret of success: hard work", "https://example.org/a?page=2&sort=asc",
     "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -178,6 +177,12 @@ def test_pixels_are_not_read_as_text() -> None:
     assert not WALL.screen(json.dumps({"messages": [{"content": [block]}]}).encode()).private
 
 
+def test_what_its_owner_calls_public_is_not_private_but_its_neighbour_is() -> None:
+    wall = Wall([Builtin(public=["help@acme.example"])])
+    assert wall.kinds("Write to help@acme.example.") == ()
+    assert wall.kinds("Write to help@acme.example or ann@acme.example.") == ("email",)
+
+
 def test_a_wrong_pattern_is_named() -> None:
     with pytest.raises(ConfigError, match="Pattern 1"):
         Own(["a", "("])
@@ -199,97 +204,3 @@ def test_no_gate_hides_what_its_detector_would_find(name: str, data: st.DataObje
         return
     assert any(g in text.lower() or g in text for g in _GATES[name])
     assert name not in _NARROW or _NARROW[name].search(text)
-
-
-MODES = {
-    "plain": {},
-    "cascade by checks": {"cascade": "checks"},
-    "second opinion": {"cascade": "second_opinion"},
-    "exploration": {"exploration": 0.5},
-    "always cloud": {"threshold": -1.0},
-}
-
-
-@pytest.mark.parametrize("local_state", ["well", "failing", "silent"])
-@pytest.mark.parametrize("mode", MODES)
-def test_no_private_byte_reaches_the_cloud_by_any_path(
-    run: Run, local: upstream.Upstream, cloud: upstream.Upstream, mode: str, local_state: str
-) -> None:
-    async def unwell(connection: upstream.Connection, got: upstream.Got) -> None:
-        if got.method == "GET":
-            await upstream.local(connection, got)
-        elif local_state == "failing":
-            await connection.json({"error": {"message": "no"}}, 500)
-        else:
-            await connection.json(upstream.said("I'm sorry, I cannot help with that."))
-
-    if local_state != "well":
-        local.script = unwell
-    gateway = run(**MODES[mode], local_limits={"retries": 0, "failures": 1000})
-    post = gateway.client.post
-    for place in PLACES.values():
-        for model in ("auto", "cloud", "claude-opus-5", "local"):
-            for stream in (False, True):
-                body = {**filled(place), "model": model, "stream": stream, "max_tokens": 50}  # type: ignore[dict-item]
-                answer = post("/v1/chat/completions", json=body)
-                assert answer.headers.get("x-router-tier", "local") == "local"
-                if local_state == "failing" or answer.status_code != 200:
-                    assert answer.status_code >= 400
-                    assert SECRET not in answer.text
-    body = {"messages": [{"role": "user", "content": SECRET}], "model": "cloud", "max_tokens": 9}
-    post("/v1/messages", json=body)
-    counted = post("/v1/messages/count_tokens", json=body)
-    assert counted.json()["input_tokens"] > 0
-    headers = {"x-router-privacy": "private"}
-    assert (
-        gateway.chat(HARD, model="cloud", headers=headers).headers.get("x-router-tier", "local")
-        == "local"
-    )
-    beta = {"anthropic-beta": f"files-2025, {SECRET}"}
-    gateway.messages(HARD, model="cloud", headers=beta)
-    assert not cloud.asked
-    assert all(b"example.org" not in g.raw for g in cloud.got)
-    kept = json.dumps(gateway.rows())
-    assert SECRET not in kept
-    assert "example.org" not in kept
-
-
-def test_a_private_request_without_a_local_answer_is_refused_by_name(
-    run: Run, local: upstream.Upstream
-) -> None:
-    async def failing(connection: upstream.Connection, got: upstream.Got) -> None:
-        await connection.json({"error": {"message": "no"}}, 500)
-
-    local.script = failing
-    answer = run(local_limits={"retries": 0}).chat(SECRET)
-    assert answer.status_code == 503
-    assert answer.json()["error"]["code"] == "private_local_unavailable"
-
-
-def test_features_of_private_requests_are_kept_only_on_request(run: Run) -> None:
-    from router.dispatch.kept import unpack
-
-    gateway = run(private_learning="features")
-    gateway.chat(SECRET)
-    row = gateway.rows()[0]
-    assert row["request"] is None
-    assert row["answer"] is None
-    assert unpack(row["features"]).embedding.shape == (1, 256)
-
-
-def test_logs_hold_no_word_of_a_request(
-    run: Run, local: upstream.Upstream, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def echoing(connection: upstream.Connection, got: upstream.Got) -> None:
-        if got.method == "GET":
-            await upstream.local(connection, got)
-        else:
-            await connection.json({"error": {"message": got.raw.decode()}}, 500)
-
-    local.script = echoing
-    caplog.set_level(0)
-    gateway = run(store="none", local_limits={"retries": 0})
-    assert gateway.chat("zebrafish swim").headers["x-router-tier"] == "cloud"
-    assert gateway.chat("zebrafish swim", model="local").status_code == 502
-    assert "zebrafish" not in caplog.text
-    assert "zebrafish" not in json.dumps(gateway.rows())
