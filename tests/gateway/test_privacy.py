@@ -4,6 +4,7 @@ import base64
 import html
 import json
 from importlib import import_module
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -68,6 +69,16 @@ def test_each_kind_is_found(text: str, kind: str) -> None:
 @pytest.mark.parametrize("text", CLEAN)
 def test_ordinary_text_is_clean(text: str) -> None:
     assert WALL.kinds(text) == ()
+
+
+def test_everyday_prompts_are_not_private() -> None:
+    folder = Path(__file__).parents[2] / "data" / "everyday"
+    lines = [line for f in folder.glob("*.jsonl") for line in f.read_text().splitlines()]
+    flagged = [
+        kind for line in lines for kind in Wall([Builtin()]).kinds(json.loads(line)["prompt"])
+    ]
+    assert len(lines) == 2100
+    assert sorted(flagged) == ["email", "phone"]  # one prompt each, and there they are
 
 
 def wide(text: str) -> str:
