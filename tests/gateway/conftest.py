@@ -20,7 +20,7 @@ PEERS = Path(os.environ.get("TEST_PEERS", ROOT / ".venv-peers")) / "bin"
 Run = Callable[..., Gateway]
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def _loaded_once() -> Iterator[None]:
     """Hundreds of gateways share the arrays of one model, which nobody changes."""
     with pytest.MonkeyPatch.context() as patch:
