@@ -1,0 +1,154 @@
+"""Letting a local model answer the probes, and what its results say of it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic, time
+
+import numpy as np
+from sqlalchemy import Engine, insert, select
+
+from router import artifact as artifacts
+from router import versions
+from router.ability import ability_for, normalised
+from router.backends.discover import LocalModel, digest_of
+from router.config import Settings
+from router.heads import sigmoid
+from router.loop.local import Local
+from router.outcomes.tables import probes as table
+from router.predict import Router
+from router.probes.checks import passed
+from router.probes.load import Probe
+from router.types import FloatArray
+
+MAX_TOKENS = 400
+# What a probe may move the ability term by: curvature of a Gaussian prior around the guess from the
+# model's size, as in `training.calibrate`; 100 probes weigh about 20.
+PRIOR = 2.0
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An ability term in logits beside what was assumed before, and the calibration on the probes.
+
+    `kinds`: kind of probe -> share passed. `ece`: of p_local on the probes, by halves: each half
+    judged with the term that the other gave.
+    """
+
+    model: str
+    digest: str
+    probes: int
+    passed: float
+    ability: float
+    before: float
+    ece: float
+    ece_before: float
+    kinds: Mapping[str, float]
+
+
+async def answer_probes(
+    engine: Engine, local: Local, model: LocalModel, probes: Sequence[Probe], *,
+    progress: Progress = lambda done, of: None,
+) -> dict[str, bool]:  # fmt: skip
+    """Ask every probe that this model, by its digest, has not answered; probe_id -> passed.
+
+    Each result is stored at once, so it may be stopped at any moment. Raises BackendError.
+    """
+    digest = digest_of(model)
+    known = results(engine, model.name, digest)
+    missing = [p for p in probes if p.id not in known]
+    for number, probe in enumerate(missing):
+        progress(len(probes) - len(missing) + number, len(probes))
+        began = monotonic()
+        body = {
+            "messages": [{"role": "user", "content": probe.prompt}],
+            "temperature": 0, "max_tokens": MAX_TOKENS,
+        }  # fmt: skip
+        answer = await local.ask(model.name, body)
+        good = await asyncio.to_thread(passed, probe.check, answer.text)
+        row = {
+            "model": model.name, "digest": digest, "probe_id": probe.id, "at": time(),
+            "passed": good, "latency_s": monotonic() - began,
+        }  # fmt: skip
+        with engine.begin() as connection:
+            connection.execute(insert(table).values(**row))
+        known[probe.id] = good
+    return {p.id: known[p.id] for p in probes}
+
+
+def results(engine: Engine, model: str, digest: str) -> dict[str, bool]:
+    """probe_id -> passed, of a model with these weights."""
+    query = select(table.c.probe_id, table.c.passed).where(
+        table.c.model == model, table.c.digest == digest
+    )
+    with engine.connect() as connection:
+        return {str(i): bool(good) for i, good in connection.execute(query)}
+
+
+def fitted_shift(logit: FloatArray, good: FloatArray, prior: float = PRIOR) -> float:
+    """The shift that makes `logit` fit the outcomes `good`, a Gaussian prior around 0 (Newton).
+
+    >>> round(fitted_shift(np.zeros(400), np.r_[np.ones(300), np.zeros(100)]), 1)
+    1.1
+    """
+    shift = 0.0
+    for _ in range(50):
+        p = sigmoid(logit + shift)
+        gradient = float((p - good).sum()) + prior * shift
+        step = gradient / (float((p * (1 - p)).sum()) + prior)
+        shift -= float(np.clip(step, -1.0, 1.0))
+        if abs(step) < 1e-9:
+            break
+    return shift
+
+
+def measured(
+    model: str, digest: str, probes: Sequence[Probe], good: Mapping[str, bool],
+    logit: FloatArray, slope: float, before: float,
+) -> Measured:  # fmt: skip
+    """The ability term that fits results; `logit` (n,) are those of p_local with the term `before`.
+
+    `slope`: by how much a logit moves for one unit of the term.
+    """
+    y = np.array([float(good[p.id]) for p in probes])
+    even = np.arange(len(y)) % 2 == 0
+    crossed = np.empty(len(y))
+    for half in (even, ~even):
+        crossed[half] = sigmoid(logit[half] + fitted_shift(logit[~half], y[~half]))
+    kinds = sorted({p.kind for p in probes})
+    share = {k: float(np.mean([good[p.id] for p in probes if p.kind == k])) for k in kinds}
+    return Measured(
+        model, digest, len(y), float(y.mean()), before + fitted_shift(logit, y) / slope, before,
+        _ece(crossed, y), _ece(sigmoid(logit), y), share,
+    )  # fmt: skip
+
+
+def learned_version(
+    settings: Settings, model: LocalModel, probes: Sequence[Probe], good: Mapping[str, bool]
+) -> tuple[Measured, str]:
+    """Make results current: a version that knows the model's ability, and what was measured.
+
+    Measuring again replaces what was measured before. Raises ArtifactError.
+    """
+    models = versions.writable(settings)
+    base = artifacts.load(artifacts.resolve(models))
+    known = base.manifest["models"]["local"]
+    others = {k: v for k, v in known.items() if normalised(k) != normalised(model.name)}
+    before = ability_for(model.name, others, base.manifest["models"]["reference_local"]).value
+    guess = Router(versions.with_ability(base, model.name, "", before, {}), local_model=model.name)
+    p = guess.predict_batch([probe.prompt for probe in probes]).p_local
+    found = measured(
+        model.name, digest_of(model), probes, good, np.log(p / (1 - p)),
+        float(base.arrays["calibration"][0, 0]), before,
+    )  # fmt: skip
+    about = {"probes": found.probes, "passed": found.passed, "ece": found.ece}
+    version = versions.with_ability(base, model.name, found.digest, found.ability, about)
+    artifacts.save(version, models)
+    versions.move(models, version.version)
+    return found, version.version
+
+
+def _ece(p: FloatArray, y: FloatArray, bins: int = 10) -> float:
+    pieces = np.array_split(np.argsort(p, kind="stable"), min(bins, len(p)))
+    return float(sum(len(b) * abs(p[b].mean() - y[b].mean()) for b in pieces if len(b)) / len(p))
