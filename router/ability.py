@@ -6,8 +6,9 @@ from the known model of the nearest size; `explain` says so.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
+from typing import Any
 
 # Sizes that the name does not tell, in billions of parameters (model cards).
 _KNOWN_SIZES = {
@@ -60,11 +61,15 @@ def size_of(name: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """The ability term used for a model, in logits, and where it comes from."""
+    """The ability term used for a model, in logits, and where it comes from.
+
+    `other_weights`: the name is known, but was measured with other weights than are served.
+    """
 
     value: float
     source: str
     known: bool
+    other_weights: bool = False
 
 
 def ability_for(name: str, known: Mapping[str, float], reference: str) -> Ability:
@@ -87,3 +92,18 @@ def strength_of(name: str, known: Mapping[str, float], reference: str) -> float:
     """Ability of `name` beside that of `reference`, in logits; see `ability_for`."""
     own = ability_for(reference, known, reference).value
     return ability_for(name, known, reference).value - own
+
+
+def measured_ability(manifest: Mapping[str, Any], name: str, digest: str | None) -> Ability:
+    """The ability term of the local model `name` as a manifest knows it.
+
+    A term that was measured holds for the weights that were measured: with another `digest` the
+    name counts as unknown. `digest` None: which weights are served is not known.
+    """
+    models = manifest["models"]
+    known, reference = models["local"], models["reference_local"]
+    bound = manifest.get("measured", {}).get(normalised(name), {}).get("digest")
+    if bound is None or digest is None or bound == digest:
+        return ability_for(name, known, reference)
+    others = {k: v for k, v in known.items() if normalised(k) != normalised(name)}
+    return replace(ability_for(name, others, reference), other_weights=True)

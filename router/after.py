@@ -1,7 +1,7 @@
 """Deciding again once the local answer is there, alone or beside other local models' answers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.ability import normalised, strength_of
+from router.agreement import AGREEMENT, agreement
 from router.errors import InputError
 from router.features import FeatureExtractor
 from router.final import EXACT
@@ -18,11 +19,25 @@ from router.policy import choose
 from router.reading import Answer, Reader
 from router.same import same
 from router.types import Decision, FloatArray
-from router.verify import MAX_OPINIONS, Evidence, Verifier, features
+from router.verify import LEAST_RELIABLE, MAX_OPINIONS, Evidence, Verifier, features
 
 AnswerLike = str | Answer
 _NAMES_KEPT = 1000
 _NEVER = 1e-4  # probabilities are kept from 0 and 1, where logits end
+
+
+@dataclass(frozen=True, slots=True)
+class FreeLabel:
+    """Labels that nobody gave: probabilities that both tiers' answers are good.
+
+    `agreement`: measures of `router.agreement` between the answer and the first opinion.
+    `weight`: how reliable such labels have been on rows with known outcomes, 0.05 to 1.
+    """
+
+    p_local: float
+    p_cloud: float
+    agreement: Mapping[str, float]
+    weight: float
 
 
 class SecondLook:
@@ -35,8 +50,10 @@ class SecondLook:
         idf: FloatArray,
         abilities: Mapping[str, float],
         reference: str,
+        reliability: Mapping[int, float] | None = None,
     ) -> None:
         self.verifier = Verifier.from_arrays(arrays)
+        self._reliability = reliability or {}
         self.look = arrays["look"].astype(np.float64)
         self.reader = Reader(extractor)
         self._idf = idf.astype(np.float64)
@@ -74,6 +91,19 @@ class SecondLook:
                 )
             )  # fmt: skip
         return out
+
+    def free_label(self, asks: str, answer: Answer, others: Sequence[Answer]) -> FreeLabel:
+        """What agreement alone says of an answer; the prompt's own probability stays out of it."""
+        own, *rest = self.reader.read([answer, *others], [asks] * (1 + len(others)))
+        evidence = Evidence(
+            own, rest, asks, self.strength(answer.model), [self.strength(a.model) for a in others]
+        )
+        p_local, p_cloud = sigmoid(self.verifier.logits(self.rows([evidence])))[0].tolist()
+        measures = agreement(own, rest[0], self._idf).tolist() if rest else []
+        return FreeLabel(
+            p_local, p_cloud, dict(zip(AGREEMENT, measures, strict=False)),
+            self._reliability.get(len(others), LEAST_RELIABLE),
+        )  # fmt: skip
 
     def rows(self, evidence: Sequence[Evidence]) -> FloatArray:
         """Feature rows, shape (n, SIZE)."""

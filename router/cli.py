@@ -1,4 +1,5 @@
-"""The command line: `router predict`, `explain` and `after`; `cli_gateway` has the others."""
+"""The command line: `router predict`, `explain` and `after`; `cli_gateway` and `cli_loop` have
+the others."""
 
 import json
 import sys
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from router import artifact as artifacts
-from router.cli_gateway import register
+from router import cli_gateway, cli_loop
 from router.console import run
 from router.errors import RouterError
 from router.explain import explain_after
@@ -23,7 +24,8 @@ app = typer.Typer(
     help="Decides whether a request can be answered locally or needs the cloud.",
     pretty_exceptions_enable=False,
 )
-register(app)
+cli_gateway.register(app)
+cli_loop.register(app)
 Prompt = Annotated[str, typer.Argument(help="The prompt, or - to read it from standard input.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Model = Annotated[Path | None, typer.Option(help="A model folder; default: the current one.")]

@@ -3,16 +3,24 @@
 import asyncio
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from router.errors import InputError, MissingExtra, RouterError
+from router.console import extra
+from router.errors import InputError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from router.config import Settings
 
 log_app = typer.Typer(no_args_is_help=True, help="The outcome log.")
 Url = Annotated[str | None, typer.Option(help="Address of the local server.")]
@@ -40,7 +48,7 @@ def serve(
     """Serve every tool on this machine: one address for the local model and Claude."""
     from router.config import load_settings
 
-    with _extra():
+    with extra("gateway"):
         from router.gateway.serve import serve as run
 
         given = {"host": host, "port": port, "local_url": local_url}
@@ -56,7 +64,7 @@ def doctor() -> None:
     """Check each part and say how to mend it."""
     from router.config import load_settings
 
-    with _extra():
+    with extra("gateway"):
         from router.gateway.doctor import examine
 
         checks = asyncio.run(examine(load_settings()))
@@ -82,7 +90,7 @@ def ask(
     text = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
     if not text.strip():
         raise InputError("The question is empty; pass at least one visible character.")
-    with _extra():
+    with extra("gateway"):
         asyncio.run(_ask(text, tier, model, private))
 
 
@@ -118,15 +126,11 @@ def savings(
     """What was spent, against everything to the cloud and everything local."""
     from router.config import load_settings
 
-    with _extra():
-        from router.outcomes.database import open_database
+    with extra("gateway"):
         from router.outcomes.savings import savings as sums
 
-        engine = open_database(load_settings().log_url)
-        try:
+        with opened_log(load_settings()) as engine:
             found = sums(engine, time() - days * _DAY_S)
-        finally:
-            engine.dispose()
     table = Table(box=None, show_header=False)
     table.add_row("requests", f"{found.requests} in {days} days")
     table.add_row("answered locally", f"{found.local}, {found.private} of them private")
@@ -143,7 +147,7 @@ def savings(
 
 def key(name: Annotated[str, typer.Argument(help="Whose key it is.")]) -> None:
     """Make an API key; only its hash goes into router.toml."""
-    with _extra():
+    with extra("gateway"):
         from router.gateway.guard import hash_of
     made = "rk-" + secrets.token_urlsafe(32)
     print(f"The key of {name}, shown once:\n  {made}\nAdd to router.toml:")
@@ -162,25 +166,48 @@ def export(
 
     if what not in ("outcomes", "answers"):
         raise InputError("--what must be outcomes or answers.")
-    with _extra():
+    with extra("gateway"):
         from router.outcomes import export as exports
-        from router.outcomes.database import open_database
 
-        engine = open_database(load_settings().log_url)
-        try:
+        with opened_log(load_settings()) as engine:
             rows = exports.outcomes(engine) if what == "outcomes" else exports.answers(engine)
             count = exports.write(rows, out)
-        finally:
-            engine.dispose()
     print(f"{count} rows in {out}.")
 
 
-class _extra:
-    """Turns a missing package of the gateway into the sentence that names the extra."""
+@log_app.command(epilog="Example: router log dump log-backup")
+def dump(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]) -> None:
+    """Write the whole log as text, to keep it or to load it elsewhere."""
+    from router.config import load_settings
 
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
+    with extra("gateway"):
+        from router.outcomes import transfer
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ModuleNotFoundError) and not isinstance(error, RouterError):
-            raise MissingExtra(str(error.name), "gateway") from error
+        with opened_log(load_settings()) as engine:
+            counts = transfer.dump(engine, folder)
+    print(f"{counts['decisions']} requests in {folder}.")
+
+
+@log_app.command(epilog="Example: router log load log-backup")
+def load(folder: Annotated[Path, typer.Argument(help="Folder that dump wrote.")]) -> None:
+    """Load a dump into an empty log."""
+    from router.config import load_settings
+
+    with extra("gateway"):
+        from router.outcomes import transfer
+
+        with opened_log(load_settings()) as engine:
+            counts = transfer.load(folder, engine)
+    print(f"{counts['decisions']} requests loaded.")
+
+
+@contextmanager
+def opened_log(settings: "Settings") -> Iterator["Engine"]:
+    """The outcome log's database for the length of a block. Raises LogError."""
+    from router.outcomes.database import open_database
+
+    engine = open_database(settings.log_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()

@@ -31,10 +31,23 @@ def shipped_models() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parent.parent / "models"
 
 
+def own_models() -> Path:
+    """Folder of the versions that this user's router has learned."""
+    return user_data_path("hybrid-router") / "models"
+
+
+def _models() -> Path:
+    """The user's own versions once there are some, else the shipped ones."""
+    own = own_models()
+    return own if (own / "current").is_file() else shipped_models()
+
+
 def _log_url() -> str:
     return f"sqlite:///{user_data_path('hybrid-router') / 'outcomes.db'}"
 
 
+Cascade = Literal["off", "checks", "second_opinion"]
+Store = Literal["full", "features", "none"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
@@ -73,7 +86,7 @@ class Settings(BaseSettings):
     )  # fmt: skip
 
     # The decision
-    models_dir: Path = shipped_models()
+    models_dir: Path = Field(default_factory=_models)
     version: str = "current"
     local_model: str = "llama3.1:8b"
     cloud_model: str = "claude-sonnet-5-5"
@@ -83,7 +96,7 @@ class Settings(BaseSettings):
     quality_share: float | None = None
     value_usd: float | None = None
     look_price: Annotated[float, Field(ge=0, le=1)] = LOOK_PRICE
-    cascade: Literal["off", "checks", "second_opinion"] = "checks"
+    cascade: Cascade = "checks"
     second_model: str | None = None
     exploration: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     auto_models: list[str] = []
@@ -115,7 +128,13 @@ class Settings(BaseSettings):
 
     # The outcome log
     log_url: str = Field(default_factory=_log_url)
-    store: Literal["full", "features", "none"] = "full"
+    store: Store = "full"
+
+    # The loop
+    judge_usd: Cap = 1.0
+    shadow_requests: Annotated[int, Field(ge=0)] = 100
+    auto_rollback: bool = True
+    maturity_h: Annotated[float, Field(ge=0)] = 24.0
 
     # The gateway
     host: str = "127.0.0.1"
@@ -167,6 +186,11 @@ class Settings(BaseSettings):
             raise ConfigError(f"Only one of {' and '.join(chosen)} can be set; remove the others.")
         rule: Rule | None = next((rules[k](v) for k, v in chosen.items()), None)
         return rule
+
+
+def secret(value: SecretStr | None) -> str | None:
+    """What a secret setting holds, for the one call that sends it."""
+    return value.get_secret_value() if value else None
 
 
 def is_loopback(host: str) -> bool:

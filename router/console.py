@@ -1,11 +1,12 @@
 """What both command lines share: one sentence on failure, never a traceback."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import typer
 
-from router.errors import RouterError
+from router.errors import MissingExtra, RouterError
 
 
 def run(app: typer.Typer) -> None:
@@ -25,3 +26,12 @@ def guarded(call: Callable[[], object]) -> None:
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Turn a package missing in the block into the sentence that names the extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtra(str(error.name), name) from error

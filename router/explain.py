@@ -106,7 +106,12 @@ def _notes(router: "Router", decision: Decision) -> list[str]:
         router.abilities,
         strict=True,
     ):
-        if not ability.known:
+        if ability.other_weights:
+            notes.append(
+                f"{name} was measured with other weights than are served now, so it counts as "
+                f"unmeasured; it is taken to be as good as {ability.source}. Run: router probe."
+            )
+        elif not ability.known:
             notes.append(
                 f"The {tier} model {name} has no outcomes yet; "
                 f"its ability starts from that of {ability.source}."

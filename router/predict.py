@@ -9,7 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from router import artifact as artifacts
-from router.ability import Ability, ability_for
+from router.ability import Ability, ability_for, measured_ability
 from router.after import AnswerLike, SecondLook, checked_answer, checked_others
 from router.asks import asks_for
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
@@ -25,7 +25,7 @@ from router.policy import LOOK_PRICE, Cut, Money, Reference, Rule, choose
 from router.prices import estimate_usd
 from router.request import request_from_messages, request_from_prompt
 from router.types import BatchPrediction, Decision, Explanation, Request
-from router.verify import Evidence
+from router.verify import Evidence, reliability_of
 
 if TYPE_CHECKING:
     from router.config import Settings
@@ -52,9 +52,11 @@ class Router:
         output_tokens: int = 500,
         rule: Rule | None = None,
         look_price: float = LOOK_PRICE,
+        local_digest: str | None = None,
     ) -> None:
         manifest = artifact.manifest
         self.version = artifact.version
+        self.traffic: Mapping[str, Any] = manifest.get("traffic", {})  # see `router.loop.monitor`
         self.cloud_model, self.local_model = cloud_model, local_model
         self.output_tokens = output_tokens
         self.rule: Rule = rule or Cut(
@@ -65,7 +67,7 @@ class Router:
         self.reference = Reference(*artifact.arrays["reference"].astype(np.float64))
         models = manifest["models"]
         self.abilities: tuple[Ability, Ability] = (
-            ability_for(local_model, models["local"], models["reference_local"]),
+            measured_ability(manifest, local_model, local_digest),
             ability_for(cloud_model, models["cloud"], models["reference_cloud"]),
         )
         self.look_price = look_price
@@ -76,6 +78,7 @@ class Router:
             self.second = SecondLook(
                 artifact.verifier, self.extractor, self.heads.word_idf,
                 models["local"], models["reference_local"],
+                reliability_of(manifest["verifier"].get("metrics", {})),
             )  # fmt: skip
         self._ability = np.array([a.value for a in self.abilities])
         # The threshold of a rule that looks at shares does not depend on the request.

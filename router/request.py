@@ -30,6 +30,26 @@ def request_from_prompt(prompt: str) -> Request:
     return Request(text=text, chars=len(text))
 
 
+def request_from_body(body: Mapping[str, Any], anthropic: bool) -> Request:
+    """Routing view of a request's body in OpenAI's or Anthropic's dialect. Raises InputError."""
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise InputError("messages must be a list with at least one message.")
+    if any(not isinstance(m, dict) for m in messages):
+        raise InputError("Each message must be an object with a role and content.")
+    if anthropic and body.get("system"):
+        messages = [{"role": "system", "content": body["system"]}, *messages]
+    return request_from_messages(messages, body.get("tools"), response_format(body, anthropic))
+
+
+def response_format(body: Mapping[str, Any], anthropic: bool) -> Any:
+    """The format asked for, as OpenAI writes it."""
+    if not anthropic:
+        return body.get("response_format")
+    config = body.get("output_config")
+    return config.get("format") if isinstance(config, Mapping) else None
+
+
 def request_from_messages(
     messages: Sequence[Mapping[str, Any]],
     tools: Sequence[Any] | None = None,

@@ -21,6 +21,7 @@ from router.types import FloatArray
 
 SCHEMA = 1  # raise when the meaning of any feature changes
 MAX_OPINIONS = 2
+LEAST_RELIABLE = 0.05
 Z_LIMIT = 4.0
 
 _FORM = ("form as asked", "form not as asked")
@@ -217,3 +218,18 @@ def _prompt(
     local, cloud = prompt
     alone = 0.0 if asked else local
     out[start + 1 : start + 6] = local, cloud, alone, equal * local, unequal * local
+
+
+def reliability_of(metrics: Mapping[str, Mapping[str, float]]) -> dict[int, float]:
+    """Weight of a free label by the number of opinions behind it, 0.05..1.
+
+    The Brier skill that the verifier's manifest records for that number: the share of the
+    outcomes' variance that its probabilities account for on rows it was not fitted on.
+
+    >>> reliability_of({"1 other opinions": {"brier_skill": 0.4}})
+    {1: 0.4}
+    """
+    return {
+        int(asked.split()[0]): float(np.clip(m["brier_skill"], LEAST_RELIABLE, 1.0))
+        for asked, m in metrics.items()
+    }

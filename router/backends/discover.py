@@ -60,6 +60,11 @@ class LocalServer:
         return [m for m in self.models.values() if not m.embeds]
 
 
+def digest_of(model: LocalModel) -> str:
+    """What binds a measurement to a model's weights; its name where the server tells no digest."""
+    return model.digest or f"name:{model.name}"
+
+
 async def discover(http: Http, base_url: str, api_key: str | None = None) -> LocalServer:
     """Ask a server what it is and has. Never raises: `problem` says what went wrong."""
     url = base_url.rstrip("/")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from router.errors import InputError, NoText
-from router.request import request_from_messages
+from router.errors import NoText
+from router.request import request_from_body, response_format
 from router.types import Request, Tier
 from router.wire import Api, Json
 from router.wire.summary import mapping, sequence
@@ -55,25 +55,16 @@ class Call:
     @cached_property
     def request(self) -> Request | None:
         """What the router judges; None where there is no word to judge. Raises InputError."""
-        messages = self.body.get("messages")
-        if not isinstance(messages, list) or not messages:
-            raise InputError("messages must be a list with at least one message.")
-        if any(not isinstance(m, dict) for m in messages):
-            raise InputError("Each message must be an object with a role and content.")
-        if self.api == "anthropic" and self.body.get("system"):
-            messages = [{"role": "system", "content": self.body["system"]}, *messages]
-        tools = self.body.get("tools")
         try:
-            return request_from_messages(messages, tools, self.response_format)
+            return request_from_body(self.body, self.api == "anthropic")
         except NoText:
             return None
 
     @property
     def response_format(self) -> Json | None:
         """The format asked for, as OpenAI writes it."""
-        if self.api == "openai":
-            return self.body.get("response_format")
-        return mapping(self.body.get("output_config")).get("format")
+        given: Json | None = response_format(self.body, self.api == "anthropic")
+        return given
 
     @property
     def wants_json(self) -> bool:

@@ -2,15 +2,15 @@
 
 import json
 import re
-from typing import Literal
+from typing import get_args
 
+from router.config import Cascade
 from router.dispatch.call import Call
 from router.reading import Answer
 from router.wire import Json
 from router.wire.summary import Summary
 
-Cascade = Literal["off", "checks", "second_opinion"]
-CASCADES: tuple[Cascade, ...] = ("off", "checks", "second_opinion")
+CASCADES: tuple[Cascade, ...] = get_args(Cascade)
 CASCADE_HEADER = "x-router-cascade"
 _HEAD_CHARS = 160  # of a stream that opens like a refusal, read before any of it is sent on
 _FIRST_CHARS = 16  # that tell whether it does

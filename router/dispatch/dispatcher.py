@@ -8,7 +8,6 @@ from time import perf_counter
 from uuid import uuid4
 
 from router.backends.base import Ask, Backend
-from router.dispatch import kept
 from router.dispatch.call import Call
 from router.dispatch.cascade import CASCADE_HEADER, CASCADES
 from router.dispatch.look import Look
@@ -24,6 +23,7 @@ from router.errors import (
     RequestRefused,
     RouterError,
 )
+from router.outcomes import kept
 from router.outcomes.log import OutcomeLog
 from router.privacy import Clearance
 from router.types import Tier
@@ -236,10 +236,10 @@ class Dispatcher:
                         if note is not None:
                             out, note = {**out, "router": note}, None
                         yield out
-            self._settle(planned, record, opened.tier, opened.fold.summary())
+            answer = opened.fold.summary()
+            self._settle(planned, record, opened.tier, answer)
             self._signatures.remember(opened.signatures, planned.models[opened.tier])
-            usage = opened.fold.summary().usage
-            if opened.tier == "local" and self.planner.truncated(planned, usage):
+            if opened.tier == "local" and self.planner.truncated(planned, answer.usage):
                 record.checks.append("prompt truncated")
             last = render.end()
         except BaseException as error:

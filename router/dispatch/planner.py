@@ -42,9 +42,12 @@ class Policy:
     wall: Wall
     version: str
     batcher: Batcher
+    challenger: Router | None = None  # decides in shadow
 
     @classmethod
-    def of(cls, settings: Settings, router: Router, wall: Wall) -> "Policy":
+    def of(
+        cls, settings: Settings, router: Router, wall: Wall, challenger: Router | None = None
+    ) -> "Policy":
         """The policy that these make."""
         parts = (
             router.version, router.local_model, router.cloud_model, router.rule.words(),
@@ -52,7 +55,7 @@ class Policy:
             settings.second_model, settings.failover,
         )  # fmt: skip
         version = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
-        return cls(settings, router, wall, version, Batcher(router.decide_batch))
+        return cls(settings, router, wall, version, Batcher(router.decide_batch), challenger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,8 @@ class Planner:
         """What the rules look at, and the estimated price of a cloud answer in US dollars."""
         settings, server = policy.settings, self._server()
         tier, model = wanted(call, settings, server)
-        local = server.find(model if tier == "local" and model else policy.router.local_model)
         local_name = model if tier == "local" and model else policy.router.local_model
+        local = server.find(local_name)
         cloud_name = model if tier == "cloud" and model else settings.cloud_model
         request = call.request
         decision = await policy.batcher.decide(request) if request is not None else None

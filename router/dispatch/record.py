@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from router.config import Store
 from router.dispatch.call import Call
 from router.dispatch.rules import Plan
 from router.errors import BackendError, InputError, RequestRefused, RouterError
@@ -11,7 +12,6 @@ from router.types import Decision, Tier
 from router.wire import Json
 from router.wire.summary import Summary
 
-Store = Literal["full", "features", "none"]
 _KEPT_FIELDS = ("messages", "system", "tools", "response_format", "output_config")
 _MAX_HEADER = 400
 

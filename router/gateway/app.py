@@ -5,16 +5,17 @@ from starlette.routing import Route, Router
 from router.gateway.endpoints import Endpoint, Endpoints, Guarded
 from router.gateway.metrics import Metrics
 from router.gateway.service import Service
+from router.gateway.watch import Watch
 from router.wire import Api
 
 
-def create_app(service: Service) -> Router:
+def create_app(service: Service, watch: Watch | None = None) -> Router:
     """The gateway for a service that is open already; whoever opened it closes it.
 
     A bare router: every endpoint turns its own failures into answers, so that Starlette's
     middleware for that would only cost time.
     """
-    metrics = Metrics(service)
+    metrics = Metrics(service, watch)
     service.watchers.append(metrics.watch)
     do = Endpoints(service, metrics)
 

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from router.artifact import load, resolve
+from router.backends import claude
 from router.backends.discover import OLLAMA_CONTEXT, LocalServer, discover
 from router.backends.http import Http
-from router.config import Settings
+from router.config import Settings, secret
 from router.dispatch.planner import CLOUD_URL
 from router.errors import BackendError, BackendRejected, RouterError
 from router.gateway.service import chosen_model, detectors_of
 
 _ENOUGH_TOKENS = 16_384  # below this, tools such as coding agents hardly ever fit
-_VERSION = "2023-06-01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ async def examine(settings: Settings) -> list[Check]:
     key = settings.local_api_key
     try:
         server, cloud = await asyncio.gather(
-            discover(http, settings.local_url, key.get_secret_value() if key else None),
+            discover(http, settings.local_url, secret(key)),
             _cloud(cloud_http, settings),
         )
     finally:
@@ -80,8 +80,9 @@ async def _cloud(http: Http, settings: Settings) -> Check:
     key = settings.cloud_api_key
     if key is None and settings.cloud_url == CLOUD_URL:
         return Check("cloud", False, "no key", "export ANTHROPIC_API_KEY=sk-ant-...")
-    secret = key.get_secret_value() if key else "none"
-    headers = {"authorization": f"Bearer {secret}", "anthropic-version": _VERSION}
+    headers = {
+        "authorization": f"Bearer {secret(key) or 'none'}", "anthropic-version": claude.VERSION
+    }  # fmt: skip
     url = settings.cloud_url.rstrip("/")
     try:
         await http.get(f"{url}/v1/models", 10.0, headers)

@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from router.dispatch.record import Record
 from router.gateway.service import Service
+from router.gateway.watch import Watch
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
@@ -12,8 +13,8 @@ _SECONDS = (0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 class Metrics:
     """The counters of one service."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, watch: Watch | None = None) -> None:
+        self._service, self._watch = service, watch
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "router_requests", "Requests by how they were decided and how they ended.",
@@ -33,6 +34,15 @@ class Metrics:
         self._fallbacks = self._counter("router_fallbacks", "Answers by a tier that stepped in.")
         self._failing = self._gauge("router_log_failing", "1 while the log takes no rows.")
         self._lost = self._gauge("router_log_lost_rows", "Rows that the log could not keep.")
+        self._drift = self._gauge(
+            "router_drift_distance", "Of recent traffic; 1 is the largest by chance."
+        )
+        self._share = self._gauge("router_recent_escalation_share", "Of recent requests, 0 to 1.")
+        self._evidence = self._gauge(
+            "router_calibration_evidence", "Against calibration; alarm at 100."
+        )
+        self._shadowed = self._gauge("router_shadow_requests", "Decided by the challenger too.")
+        self._alarms = self._gauge("router_alarms", "Alarms that hold; router models has words.")
         self._open = Gauge(
             "router_breaker_open", "1 while a tier is left alone.", ("tier",),
             registry=self._registry,
@@ -57,6 +67,13 @@ class Metrics:
         """All of it, as a monitor reads it."""
         self._failing.set(self._service.log.failing)
         self._lost.set(self._service.log.lost)
+        if (seen := self._watch) is not None:
+            self._evidence.set(seen.calibration.evidence)
+            self._shadowed.set(seen.shadow.seen)
+            self._alarms.set(len(seen.alarms))
+            if seen.drift is not None:
+                self._drift.set(seen.drift.distance)
+                self._share.set(seen.drift.escalation)
         for tier, breaker in self._service.breakers.items():
             self._open.labels(tier).set(breaker.open)
         return generate_latest(self._registry)

@@ -16,6 +16,7 @@ from router.config import Settings
 from router.errors import ConfigError
 from router.gateway.app import create_app
 from router.gateway.service import Service
+from router.gateway.watch import watching
 
 _DRAIN_S = 30
 _GC = (20_000, 20, 100)
@@ -83,11 +84,11 @@ class Server(uvicorn.Server):
 async def _run(
     settings: Settings, reread: Callable[[], Settings], listening: socket.socket
 ) -> None:
-    async with Service(settings, reread) as service:
+    async with Service(settings, reread) as service, watching(service) as watch:
         host, port = listening.getsockname()[:2]
         report(service, f"http://{host}:{port}")
         config = uvicorn.Config(
-            create_app(service), log_level="warning", access_log=False, lifespan="off",
+            create_app(service, watch), log_level="warning", access_log=False, lifespan="off",
             server_header=False, date_header=False, proxy_headers=False, backlog=2048,
             timeout_graceful_shutdown=_DRAIN_S,
         )  # fmt: skip
@@ -111,6 +112,10 @@ def report(service: Service, address: str) -> None:
         chosen = "[bold]" if model.name == policy.router.local_model else "[dim]"
         window = f"{model.context:,} tokens" if model.context else "window unknown"
         say(f"[green]local[/]  {chosen}{model.name}[/]  {window}  ({server.kind})")
+    ability = policy.router.abilities[0]
+    if ability.other_weights:
+        name = policy.router.local_model
+        say(f"[yellow]local[/]  {name} has other weights than were measured: router probe")
     if service.dispatcher.planner.cloud_configured:
         say(f"[green]cloud[/]  {settings.cloud_model}")
     else:

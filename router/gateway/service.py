@@ -4,23 +4,26 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from random import Random
 from time import time
 
 from router import artifact as artifacts
+from router import versions
 from router.backends.base import Backend, Timeouts
 from router.backends.claude import ClaudeBackend
-from router.backends.discover import LocalServer, discover
+from router.backends.discover import LocalServer, digest_of, discover
 from router.backends.http import Http
 from router.backends.local import LocalBackend
-from router.config import Settings, TierSettings, load_settings
+from router.config import Settings, TierSettings, load_settings, own_models, secret
+from router.dispatch.aside import Aside
 from router.dispatch.dispatcher import Dispatcher
 from router.dispatch.metered import Metered
 from router.dispatch.planner import Planner, Policy
 from router.dispatch.record import Record
 from router.dispatch.signatures import Signatures
-from router.errors import RouterError
+from router.errors import ArtifactError, RouterError
 from router.outcomes.budget import Caps, Ledger
 from router.outcomes.database import open_database
 from router.outcomes.log import OutcomeLog
@@ -33,6 +36,7 @@ from router.types import Tier
 _log = logging.getLogger("router.gateway")
 _LOOK_AT_SERVER_S = 15.0
 _LOOK_AT_FILES_S = 1.0
+_FIXED = ("host", "port", "log_url", "api_keys", "max_request_mb")  # until the next start
 
 
 class Service:
@@ -65,8 +69,7 @@ class Service:
             for pause_s, work in (
                 (_LOOK_AT_SERVER_S, self.refresh), (_LOOK_AT_FILES_S, self._reload_if_changed),
             ):  # fmt: skip
-                task = asyncio.create_task(self._every(pause_s, work))
-                opened.push_async_callback(_stop, task)
+                opened.push_async_callback(self.repeat(pause_s, work))
             self._opened = opened.pop_all()
         return self
 
@@ -81,16 +84,13 @@ class Service:
             settings.budget_day_usd, settings.budget_month_usd,
             settings.budget_key_day_usd, settings.budget_key_month_usd,
         )  # fmt: skip
-        local_key = settings.local_api_key
         self.local = LocalBackend(
-            self.http, settings.local_url, _timeouts(settings.local_limits), self._loading,
-            local_key.get_secret_value() if local_key else None,
+            self.http, settings.local_url, timeouts_of(settings.local_limits), self._loading,
+            secret(settings.local_api_key),
         )  # fmt: skip
-        cloud_key = settings.cloud_api_key
         self.claude = ClaudeBackend(
-            self._cloud_http, settings.cloud_url,
-            cloud_key.get_secret_value() if cloud_key else "none", _timeouts(settings.cloud_limits),
-            self.signatures.written_by,
+            self._cloud_http, settings.cloud_url, secret(settings.cloud_api_key) or "none",
+            timeouts_of(settings.cloud_limits), self.signatures.written_by,
         )  # fmt: skip
         guarded: dict[Tier, Guarded] = {}
         parts: tuple[tuple[Backend, TierSettings], ...] = (
@@ -103,6 +103,7 @@ class Service:
             )
         self.breakers = {tier: g.breaker for tier, g in guarded.items()}
         planner = Planner(policy, self.ledger, self.breakers, lambda: self.server, Random())
+        self.aside = Aside(planner, guarded)
         self.dispatcher = Dispatcher(
             planner, guarded, self.log, self.signatures, time, self.watchers
         )
@@ -119,7 +120,9 @@ class Service:
             found = LocalServer(self.server.kind, self.server.models, found.problem)
         self.server = found
         if chosen_model(self.settings, found) != self.policy.router.local_model:
-            await self._exchange_policy(self.settings)
+            self.dispatcher.planner.policy = await asyncio.to_thread(
+                policy_of, self.settings, found
+            )
 
     async def reload(self) -> bool:
         """Take new settings and model; if they are wrong, false and a sentence in the log."""
@@ -136,10 +139,6 @@ class Service:
         _log.info("New settings: policy %s, model %s.", policy.version, policy.router.version)
         return True
 
-    async def _exchange_policy(self, settings: Settings) -> None:
-        policy = await asyncio.to_thread(policy_of, settings, self.server)
-        self.dispatcher.planner.policy = policy
-
     async def _reload_if_changed(self) -> None:
         seen = self._seen()
         if seen != self._files:
@@ -155,13 +154,12 @@ class Service:
             model: object = str(folder.resolve())
         except RouterError:
             model = None
-        return stamp, model
+        waiting = versions.pointed(self.settings.models_dir, versions.CHALLENGER)
+        return stamp, model, waiting, own_models().exists()
 
     async def _discovered(self) -> LocalServer:
-        key = self.settings.local_api_key
-        return await discover(
-            self.http, self.settings.local_url, key.get_secret_value() if key else None
-        )
+        settings = self.settings
+        return await discover(self.http, settings.local_url, secret(settings.local_api_key))
 
     async def _loading(self, model: str) -> bool:
         """Whether Ollama is still bringing a model into memory."""
@@ -169,6 +167,12 @@ class Service:
             return False
         found = (await self._discovered()).find(model)
         return found is not None and not found.loaded
+
+    def repeat(
+        self, pause_s: float, work: Callable[[], Awaitable[None]]
+    ) -> Callable[[], Awaitable[None]]:
+        """Do `work` again and again until what is returned is called."""
+        return partial(_stop, asyncio.create_task(self._every(pause_s, work)))
 
     async def _every(self, pause_s: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -184,13 +188,20 @@ async def _stop(task: "asyncio.Task[None]") -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-_FIXED = ("host", "port", "log_url", "api_keys", "max_request_mb")
-
-
 def policy_of(settings: Settings, server: LocalServer) -> Policy:
     """The policy that settings make beside a server. Raises ConfigError or ArtifactError."""
-    router = Router.from_settings(settings, local_model=chosen_model(settings, server))
-    return Policy.of(settings, router, Wall(detectors_of(settings)))
+    name = chosen_model(settings, server)
+    served = server.find(name)
+    digest = digest_of(served) if served else None
+    router = Router.from_settings(settings, local_model=name, local_digest=digest)
+    challenger = None
+    if (waiting := versions.pointed(settings.models_dir, versions.CHALLENGER)) is not None:
+        beside = settings.model_copy(update={"version": waiting})
+        try:
+            challenger = Router.from_settings(beside, local_model=name, local_digest=digest)
+        except ArtifactError as error:
+            _log.error("The challenger is left out: %s", error)
+    return Policy.of(settings, router, Wall(detectors_of(settings)), challenger)
 
 
 def detectors_of(settings: Settings) -> list[Detector]:
@@ -215,7 +226,8 @@ def chosen_model(settings: Settings, server: LocalServer) -> str:
     return next((m.name for m in served if m.loaded), served[0].name)
 
 
-def _timeouts(tier: TierSettings) -> Timeouts:
+def timeouts_of(tier: TierSettings) -> Timeouts:
+    """The patience that settings grant a tier."""
     return Timeouts(tier.connect_s, tier.first_token_s, tier.between_tokens_s, tier.whole_s)
 
 

@@ -3,16 +3,18 @@
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, RowMapping, func, select
 
 from router.errors import InputError, LogError
 from router.outcomes.tables import decisions, feedback
-from router.request import request_from_messages
+from router.request import request_from_body
 from router.structure import clip
+from router.types import Request
 
 
 def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
@@ -22,6 +24,7 @@ def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
     """
     rated = (
         select(feedback.c.decision_id, func.avg(feedback.c.score).label("score"))
+        .where(feedback.c.tier.is_(None))
         .group_by(feedback.c.decision_id)
         .subquery()
     )
@@ -30,31 +33,22 @@ def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
     )
     with engine.connect() as connection:
         for row in connection.execute(joined.order_by(decisions.c.at)).mappings():
-            prompt = prompt_of(row["request"])
-            if prompt is None or row["tier"] is None:
+            common = _common(row)
+            if common is None or row["tier"] is None:
                 continue
             yield {
-                "prompt_id": row["id"],
-                "group": hashlib.sha256(prompt.encode()).hexdigest()[:16],
-                "source": "log",
-                "category": "",
-                "prompt": prompt,
-                "tier": row["tier"],
-                "model": row["model"],
-                "score": row["rated"],
-                "weight": 1.0,
-                "created_at": row["at"],
-            }
+                **common, "tier": row["tier"], "model": row["model"], "score": row["rated"],
+                "weight": 1.0, "created_at": row["at"],
+            }  # fmt: skip
 
 
 def answers(engine: Engine) -> Iterator[dict[str, Any]]:
     """One row per local answer whose words were kept: what `study` reads, no rating needed."""
     with engine.connect() as connection:
         for row in connection.execute(select(decisions).order_by(decisions.c.at)).mappings():
-            prompt = prompt_of(row["request"])
-            if prompt is None:
+            common = _common(row)
+            if common is None:
                 continue
-            group = hashlib.sha256(prompt.encode()).hexdigest()[:16]
             local = row["local_answer"] if row["escalated"] else None
             if row["tier"] == "local":
                 local = row["answer"]
@@ -64,24 +58,37 @@ def answers(engine: Engine) -> Iterator[dict[str, Any]]:
             )
             for model, text in opinions:
                 if model and text:
-                    yield {
-                        "prompt_id": row["id"], "group": group, "source": "log", "category": "",
-                        "prompt": prompt, "model": model, "text": text,
-                    }  # fmt: skip
+                    yield {**common, "model": model, "text": text}
 
 
-def prompt_of(request: str | None) -> str | None:
+def group_of(text: str) -> str:
+    """Names requests that say the same: case, numbers and spacing do not count.
+
+    >>> group_of("What is 2 + 2?") == group_of("what is  7 + 12?")
+    True
+    """
+    plain = " ".join(re.sub(r"\d+", "0", text.casefold()).split())
+    return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def request_of(request: str | None, api: str) -> Request | None:
     """What the router judged of a kept request; None where no words were kept."""
     if request is None:
         return None
-    body = json.loads(request)
-    messages = body.get("messages") or []
-    if body.get("system"):
-        messages = [{"role": "system", "content": body["system"]}, *messages]
     try:
-        return clip(request_from_messages(messages).text)
+        return request_from_body(json.loads(request), api == "anthropic")
     except InputError:
         return None
+
+
+def _common(row: RowMapping) -> dict[str, Any] | None:
+    request = request_of(row["request"], row["api"])
+    if request is None:
+        return None
+    return {
+        "prompt_id": row["id"], "group": group_of(request.text), "source": "log", "category": "",
+        "prompt": clip(request.text),
+    }  # fmt: skip
 
 
 def write(rows: Iterable[dict[str, Any]], path: Path) -> int:

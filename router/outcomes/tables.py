@@ -75,7 +75,61 @@ feedback = Table(
     Column("at", Float, nullable=False),
     Column("key", String(64)),
     Column("score", Float, nullable=False),  # how good the answer was, 0 to 1
-    Column("source", String(32), nullable=False),  # user, judge, probe, ...
+    Column("source", String(32), nullable=False),  # user, judge, ...
+    Column("tier", String(8)),  # whose answer is meant; null: the one that was given
+)
+
+# What a second local model thought of a logged request; `answer` stays null where no word is kept.
+opinions = Table(
+    "opinions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("decision_id", String(36), ForeignKey("decisions.id"), nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("local_model", Text, nullable=False),  # whose answer is judged
+    Column("model", Text, nullable=False),  # that gave the second opinion
+    Column("answer", Text),  # of the second model
+    Column("p_local", Float, nullable=False),  # by the verifier, the prompt's own p left out
+    Column("p_cloud", Float, nullable=False),
+    Column("agreement", Text, nullable=False),  # JSON: measure -> value
+    Column("weight", Float, nullable=False),  # reliability of such a label, 0 to 1
+    Column("router_version", Text, nullable=False),
+)
+
+# One row per probe that a local model, by the digest of its weights, has answered.
+probes = Table(
+    "probes",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("probe_id", String(64), primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("latency_s", Float, nullable=False),
+)
+
+# What a challenger would have decided beside the champion.
+shadow = Table(
+    "shadow",
+    metadata,
+    Column("decision_id", String(36), primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("p_local", Float, nullable=False),
+    Column("p_cloud", Float, nullable=False),
+    Column("threshold", Float, nullable=False),
+    Column("tier", String(8), nullable=False),
+)
+
+# Alarms, promotions and rollbacks, in words.
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("version", Text),
+    Column("words", Text, nullable=False),
 )
 
 reservations = Table(

@@ -1,0 +1,258 @@
+"""`router study`, `learn`, `probe`, `judge` and `models`: the loop."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import time
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from router.cli_gateway import opened_log
+from router.console import extra
+from router.errors import InputError
+
+models_app = typer.Typer(invoke_without_command=True, help="The versions of the model.")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_DAY_S = 86_400
+Budget = Annotated[str, typer.Option(help="How long at most: 90s, 30m, 2h.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `app`."""
+    app.command(epilog="Example: router study --model qwen2.5:3b --budget 2h --only-idle")(study)
+    app.command(epilog="Example: router learn --now")(learn)
+    app.command(epilog="Example: router probe --model qwen3:8b")(probe)
+    app.command(epilog="Example: router judge --sample 50 --max-usd 0.50")(judge)
+    app.add_typer(models_app, name="models")
+
+
+def seconds(text: str) -> float:
+    """A duration such as 90s, 30m or 2h in seconds. Raises InputError.
+
+    >>> seconds("1.5h")
+    5400.0
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if found is None:
+        raise InputError(f"{text!r} is no duration; write 90s, 30m or 2h.")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def study(
+    model: Annotated[
+        str | None, typer.Option(help="The second local model; default: second_model, or the same.")
+    ] = None,
+    budget: Budget = "2h",
+    only_idle: Annotated[
+        bool, typer.Option("--only-idle", help="Wait while the gateway is in use.")
+    ] = False,
+    load: Annotated[
+        float, typer.Option(min=0.05, max=1, help="Share of the time that the model may work.")
+    ] = 1.0,
+) -> None:
+    """Ask a second local model about logged requests: labels that cost nothing."""
+    limit = seconds(budget)
+    with extra("gateway"):
+        from router.config import load_settings
+        from router.loop.local import Local
+        from router.loop.study import study as work
+        from router.predict import Router
+
+        settings = load_settings()
+
+        async def run() -> Any:
+            async with Local(settings) as local:
+                first = local.chosen(settings)
+                second = local.model(model or settings.second_model or first).name
+                router = Router.from_settings(settings, local_model=first)
+                with opened_log(settings) as engine, _bar("asking") as progress:
+                    return await work(
+                        engine, router, local, second=second, budget_s=limit,
+                        only_idle=only_idle, load=load, progress=progress,
+                    )  # fmt: skip
+
+        done = asyncio.run(run())
+    print(
+        f"{done.stored} second opinions in {done.seconds:.0f} s, {done.skipped} skipped, "
+        f"{done.left} requests left. Next: router learn"
+    )
+
+
+def probe(
+    model: Annotated[
+        str | None, typer.Option(help="The local model; default: the one set.")
+    ] = None,
+    kinds: Annotated[list[str] | None, typer.Option(help="Only these kinds of probe.")] = None,
+    probes: Annotated[Path | None, typer.Option(help="Folder of probes of your own.")] = None,
+) -> None:
+    """Measure what a local model can do, without the cloud, and tell the router."""
+    with extra("gateway"):
+        from router.config import load_settings
+        from router.loop.local import Local
+        from router.probes import load_probes
+        from router.probes.measure import answer_probes, learned_version
+
+        settings = load_settings()
+        chosen = [p for p in load_probes(probes) if not kinds or p.kind in kinds]
+        if not chosen:
+            raise InputError("There is no probe of that kind; leave --kinds out to use all.")
+
+        async def run() -> Any:
+            async with Local(settings) as local:
+                found = local.model(model or local.chosen(settings))
+                with opened_log(settings) as engine, _bar("probing") as progress:
+                    return found, await answer_probes(
+                        engine, local, found, chosen, progress=progress
+                    )
+
+        served, good = asyncio.run(run())
+        measured, version = learned_version(settings, served, chosen, good)
+    table = Table("kind", "passed", box=None)
+    for kind, share in measured.kinds.items():
+        table.add_row(kind, f"{share:.0%}")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    console.print(
+        f"{measured.model} passes {measured.passed:.0%} of {measured.probes} probes. Its ability "
+        f"moves from {measured.before:+.2f} to {measured.ability:+.2f} logits, the calibration "
+        f"error of p_local on probes from {measured.ece_before:.3f} to {measured.ece:.3f}.\n"
+        f"{version} is current and bound to these weights ({measured.digest[:19]}); "
+        "back: router models rollback"
+    )
+
+
+def judge(
+    sample: Annotated[int, typer.Option(min=1, help="How many requests.")] = 50,
+    max_usd: Annotated[
+        float | None, typer.Option(min=0, help="Most to spend; default: judge_usd.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before spending.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the random half.")] = 0,
+) -> None:
+    """Let the cloud model say, blind, whether logged local answers were good enough."""
+    with extra("gateway"):
+        from router.config import load_settings
+        from router.gateway.service import Service
+        from router.loop import judge as judging
+
+        settings = load_settings()
+        cap = settings.judge_usd if max_usd is None else max_usd
+        most = float("inf") if cap is None else cap
+
+        async def run() -> Any:
+            async with Service(settings) as service:
+                engine = service.log.engine
+                found = judging.chosen(engine, service.policy.router, sample, seed)
+                usd = judging.estimated_usd(found, settings.cloud_model, settings.output_tokens)
+                if not found:
+                    return None
+                print(
+                    f"{len(found)} requests, about ${usd:.4f}; at most ${most:.2f} is spent. "
+                    f"Requests and both answers go to {settings.cloud_model}."
+                )
+                if not yes and not typer.confirm("Go on?"):
+                    return None
+                with _bar("judging") as progress:
+                    return await judging.judge(
+                        engine, service.aside, found, settings.cloud_model, max_usd=most,
+                        output_tokens=settings.output_tokens, progress=progress,
+                    )  # fmt: skip
+
+        done = asyncio.run(run())
+    if done is None:
+        print("Nothing was judged.")
+    else:
+        print(
+            f"{done.stored} verdicts for ${done.usd:.4f}, {done.skipped} skipped. "
+            "Next: router learn"
+        )
+
+
+def learn(
+    days: Annotated[float, typer.Option(min=0, help="How many days of the log; 0 is all.")] = 0,
+    now: Annotated[
+        bool, typer.Option("--now", help="Promote at once, without a time in shadow.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of folds and bootstraps.")] = 0,
+    until: Annotated[
+        float | None, typer.Option(help="Unix time in seconds where the log ends; default: now.")
+    ] = None,
+    track: Annotated[
+        Path | None, typer.Option(help="Folder of MLflow's store; default: beside the models.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the lesson here.")] = None,
+) -> None:
+    """Learn from the outcome log, judge it on later requests, and promote what is better."""
+    with extra("training"):
+        import pandas  # noqa: F401
+        import sklearn  # noqa: F401
+    with extra("gateway"):
+        from router.config import load_settings
+        from training import report_lesson
+        from training.options import steps, write_json
+        from training.teach import teach
+
+        settings = load_settings()
+        end = time() if until is None else until
+        with steps() as step:
+            taught = teach(
+                settings, since=end - days * _DAY_S if days else 0.0, until=end, seed=seed,
+                at_once=now, store=track, progress=step,
+            )  # fmt: skip
+        report_lesson.show(Console(highlight=False, soft_wrap=True), taught)
+        write_json(json_file, {"status": taught.status, **taught.lesson.as_dict()})
+
+
+@models_app.callback()
+def models(context: typer.Context) -> None:
+    """List the versions, and what was said of them."""
+    if context.invoked_subcommand is not None:
+        return
+    from router import versions
+    from router.config import load_settings
+
+    settings = load_settings()
+    table = Table("version", "role", "made", "from", "said of it", box=None)
+    for one in versions.versions(settings.models_dir):
+        table.add_row(one.name, one.role, one.created_at[:16], one.base, one.words)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    with extra("gateway"), opened_log(settings) as engine:
+        from router.outcomes.events import recent
+
+        for event in recent(engine):
+            when = datetime.fromtimestamp(event.at, UTC)
+            console.print(f"{when:%Y-%m-%d %H:%M}  {event.kind}: {event.words}")
+
+
+@models_app.command(epilog="Example: router models rollback")
+def rollback() -> None:
+    """Go back to the version before the last promotion."""
+    from router import artifact as artifacts
+    from router import versions
+    from router.config import load_settings
+
+    settings = load_settings()
+    left = artifacts.resolve(settings.models_dir).name
+    version = versions.rollback(settings.models_dir)
+    with extra("gateway"), opened_log(settings) as engine:
+        from router.outcomes.events import write
+
+        write(engine, "rollback", left, f"Went back from {left} to {version} by hand.")
+    print(f"{version} is current; a running gateway takes it within seconds.")
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Any]:
+    """A progress bar on a terminal; yields a function of done and all."""
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

@@ -1,0 +1,46 @@
+"""Asking a tier outside of any request: for second opinions, and for a judge. Nothing is logged."""
+
+import asyncio
+from collections.abc import Mapping
+
+from router.backends.base import Ask, Backend
+from router.dispatch.call import Call
+from router.dispatch.metered import answer_cost_usd
+from router.dispatch.planner import Planner
+from router.prices import estimate_usd
+from router.types import Tier
+from router.wire import Api, Json
+from router.wire.convert import summary_of
+from router.wire.summary import Summary
+
+
+class Aside:
+    """Both tiers, in the wrappings that requests use. Methods raise RouterError."""
+
+    def __init__(self, planner: Planner, backends: Mapping[Tier, Backend]) -> None:
+        self._planner, self._backends = planner, backends
+
+    async def local(self, api: Api, body: Json, model: str) -> Summary:
+        """A local model's answer."""
+        backend = self._backends["local"]
+        ask = Ask(api=api, body=body, model=model, deadline=self._deadline())
+        return summary_of(await backend.send(ask), backend.api)
+
+    async def cloud(self, body: Json, model: str) -> tuple[Summary, float]:
+        """The cloud's answer to a body in Anthropic's dialect, and its price in US dollars.
+
+        The wall and the caps hold: RequestRefused where there is private content.
+        """
+        policy = self._planner.policy
+        call = Call.of("anthropic", {**body, "model": model}, tier="cloud")
+        screening = await self._planner.screen(call, policy)
+        est_usd = estimate_usd(model, len(call.payload), policy.settings.output_tokens)
+        ask = Ask(
+            api="anthropic", body=call.body, model=model, clearance=screening.clear(),
+            deadline=self._deadline(), est_usd=est_usd,
+        )  # fmt: skip
+        summary = summary_of(await self._backends["cloud"].send(ask), "anthropic")
+        return summary, answer_cost_usd(model, summary, est_usd)
+
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._planner.policy.settings.request_s

@@ -1,0 +1,125 @@
+"""What the gateway does beside answering: a challenger in shadow, opinions on private requests."""
+
+import asyncio
+import logging
+from collections import deque
+from time import time
+
+from sqlalchemy import Connection, func, insert, select
+
+from router import versions
+from router.asks import asks_for
+from router.dispatch.cascade import answer_of, second_body
+from router.dispatch.record import Record
+from router.errors import RouterError
+from router.gateway.service import Service
+from router.loop.study import store
+from router.outcomes.events import note
+from router.outcomes.tables import shadow
+from router.types import Decision, Request
+
+_log = logging.getLogger("router.gateway")
+_WAITING = 2000  # requests that wait for the shadow; beyond, the oldest are left out
+_GROUP = 64
+
+
+class Shadow:
+    """Lets a challenger decide what the champion has decided, until it has seen enough.
+
+    With `shadow_requests` of them it becomes current. `seen`: so far.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._waiting: deque[tuple[str, Request]] = deque(maxlen=_WAITING)
+        self.seen = 0
+
+    def watch(self, record: Record) -> None:
+        """Take note of a request at its end."""
+        if self._service.policy.challenger is not None and record.decision is not None:
+            request = record.call.request
+            if request is not None:
+                self._waiting.append((record.id, request))
+
+    async def work(self) -> None:
+        """Decide what waits, store it, and promote the challenger once it has decided enough."""
+        policy = self._service.policy
+        challenger = policy.challenger
+        if challenger is None:
+            self._waiting.clear()
+            self.seen = 0
+            return
+        group = [self._waiting.popleft() for _ in range(min(_GROUP, len(self._waiting)))]
+        decided: list[Decision] = []
+        if group:
+            requests = [request for _, request in group]
+            decided = await asyncio.to_thread(challenger.decide_batch, requests)
+        rows = [
+            {
+                "decision_id": name, "version": challenger.version, "at": time(),
+                "p_local": d.p_local, "p_cloud": d.p_cloud, "threshold": d.threshold,
+                "tier": d.tier,
+            }
+            for (name, _), d in zip(group, decided, strict=True)
+        ]  # fmt: skip
+
+        def keep(connection: Connection) -> int:
+            if rows:
+                connection.execute(insert(shadow), rows)
+            mine = select(func.count()).where(shadow.c.version == challenger.version)
+            return int(connection.execute(mine).scalar_one())
+
+        self.seen = await asyncio.wrap_future(self._service.log.call(keep))
+        if self.seen >= policy.settings.shadow_requests:
+            await self._promote(challenger.version)
+
+    async def _promote(self, version: str) -> None:
+        settings = self._service.settings
+        await asyncio.to_thread(versions.move, settings.models_dir, version)
+        words = f"{version} is current after deciding {self.seen} requests in shadow."
+        _log.info(words)
+        self._service.log.call(note("promoted", version, words))
+
+
+class PrivateOpinions:
+    """Second opinions on private requests, asked while their words are still in memory.
+
+    Only with `private_learning = "features"`: agreement and probabilities are stored, no word.
+    One at a time; while one is asked, others go without.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._task: asyncio.Task[None] | None = None
+
+    def watch(self, record: Record) -> None:
+        """Ask about a private request that was answered."""
+        settings = self._service.settings
+        busy = self._task is not None and not self._task.done()
+        if busy or not record.private or settings.private_learning != "features":
+            return
+        if record.tier != "local" or record.status != 200 or record.features is None:
+            return
+        if record.answer is None or not record.answer.text.strip():
+            return
+        self._task = asyncio.create_task(self._ask(record))
+
+    async def _ask(self, record: Record) -> None:
+        service, call = self._service, record.call
+        router, request = service.policy.router, call.request
+        if request is None or router.second is None or record.answer is None:
+            return
+        second = service.settings.second_model or record.model
+        try:
+            answer = answer_of(record.answer, record.model)
+            body = second_body(call, same_model=second == record.model)
+            said = answer_of(await service.aside.local(call.api, body, second), second)
+            if not said.text.strip():
+                return
+            label = router.second.free_label(asks_for(request), answer, [said])
+            await asyncio.to_thread(
+                store, service.log.engine, record.id, record.model, second, None, label,
+                router.version,
+            )  # fmt: skip
+        except RouterError as error:
+            _log.warning("No second opinion on a private request (%s).", type(error).__name__)

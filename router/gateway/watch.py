@@ -1,0 +1,164 @@
+"""Watching over the model that serves: calibration, drift, and the way back.
+
+Looks at the outcome log every minute. Alarms are said once, in words, in the gateway's log and
+among the events; `router models` shows them.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy import Engine, RowMapping, and_, func, or_, select
+
+from router import artifact as artifacts
+from router import versions
+from router.errors import RouterError
+from router.features import FeatureExtractor
+from router.gateway.background import PrivateOpinions, Shadow
+from router.gateway.service import Service
+from router.loop.monitor import WINDOW, CalibrationTest, Drift, drift
+from router.outcomes.events import note
+from router.outcomes.export import request_of
+from router.outcomes.kept import unpack
+from router.outcomes.tables import decisions, feedback
+from router.predict import Router
+from router.types import FloatArray
+
+_log = logging.getLogger("router.gateway")
+_LOOK_S, _SHADOW_S = 60.0, 2.0
+_MARGIN = 0.01  # the previous version must fit the labels better by this mean squared error
+
+
+@dataclass
+class Watch:
+    """What was seen last; the metrics read it."""
+
+    service: Service
+    shadow: Shadow
+    calibration: CalibrationTest = field(default_factory=CalibrationTest)
+    drift: Drift | None = None
+    alarms: tuple[str, ...] = ()
+
+    async def look(self) -> None:
+        """Look at the log; say what is new, and go back to the version before if need be."""
+        router = self.service.policy.router
+        engine = self.service.log.engine
+        labels = await asyncio.to_thread(fresh_labels, engine, router.version)
+        test = CalibrationTest()
+        for p, row in labels:
+            test.add(p, float(row["score"]))
+        self.calibration = test
+        self.drift = await asyncio.to_thread(recent_drift, engine, router)
+        alarms = self.drift.alarms if self.drift else ()
+        if test.broken:
+            alarms = (*alarms, test.words())
+        for words in alarms:
+            if words.split("(")[0] not in {a.split("(")[0] for a in self.alarms}:
+                _log.warning(words)
+                self.service.log.call(note("alarm", router.version, words))
+        self.alarms = alarms
+        if test.broken and self.service.settings.auto_rollback:
+            await self._go_back(router, labels)
+
+    async def _go_back(self, router: Router, labels: Sequence[tuple[float, RowMapping]]) -> None:
+        """To the version before, where that fits the same labels better."""
+        models = self.service.settings.models_dir
+        before = versions.pointed(models, versions.PREVIOUS)
+        if before is None or before == router.version:
+            return
+        try:
+            earlier = Router(
+                await asyncio.to_thread(artifacts.load, artifacts.resolve(models, before)),
+                local_model=router.local_model, cloud_model=router.cloud_model,
+            )  # fmt: skip
+        except RouterError as error:
+            _log.error("No way back to %s: %s", before, error)
+            return
+        gain = await asyncio.to_thread(_gain_of, earlier, labels)
+        if gain <= _MARGIN:
+            return
+        await asyncio.to_thread(versions.move, models, before)
+        words = (
+            f"Went back from {router.version} to {before}: {self.calibration.words()} "
+            f"{before} fits these labels better by {gain:.3f} (mean squared error)."
+        )
+        _log.warning(words)
+        self.service.log.call(note("rollback", router.version, words))
+
+
+def fresh_labels(engine: Engine, version: str) -> list[tuple[float, RowMapping]]:
+    """Explicit labels of local answers that this version decided on, in the order they came.
+
+    p_local as it was when the answer was given: after looking, where it was looked at. Of one key
+    and request the last word counts.
+    """
+    d, f = decisions.c, feedback.c
+    about_local = or_(f.tier == "local", and_(f.tier.is_(None), d.tier == "local"))
+    last = select(func.max(f.id)).group_by(f.decision_id, f.key, f.source)
+    query = (
+        select(decisions, f.score.label("score"))
+        .join(feedback, d.id == f.decision_id)
+        .where(d.router_version == version, about_local, d.p_local.is_not(None), f.id.in_(last))
+        .order_by(f.at, f.id)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(query).mappings().all()
+    return [(r["p_local"] if r["p_local_after"] is None else r["p_local_after"], r) for r in rows]
+
+
+def _gain_of(earlier: Router, labels: Iterable[tuple[float, RowMapping]]) -> float:
+    """By how much `earlier` fits labels better: mean squared error, minus its own."""
+    both = []
+    for _, row in labels:
+        request = request_of(row["request"], row["api"])
+        if request is not None:
+            both.append((row["p_local"], earlier.decide(request).p_local, row["score"]))
+    if not both:
+        return 0.0
+    now, then, score = np.array(both).T
+    return float(np.mean((now - score) ** 2 - (then - score) ** 2))
+
+
+def recent_drift(engine: Engine, router: Router) -> Drift | None:
+    """The last requests beside the traffic that the model learned from; None where unknown."""
+    if not router.traffic:
+        return None
+    d = decisions.c
+    usable = and_(d.p_local.is_not(None), or_(d.request.is_not(None), d.features.is_not(None)))
+    query = select(decisions).where(usable).order_by(d.at.desc()).limit(WINDOW)
+    with engine.connect() as connection:
+        rows = connection.execute(query).mappings().all()[::-1]
+    vectors, escalated = [], []
+    for row in rows:
+        vector = _embedding(router.extractor, row)
+        if vector is not None:
+            vectors.append(vector)
+            escalated.append(bool(row["gain"] > row["threshold"]))
+    return drift(router.traffic, np.array(vectors), escalated) if vectors else None
+
+
+def _embedding(extractor: FeatureExtractor, row: RowMapping) -> FloatArray | None:
+    request = request_of(row["request"], row["api"])
+    if request is not None:
+        features = extractor.extract([request])
+    elif row["features"]:
+        features = unpack(row["features"])
+    else:
+        return None
+    vector: FloatArray = features.embedding[0]
+    return vector
+
+
+@asynccontextmanager
+async def watching(service: Service) -> AsyncIterator[Watch]:
+    """Watch over an open service until the end of the block."""
+    shadow = Shadow(service)
+    watch = Watch(service, shadow)
+    service.watchers += [shadow.watch, PrivateOpinions(service).watch]
+    async with AsyncExitStack() as stack:
+        for pause_s, work in ((_LOOK_S, watch.look), (_SHADOW_S, shadow.work)):
+            stack.push_async_callback(service.repeat(pause_s, work))
+        yield watch

@@ -1,0 +1,180 @@
+"""Asking the cloud model, blind and in both orders, whether local answers were good enough.
+
+It sees a request and two answers, its own tier's and the local one's, without knowing whose is
+which, once in each order: judges favour what stands first (Zheng et al., arXiv 2306.05685).
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import time
+
+import numpy as np
+from sqlalchemy import Engine, insert, select
+
+from router.dispatch.aside import Aside
+from router.dispatch.call import Call
+from router.errors import InputError, RequestRefused
+from router.loop import logged
+from router.loop.choose import most_informative, worth
+from router.loop.logged import Logged
+from router.outcomes.tables import feedback
+from router.predict import Router
+from router.prices import estimate_usd
+from router.structure import clip
+from router.wire import Json, to_anthropic
+from router.wire.summary import mapping
+
+SOURCE = "judge"
+_VERDICT_TOKENS = 60
+_ANSWER_CHARS = 6000
+_INSTRUCTIONS = (
+    "You are given a request and two answers to it, A and B. For each, say whether it is good "
+    "enough: a careful person who asked this would accept it and need not ask again. Being short "
+    "or plain is no fault; being wrong, incomplete or beside the point is. Both may be good "
+    'enough, or neither. Answer with JSON only, like {"A": true, "B": false}.'
+)
+_JSON = re.compile(r"\{[^{}]*\}")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What judging did: verdicts stored, requests skipped, US dollars spent."""
+
+    stored: int
+    skipped: int
+    usd: float
+
+
+def chosen(engine: Engine, router: Router, count: int, seed: int = 0) -> list[Logged]:
+    """Requests worth judging: half of them where a label moves the decision most, half at random.
+
+    Only those with a local answer, whose words were kept and that nobody judged. The random half
+    keeps what is learned of calibration honest.
+    """
+    with engine.connect() as connection:
+        query = select(feedback.c.decision_id).where(feedback.c.source == SOURCE)
+        done = set(connection.execute(query).scalars())
+    found = [x for x in logged.read(engine, logged.usable()) if x.local and x.id not in done]
+    if len(found) <= count:
+        return found
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(found))
+    drawn = set(shuffled[: count - count // 2].tolist())
+    rest = [x for i, x in enumerate(found) if i not in drawn]
+    p_local, p_cloud, cut = np.array([(x.p_local, x.p_cloud, x.threshold) for x in rest]).T
+    vectors = router.extractor.extract([x.request for x in rest]).embedding
+    best = most_informative(worth(p_local, p_cloud, cut), vectors, count // 2)
+    return [found[i] for i in sorted(drawn)] + [rest[i] for i in best]
+
+
+def estimated_usd(found: Sequence[Logged], model: str, output_tokens: int) -> float:
+    """What judging these will cost at most or so, in US dollars."""
+    total = 0.0
+    for one in found:
+        asked = len(one.call.payload)
+        if one.cloud is None:
+            total += estimate_usd(model, asked, output_tokens)
+        seen = min(len(one.request.text) + 2 * len(one.local or ""), 2 * _ANSWER_CHARS)
+        total += 2 * estimate_usd(model, seen + len(_INSTRUCTIONS), _VERDICT_TOKENS)
+    return total
+
+
+async def judge(
+    engine: Engine, aside: Aside, found: Sequence[Logged], model: str, *, max_usd: float,
+    output_tokens: int, progress: Progress = lambda done, of: None,
+) -> Judged:  # fmt: skip
+    """Judge requests until `max_usd` is spent; each verdict is stored at once.
+
+    A request in which the wall finds something private is left out. Raises BackendError when the
+    cloud does not answer, RequestRefused when a cap on spending is reached.
+    """
+    stored = skipped = 0
+    spent = 0.0
+    for number, one in enumerate(found):
+        progress(number, len(found))
+        if spent + estimated_usd([one], model, output_tokens) > max_usd:
+            break
+        try:
+            verdict, usd = await _verdict(aside, one, model, output_tokens)
+        except RequestRefused as error:
+            if error.code != "private_content":
+                raise
+            skipped += 1
+            continue
+        except InputError:
+            skipped += 1
+            continue
+        spent += usd
+        if verdict is None:
+            skipped += 1
+            continue
+        _store(engine, one.id, verdict)
+        stored += 1
+    return Judged(stored, skipped, spent)
+
+
+async def _verdict(
+    aside: Aside, one: Logged, model: str, output_tokens: int
+) -> tuple[tuple[float, float] | None, float]:
+    """How good the local and the cloud's answer are, 0..1, and what it cost."""
+    cloud, usd = one.cloud, 0.0
+    if cloud is None:
+        summary, usd = await aside.cloud(_request(one.call, output_tokens), model)
+        cloud = summary.text
+    sums = np.zeros(2)
+    for local_first in (True, False):
+        pair = (one.local or "", cloud) if local_first else (cloud, one.local or "")
+        summary, more = await aside.cloud(_question(one, pair), model)
+        usd += more
+        said = parsed(summary.text)
+        if said is None:
+            return None, usd
+        sums += said if local_first else said[::-1]
+    return (float(sums[0] / 2), float(sums[1] / 2)), usd
+
+
+def parsed(text: str) -> tuple[bool, bool] | None:
+    """The verdict on A and B; None where the judge said something else.
+
+    >>> parsed('Here: {"A": true, "B": false}')
+    (True, False)
+    """
+    for found in _JSON.findall(text):
+        try:
+            said = mapping(json.loads(found))
+        except ValueError:
+            continue
+        if isinstance(said.get("A"), bool) and isinstance(said.get("B"), bool):
+            return said["A"], said["B"]
+    return None
+
+
+def _request(call: Call, output_tokens: int) -> Json:
+    body = dict(call.body) if call.api == "anthropic" else to_anthropic.request(call.body, "")
+    return {**body, "max_tokens": output_tokens, "stream": False}
+
+
+def _question(one: Logged, pair: tuple[str, str]) -> Json:
+    a, b = (text[:_ANSWER_CHARS] for text in pair)
+    text = (
+        f"<request>\n{clip(one.request.text)}\n</request>\n<answer_A>\n{a}\n</answer_A>\n"
+        f"<answer_B>\n{b}\n</answer_B>"
+    )
+    return {
+        "system": _INSTRUCTIONS, "max_tokens": _VERDICT_TOKENS,
+        "messages": [{"role": "user", "content": text}],
+    }  # fmt: skip
+
+
+def _store(engine: Engine, decision: str, verdict: tuple[float, float]) -> None:
+    now = time()
+    rows = [
+        {"decision_id": decision, "at": now, "key": None, "score": score, "source": SOURCE,
+         "tier": tier}
+        for tier, score in zip(("local", "cloud"), verdict, strict=True)
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(insert(feedback), rows)

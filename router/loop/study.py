@@ -1,0 +1,150 @@
+"""Second opinions for logged requests, overnight: labels that cost nobody anything."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic, time
+
+import numpy as np
+from sqlalchemy import Engine, func, insert, select
+
+from router.after import FreeLabel
+from router.asks import asks_for
+from router.dispatch.cascade import answer_of, second_body
+from router.errors import BackendError, BackendUnreachable, InputError
+from router.loop import logged
+from router.loop.choose import most_informative, worth
+from router.loop.local import Local
+from router.loop.logged import Logged
+from router.outcomes.tables import decisions, opinions
+from router.predict import Router
+from router.reading import Answer
+
+_QUIET_S = 60.0  # a gateway that served nothing for so long is idle
+_LOOK_AGAIN_S = 5.0
+_GIVE_UP = 5  # failures one after another
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Studied:
+    """What a session of studying did: stored opinions, skipped requests, and what is left."""
+
+    stored: int
+    skipped: int
+    left: int
+    seconds: float
+
+
+async def study(
+    engine: Engine,
+    router: Router,
+    local: Local,
+    *,
+    second: str,
+    budget_s: float,
+    only_idle: bool = False,
+    load: float = 1.0,
+    progress: Progress = lambda done, of: None,
+) -> Studied:
+    """Ask `second` about logged requests without a second opinion, most informative first.
+
+    Each opinion is stored at once, so studying may be stopped at any moment and goes on where it
+    was. `load`: the share of the time that the model may be busy. `only_idle`: wait while the
+    gateway is in use. Raises BackendError when the server fails five times running.
+    """
+    began = monotonic()
+    waiting = ordered(router, await asyncio.to_thread(logged.read, engine, logged.unstudied()))
+    stored = skipped = failures = 0
+    for number, one in enumerate(waiting):
+        if only_idle:
+            await _until_idle(engine, began + budget_s)
+        if monotonic() - began >= budget_s:
+            break
+        progress(number, len(waiting))
+        asked = monotonic()
+        try:
+            found = await opinion(router, local, one, second)
+            failures = 0
+        except (BackendError, InputError) as error:
+            failures += isinstance(error, BackendError)
+            if failures >= _GIVE_UP or isinstance(error, BackendUnreachable):
+                raise
+            found = None
+        if found is None:
+            skipped += 1
+        else:
+            label, model, answer = found
+            await asyncio.to_thread(
+                store, engine, one.id, one.local_model, model, answer, label, router.version
+            )
+            stored += 1
+        await asyncio.sleep((monotonic() - asked) * (1 / load - 1))
+    left = len(waiting) - stored - skipped
+    return Studied(stored, skipped, left, monotonic() - began)
+
+
+def ordered(router: Router, found: list[Logged]) -> list[Logged]:
+    """`found` with those first where a label moves the decision most."""
+    if not found:
+        return []
+    p_local, p_cloud, threshold = np.array(
+        [(one.p_local, one.p_cloud, one.threshold) for one in found]
+    ).T
+    vectors = router.extractor.extract([one.request for one in found]).embedding
+    order = most_informative(worth(p_local, p_cloud, threshold), vectors, len(found))
+    return [found[i] for i in order]
+
+
+async def opinion(
+    router: Router, local: Local, one: Logged, second: str
+) -> tuple[FreeLabel, str, str] | None:
+    """The label of one request, who gave the second opinion, and its words.
+
+    Opinions that the gateway asked for are used; where the cloud was asked at once, the local
+    model answers now. None for answers without text.
+    """
+    first = one.local
+    if first is None:
+        body = second_body(one.call, same_model=False)
+        first = answer_of(await local.ask(one.local_model, body, one.call.api), "").text
+    model, answer = one.second_model, one.second
+    if not model or not answer:
+        body = second_body(one.call, same_model=second == one.local_model)
+        model = second
+        answer = answer_of(await local.ask(second, body, one.call.api), second).text
+    if not first.strip() or not answer.strip():
+        return None
+    label = router.second_look().free_label(
+        asks_for(one.request), Answer(first, one.local_model), [Answer(answer, model)]
+    )
+    return label, model, answer
+
+
+def store(
+    engine: Engine, decision: str, local_model: str, model: str, answer: str | None,
+    label: FreeLabel, version: str,
+) -> None:  # fmt: skip
+    """Keep an opinion; `answer` None where no word may be kept."""
+    measures = {k: round(v, 4) for k, v in label.agreement.items()}
+    row = {
+        "decision_id": decision, "at": time(), "local_model": local_model, "model": model,
+        "answer": answer, "p_local": label.p_local, "p_cloud": label.p_cloud,
+        "agreement": json.dumps(measures), "weight": label.weight, "router_version": version,
+    }  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(insert(opinions).values(**row))
+
+
+async def _until_idle(engine: Engine, end: float) -> None:
+    while monotonic() < end:
+        newest = await asyncio.to_thread(_newest, engine)
+        if newest is None or time() - newest >= _QUIET_S:
+            return
+        await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def _newest(engine: Engine) -> float | None:
+    with engine.connect() as connection:
+        return connection.execute(select(func.max(decisions.c.at))).scalar()

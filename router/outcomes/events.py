@@ -1,0 +1,50 @@
+"""Alarms, promotions and rollbacks, kept in the outcome log."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import time
+
+from sqlalchemy import Connection, Engine, insert, select
+
+from router.outcomes.tables import events
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a model. `at`: Unix time in seconds."""
+
+    at: float
+    kind: str
+    version: str | None
+    words: str
+
+
+def note(kind: str, version: str | None, words: str) -> Callable[[Connection], None]:
+    """Work for `OutcomeLog.call` that writes down an event."""
+
+    def write_down(connection: Connection) -> None:
+        row = {"at": time(), "kind": kind, "version": version, "words": words}
+        connection.execute(insert(events).values(**row))
+
+    return write_down
+
+
+def write(engine: Engine, kind: str, version: str | None, words: str) -> None:
+    """Write down an event in a transaction of its own."""
+    with engine.begin() as connection:
+        note(kind, version, words)(connection)
+
+
+def recent(engine: Engine, limit: int = 20) -> list[Event]:
+    """The last events, the newest first."""
+    columns = events.c.at, events.c.kind, events.c.version, events.c.words
+    query = select(*columns).order_by(events.c.at.desc(), events.c.id.desc()).limit(limit)
+    with engine.connect() as connection:
+        return [Event(*row) for row in connection.execute(query)]
+
+
+def rolled_back(engine: Engine, version: str) -> bool:
+    """Whether the router ever had to go back from a version."""
+    query = select(events.c.id).where(events.c.kind == "rollback", events.c.version == version)
+    with engine.connect() as connection:
+        return connection.execute(query).first() is not None
