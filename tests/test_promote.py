@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from router import artifact as artifacts
+from router import versions
 from router.artifact import Artifact
 from router.errors import ArtifactMissing, DataError, PromotionRefused
 from training import promote as promotion
@@ -40,7 +41,7 @@ def test_equal_model_is_promoted_and_rolled_back(models: Path, everyday: Dataset
     verdict = promotion.promote(models, "same", everyday)
     assert verdict.quality.value == 0
     assert artifacts.resolve(models).name == "same"
-    assert promotion.rollback(models) == "champion"
+    assert versions.rollback(models) == "champion"
     assert artifacts.resolve(models).name == "champion"
 
 
@@ -64,7 +65,7 @@ def test_too_little_evidence_is_refused(models: Path, everyday: Dataset) -> None
 
 def test_rollback_needs_a_promotion(models: Path) -> None:
     with pytest.raises(ArtifactMissing, match="no earlier promotion"):
-        promotion.rollback(models)
+        versions.rollback(models)
 
 
 def test_rows_that_a_model_has_seen_are_left_out(trained: Trained, small: Dataset) -> None:

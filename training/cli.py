@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from router import artifact as artifacts
+from router import versions
 from router.config import shipped_models
 from router.console import run
 from router.errors import PromotionRefused
@@ -165,7 +166,7 @@ def promote(
 
     tracking = Tracking()
     if back:
-        version = promotion.rollback(models)
+        version = versions.rollback(models)
         tracking.point(CHAMPION, version)
         console.print(f"models/current and champion are back at {version}.")
         return

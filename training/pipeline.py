@@ -1,11 +1,8 @@
 """The training pipeline: data in, a calibrated and evaluated artifact out."""
 
-import platform
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +15,8 @@ from router.artifact import Artifact
 from router.errors import TrainingError
 from router.features import Features
 from router.heads import Heads
-from router.structure import NAMES
 from router.types import FloatArray
+from training.assemble import assembled
 from training.calibrate import FOLDS_PRIOR, ROWS_PRIOR, platt
 from training.dataset import Dataset
 from training.design import take
@@ -28,11 +25,10 @@ from training.evaluate import Evaluation, evaluate_pairs, outcome_pairs
 from training.everyday import SOURCE as EVERYDAY
 from training.featurize import featurize
 from training.fit import Fitted, fit_heads, rows_of
-from training.head import REFERENCE, TIERS, Base
+from training.head import TIERS, Base
 from training.splits import parts, seen_hashes
 
 MIN_THRESHOLD_ROWS = 50
-_LIBRARIES = ("numpy", "scikit-learn", "scipy", "tokenizers", "safetensors", "pandas")
 Progress = Callable[[str], None]
 
 
@@ -94,41 +90,17 @@ def train(
     progress("evaluating on the test rows")
     pairs = outcome_pairs(data.rows[part == "test"])
     evaluation = evaluate_pairs(fitted, features, pairs, position, threshold, seed=seed)
-    arrays: dict[str, Any] = {
-        **{name: getattr(fitted.heads, name) for name in Heads.__slots__},
-        "reference": reference,
-        "seen": seen_hashes(
-            data.rows.loc[part != "test", "group"], base.arrays["seen"] if base else None
-        ),
-    }
-    for name in ("words", "pairs", "word_idf", "pair_idf"):
-        arrays[name] = arrays[name].astype(np.float32)
-    manifest = {
-        "version": version_name or _version_name(data, seed),
-        "encoder": source.description,
-        "features": {"structure": list(NAMES), "sizes": list(extractor.sizes)},
-        "data": _data_description(data, part),
-        "base": base.version if base else None,
-        "seed": seed,
-        "strength": fitted.strength,
-        "models": {**fitted.models, **{f"reference_{t}": m for t, m in REFERENCE.items()}},
-        "threshold": {"default": threshold, "reference_rows": int(reference.shape[1])},
-        "metrics": evaluation.as_dict(),
-        **_circumstances(),
-    }
-    if base is not None and base.verifier is not None:
-        manifest["verifier"] = base.manifest["verifier"]
-    verifier = base.verifier if base else None
-    artifact = Artifact(manifest, arrays, source.tokenizer, source.vectors, verifier)
+    seen = seen_hashes(
+        data.rows.loc[part != "test", "group"], base.arrays["seen"] if base else None
+    )
+    about = {
+        "data": _data_description(data, part), "seed": seed, "metrics": evaluation.as_dict(),
+    }  # fmt: skip
+    artifact = assembled(
+        fitted, source, base=base, name=version_name or _version_name(data, seed),
+        reference=reference, seen=seen, threshold=threshold, about=about,
+    )  # fmt: skip
     return Trained(artifact, fitted, evaluation, data)
-
-
-def _circumstances() -> dict[str, Any]:
-    return {
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "git_commit": git_commit(),
-        "libraries": {"python": platform.python_version(), **{p: version(p) for p in _LIBRARIES}},
-    }
 
 
 def _data_description(data: Dataset, part: NDArray[Any]) -> dict[str, Any]:
@@ -196,17 +168,6 @@ def best_cut(reference: FloatArray) -> float:
     best = int(np.argmax(true - false))
     below = gain[order][min(best + 1, len(gain) - 1)]
     return round(float((gain[order][best] + below) / 2), 4)
-
-
-def git_commit() -> str | None:
-    """The commit of the working folder, None outside a repository."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
-        )
-    except OSError:
-        return None
-    return done.stdout.strip() or None
 
 
 def save(trained: Trained, models_dir: Path) -> Path:

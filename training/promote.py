@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from router import artifact as artifacts
+from router import versions
 from router.artifact import Artifact
-from router.errors import ArtifactError, ArtifactMissing, PromotionRefused
+from router.errors import PromotionRefused
 from router.types import FloatArray
 from training import metrics
 from training.dataset import Dataset
@@ -18,7 +19,6 @@ from training.scoring import scored_by
 QUALITY_MARGIN = 0.01
 ECE_MARGIN = 0.02
 MIN_ROWS = 50
-PREVIOUS = "previous"
 
 
 @dataclass(frozen=True)
@@ -84,31 +84,5 @@ def promote(models_dir: Path, challenger: str, data: Dataset, *, seed: int = 0) 
     verdict = compare(new, artifacts.load(current), data, seed=seed)
     if verdict.reasons:
         raise PromotionRefused(f"{challenger} was not promoted: {'; '.join(verdict.reasons)}.")
-    move(models_dir, challenger)
+    versions.move(models_dir, challenger)
     return verdict
-
-
-def move(models_dir: Path, version: str) -> None:
-    """Point `models/current` to `version` and remember the one before for `rollback`."""
-    try:
-        before = artifacts.resolve(models_dir).name
-    except ArtifactMissing:
-        before = None
-    artifacts.point_current(models_dir, version)
-    if before and before != version:
-        try:
-            (models_dir / PREVIOUS).write_text(f"{before}\n")
-        except OSError as error:
-            raise ArtifactError(f"{models_dir / PREVIOUS} could not be written.") from error
-
-
-def rollback(models_dir: Path) -> str:
-    """Go back to the version before the last promotion; returns its name."""
-    try:
-        before = (models_dir / PREVIOUS).read_text().strip()
-    except OSError as error:
-        raise ArtifactMissing(
-            f"{models_dir} records no earlier promotion to go back to."
-        ) from error
-    move(models_dir, before)
-    return before

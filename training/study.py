@@ -15,7 +15,7 @@ from router.artifact import Artifact
 from router.errors import TrainingError
 from router.heads import sigmoid
 from router.types import FloatArray
-from router.verify import Verifier
+from router.verify import LEAST_RELIABLE, Verifier, reliability_of
 from training.calibrate import FOLDS_PRIOR
 from training.dataset import COLUMNS, Dataset, checked
 from training.fit import Fitted
@@ -33,21 +33,6 @@ _FOLDS = 2
 _FAINT = 1e-6  # the weight of labels that are there for calibration and evaluation alone
 
 
-def reliability_of(metrics: Mapping[str, Mapping[str, float]]) -> dict[int, float]:
-    """Weight of a soft label by the number of opinions behind it, 0.05..1.
-
-    The Brier skill that the verifier's manifest records for that number: the share of the
-    outcomes' variance that its probabilities account for on rows it was not fitted on.
-
-    >>> reliability_of({"1 other opinions": {"brier_skill": 0.4}})
-    {1: 0.4}
-    """
-    return {
-        int(asked.split()[0]): float(np.clip(m["brier_skill"], 0.05, 1.0))
-        for asked, m in metrics.items()
-    }
-
-
 def soft_labels(
     opinions: Opinions, draws: Sequence[Draw], verifier: Verifier,
     strength: Strengths, reliability: Mapping[int, float], prompts: pd.DataFrame,
@@ -60,7 +45,7 @@ def soft_labels(
     """
     frame = opinions.answers.frame.iloc[[i for i, _ in draws]]
     p = sigmoid(verifier.logits(opinions.rows(draws, strength)))
-    weight = np.array([reliability.get(len(others), 0.05) for _, others in draws])
+    weight = np.array([reliability.get(len(others), LEAST_RELIABLE) for _, others in draws])
     text = prompts.drop_duplicates("prompt_id").set_index("prompt_id")["prompt"]
     sides = []
     for column, tier in enumerate(TIERS):

@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import pandas as pd
@@ -14,6 +14,9 @@ import pandas as pd
 from router.errors import TrainingError
 from training import plots
 from training.pipeline import Trained
+
+if TYPE_CHECKING:
+    from training.learn import Lesson
 
 EXPERIMENT = "router"
 REGISTERED = "hybrid-router"
@@ -81,6 +84,52 @@ class Tracking:
             with contextlib.redirect_stderr(io.StringIO()):  # its chatter tells a user nothing
                 self._log_model(folder, manifest["version"])
             return str(run.info.run_id)
+
+    def log_lesson(self, lesson: "Lesson", folder: Path, window: dict[str, Any]) -> str:
+        """Log a lesson: a run with child runs for labels, fit, evaluation and promotion.
+
+        Registers the model as challenger; returns the id of the parent run.
+        """
+        mlflow, manifest = self._mlflow, lesson.artifact.manifest
+        found = lesson.as_dict()
+        with mlflow.start_run(run_name=manifest["version"]) as parent:
+            mlflow.set_tag("kind", "learn")
+            mlflow.log_params(
+                {
+                    "version": manifest["version"], "base": manifest["base"],
+                    "seed": manifest["seed"], "log_sha256": manifest["data"]["sha256"], **window,
+                }
+            )  # fmt: skip
+            with mlflow.start_run(run_name="labels", nested=True):
+                mlflow.log_metrics({f"labels {k}": float(n) for k, n in lesson.labels.items()})
+                mlflow.log_dict(
+                    {"noise": found["noise"], "held_back": found["words"]}, "labels.json"
+                )
+            with mlflow.start_run(run_name="fit", nested=True):
+                mlflow.log_params({f"strength_{t}": s for t, s in manifest["strength"].items()})
+                mlflow.log_metrics({k: float(n) for k, n in lesson.rows.items()})
+            with mlflow.start_run(run_name="evaluation", nested=True):
+                mlflow.log_param("judged_on", lesson.judged_on)
+                self._log_before_after(lesson)
+                traffic = {k: manifest["traffic"][k] for k in ("requests", "escalation", "limit")}
+                mlflow.log_dict({"curve": found["curve"], "traffic": traffic}, "evaluation.json")
+            with mlflow.start_run(run_name="promotion", nested=True):
+                mlflow.set_tag("promotable", str(not lesson.reasons))
+                mlflow.log_dict({"reasons": found["reasons"]}, "promotion.json")
+            mlflow.log_dict(manifest, "manifest.json")
+            with contextlib.redirect_stderr(io.StringIO()):
+                self._log_model(folder, manifest["version"])
+            return str(parent.info.run_id)
+
+    def _log_before_after(self, lesson: "Lesson") -> None:
+        better = lesson.better
+        self._mlflow.log_metrics(
+            {
+                "better": better.value, "better_low": better.low, "better_high": better.high,
+                "brier_before": lesson.brier[0], "brier_after": lesson.brier[1],
+                "ece_before": lesson.ece[0], "ece_after": lesson.ece[1],
+            }
+        )  # fmt: skip
 
     def _log_files(self, trained: Trained) -> None:
         with tempfile.TemporaryDirectory() as temporary:

@@ -75,7 +75,7 @@ def test_a_private_request_without_a_local_answer_is_refused_by_name(
 
 
 def test_features_of_private_requests_are_kept_only_on_request(run: Run) -> None:
-    from router.dispatch.kept import unpack
+    from router.outcomes.kept import unpack
 
     gateway = run(private_learning="features")
     gateway.chat(SECRET)

@@ -1,0 +1,65 @@
+"""A fit as a model folder in memory: arrays, and a manifest that says where it came from."""
+
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.artifact import Artifact
+from router.heads import Heads
+from router.structure import NAMES
+from router.types import FloatArray
+from training.encoder import EncoderSource
+from training.fit import Fitted
+from training.head import REFERENCE
+
+_LIBRARIES = ("numpy", "scikit-learn", "scipy", "tokenizers", "safetensors", "pandas")
+_SINGLE = ("words", "pairs", "word_idf", "pair_idf")
+_INHERITED = ("verifier", "measured")
+
+
+def assembled(
+    fitted: Fitted, source: EncoderSource, *, base: Artifact | None, name: str,
+    reference: FloatArray, seen: NDArray[np.uint64], threshold: float, about: Mapping[str, Any],
+) -> Artifact:  # fmt: skip
+    """The artifact of a fit. `about`: data, metrics, seed and whatever else the manifest tells.
+
+    The arrays depend on the fit, `reference` and `seen` alone, so equal fits give equal bytes.
+    """
+    arrays: dict[str, Any] = {n: getattr(fitted.heads, n) for n in Heads.__slots__}
+    arrays |= {n: arrays[n].astype(np.float32) for n in _SINGLE}
+    inherited = {k: base.manifest[k] for k in _INHERITED if base and k in base.manifest}
+    manifest = {
+        **inherited,
+        "version": name,
+        "encoder": source.description,
+        "features": {"structure": list(NAMES), "sizes": list(source.extractor().sizes)},
+        "base": base.version if base else None,
+        "strength": fitted.strength,
+        "models": {**fitted.models, **{f"reference_{t}": m for t, m in REFERENCE.items()}},
+        "threshold": {"default": threshold, "reference_rows": int(reference.shape[1])},
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git_commit": git_commit(),
+        "libraries": {"python": platform.python_version(), **{p: version(p) for p in _LIBRARIES}},
+        **about,
+    }
+    return Artifact(
+        manifest, {**arrays, "reference": reference, "seen": seen}, source.tokenizer,
+        source.vectors, base.verifier if base else None,
+    )  # fmt: skip
+
+
+def git_commit() -> str | None:
+    """The commit of the working folder, None outside a repository."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() or None

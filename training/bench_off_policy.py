@@ -1,0 +1,115 @@
+"""Off-policy estimates beside the truth, where both tiers' outcomes are known."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from router.artifact import Artifact
+from router.prices import estimate_usd
+from router.types import FloatArray
+from training.bench import Material, load_material, task_of, works_in
+from training.off_policy import CLOUD, Logged, by_ridge, evaluate
+from training.pipeline import Progress
+from training.scoring import fitted_of
+
+ROWS, NEAR = 5000, 0.01
+_OUTPUT_TOKENS = 500
+_CENTS = 100.0  # costs in cents, so that quality and cost are of one size
+
+
+def logging_policies(gain: FloatArray) -> dict[str, FloatArray]:
+    """Probability of the cloud under policies that might have served, shape (n,) each."""
+    cut = np.quantile(gain, 0.7)
+    spread = max(float(gain.std()), 1e-6)
+    soft = 1 / (1 + np.exp(-(gain - cut) / (0.5 * spread)))
+    return {
+        "threshold, 10 % exploration": np.where(gain > cut, 0.9, 0.1),
+        "threshold, 20 % exploration": np.where(gain > cut, 0.8, 0.2),
+        "soft threshold": np.clip(soft, 0.1, 0.9),
+        "random": np.full(len(gain), 0.5),
+    }
+
+
+def targets(gain: FloatArray) -> dict[str, FloatArray]:
+    """Policies to ask about: other thresholds."""
+    return {f"{s:.0%} cloud": (gain > np.quantile(gain, 1 - s)) * 1.0 for s in (0.2, 0.4)}
+
+
+def simulate(
+    outcomes: dict[str, FloatArray],
+    served: FloatArray,
+    target: FloatArray,
+    columns: FloatArray,
+    seed: int,
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """One log of ROWS requests drawn with replacement; for every kind of outcome the errors."""
+    rng = np.random.default_rng(seed)
+    at = rng.integers(0, len(target), ROWS)
+    action = (rng.random(ROWS) < served[at]).astype(np.int64)
+    propensity = np.where(action == CLOUD, served[at], 1 - served[at])
+    for kind, table in outcomes.items():
+        seen = table[at, action]
+        log = Logged(action, propensity, seen, np.arange(ROWS))
+        found = evaluate(log, target[at], by_ridge(log, columns[at]), seed=seed, rounds=300)
+        every = np.where(target == 1, table[:, 1], table[:, 0])
+        truth, here = float(every.mean()), float(every[at].mean())
+        yield kind, {
+            "dr error": abs(found.dr.value - here), "ips error": abs(found.ips.value - here),
+            "snips error": abs(found.snips.value - here),
+            "replay error": abs(found.replay.value - here),
+            "near": float(abs(found.dr.value - here) <= NEAR),
+            "near, other traffic": float(abs(found.dr.value - truth) <= NEAR),
+            "covered": float(found.dr.low <= truth <= found.dr.high),
+            "covered here": float(found.here.low <= here <= found.here.high),
+            "effective": found.effective, "truth": truth,
+        }  # fmt: skip
+
+
+def off_policy_bench(
+    data: Path,
+    model: Artifact,
+    *,
+    simulations: int,
+    jobs: int,
+    progress: Progress = lambda step: None,
+) -> dict[str, Any]:
+    """Every work, logging policy and target; means over simulations, plain values."""
+    material = load_material(data, model)
+    out: dict[str, Any] = {"rows": ROWS, "simulations": simulations}
+    for work in works_in(material.rows):
+        if work.name == "GSM8K":
+            continue  # 1,319 prompts are too few to draw 5,000 requests from
+        columns, outcomes, gain = _known(material, model, work)
+        for name, served in logging_policies(gain).items():
+            for asked, target in targets(gain).items():
+                progress(f"{work.name}: {name}, asking about {asked}")
+                runs = Parallel(n_jobs=jobs)(
+                    delayed(lambda s, sv=served, tg=target, o=outcomes, c=columns: list(
+                        simulate(o, sv, tg, c, s)))(s) for s in range(simulations)
+                )  # fmt: skip
+                found: dict[str, dict[str, float]] = {}
+                for kind in outcomes:
+                    rows = [dict(run)[kind] for run in runs]
+                    found[kind] = {k: float(np.mean([r[k] for r in rows])) for k in rows[0]}
+                out[f"{work.name} / {name} / {asked}"] = found
+    return out
+
+
+def _known(
+    material: Material, model: Artifact, work: Any
+) -> tuple[FloatArray, dict[str, FloatArray], FloatArray]:
+    task, _ = task_of(work, material)
+    fitted = fitted_of(model)
+    p_local, p_cloud = fitted.predict(task.features, {"local": work.local, "cloud": work.cloud})
+    cents = np.array(
+        [estimate_usd("claude-sonnet-5-5", len(p), _OUTPUT_TOKENS) * _CENTS for p in task.prompts]
+    )
+    outcomes = {
+        "quality": np.column_stack([task.local, task.cloud]),
+        "cost, cents": np.column_stack([np.zeros(len(cents)), cents]),
+    }
+    columns = np.column_stack([p_local, p_cloud, cents, task.features.embedding])
+    return columns, outcomes, p_cloud - p_local

@@ -1,0 +1,183 @@
+"""From the outcome log to a challenger: labels, a fit on the past, a test on what came after."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from router.artifact import Artifact
+from router.errors import TrainingError
+from router.loop.monitor import traffic_of
+from training.assemble import assembled
+from training.before_after import FREE, Material, judged_later, quality_curve
+from training.dataset import Dataset
+from training.encoder import of_artifact
+from training.fit import Fitted
+from training.head import REFERENCE
+from training.labels import Label, Noise, capped, labelled, noise
+from training.log import Window, joined, label_rows, soft_rows
+from training.metrics import Interval
+from training.pipeline import MIN_THRESHOLD_ROWS, Progress, base_of
+from training.scoring import fitted_of
+from training.second import Prompts
+from training.splits import seen_hashes
+from training.study import learn as fit_on_labels
+from training.trust import trusted
+
+TEST_SHARE = 0.25  # of the requests with labels, the newest
+MIN_LABELS = 20
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What was learned from a log.
+
+    `labels`: source -> number; `better`: Brier score of the champion minus the challenger's on
+    later requests, by `judged_on` (labels or agreement); above 0 is better. `curve`: quality at
+    equal shares of the cloud, before and after. `reasons`: why not to promote; empty if better.
+    """
+
+    artifact: Artifact
+    fitted: Fitted
+    labels: dict[str, int]
+    rows: dict[str, int]
+    judged_on: str
+    better: Interval
+    brier: tuple[float, float]
+    ece: tuple[float, float]
+    curve: list[dict[str, Any]]
+    noise: list[Noise]
+    words: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "labels": self.labels, "rows": self.rows, "judged_on": self.judged_on,
+            "better": [self.better.value, self.better.low, self.better.high],
+            "brier": list(self.brier), "ece": list(self.ece), "curve": self.curve,
+            "noise": [[n.first, n.second, n.answers, n.difference] for n in self.noise],
+            "words": list(self.words), "reasons": list(self.reasons),
+        }  # fmt: skip
+
+
+def learn(
+    window: Window, champion: Artifact, *, cloud_model: str, seed: int = 0,
+    progress: Progress = lambda step: None,
+) -> Lesson:  # fmt: skip
+    """A challenger from `window`, and how it compares with `champion`.
+
+    Free labels teach the ranking, others replace them where they exist and calibrate. Fitted on
+    the older three quarters of the requests, tested on the rest; requests that say the same stay on
+    one side. The same window, champion and seed give the same arrays, bit for bit.
+    Raises TrainingError for fewer than 20 labels.
+    """
+    progress("making labels")
+    believed = trusted(window.signals, window.free)
+    kept = capped(labelled(believed.signals))
+    material = _material(window, kept.labels, champion, cloud_model)
+    progress("fitting on the past")
+    true = material.part(material.true, material.early)
+    soft = material.part(material.soft, material.early)
+    if len(true) + len(soft) < MIN_LABELS:
+        raise TrainingError(
+            f"The log gives {len(true) + len(soft)} labels to learn from, {MIN_LABELS} are needed; "
+            "collect some for free with: router study."
+        )
+    fitted = _fit(material.prompts, soft, true, champion, seed)
+    progress("judging on what came after")
+    before = fitted_of(champion)
+    judged = judged_later(material, before, fitted, seed)
+    artifact = _artifact(window, fitted, champion, material, seed)
+    lesson = Lesson(
+        artifact=artifact, fitted=fitted, labels=_counted(kept.labels, window),
+        rows={"requests": len(window), "fit": len(true) + len(soft), "test": judged.rows},
+        judged_on=judged.on, better=judged.better, brier=judged.brier, ece=judged.ece,
+        curve=quality_curve(material, before, fitted, seed), noise=noise(window.signals),
+        words=(*believed.words, *kept.words), reasons=judged.reasons,
+    )  # fmt: skip
+    artifact.manifest["learned"] = lesson.as_dict()
+    return lesson
+
+
+def _material(
+    window: Window, labels: Sequence[Label], champion: Artifact, cloud_model: str
+) -> Material:
+    # What nobody said leans on agreement, where there is some, and never replaces it.
+    weak = label_rows([one for one in labels if not one.strong], window, cloud_model)
+    true = label_rows([one for one in labels if one.strong], window, cloud_model)
+    soft = joined(soft_rows(window, cloud_model), weak)
+    frame = window.frame
+    position = {p: i for i, p in enumerate(frame["id"])}
+    rows = pd.concat([true, soft], ignore_index=True)
+    vocabulary = int(champion.arrays["words"].shape[1])
+    prompts = Prompts(Dataset(rows), window.features, position, vocabulary)
+    labelled_ids = frame[frame["id"].isin(rows["prompt_id"])]
+    cut = round(len(labelled_ids) * (1 - TEST_SHARE))
+    early, late = labelled_ids.iloc[:cut], labelled_ids.iloc[cut:]
+    late = late[~late["group"].isin(early["group"])]
+    return Material(prompts, true, soft, early["id"].to_numpy(), late["id"].to_numpy())
+
+
+def _fit(
+    prompts: Prompts, soft: pd.DataFrame, true: pd.DataFrame, champion: Artifact, seed: int
+) -> Fitted:
+    base = base_of(champion)
+    if soft.empty:
+        return prompts.fit(true, base=base)
+    return fit_on_labels(prompts, soft, None if true.empty else true, base=base, seed=seed)
+
+
+def _artifact(
+    window: Window, fitted: Fitted, champion: Artifact, material: Material, seed: int
+) -> Artifact:
+    frame = window.frame
+    early = frame["id"].isin(material.early)
+    local = frame["local_model"].dropna()
+    pair = {"local": str(local.mode().iloc[0]), "cloud": REFERENCE["cloud"]}
+    clouds = frame.loc[frame["tier"] == "cloud", "model"].dropna()
+    if len(clouds):
+        pair["cloud"] = str(clouds.mode().iloc[0])
+    p_local, p_cloud = fitted.predict(window.features, pair)
+    reference = np.stack([p_cloud - p_local, p_local, p_cloud])
+    if len(frame) < MIN_THRESHOLD_ROWS:
+        reference = champion.arrays["reference"]
+    else:
+        reference = reference[:, np.argsort(reference[0], kind="stable")]
+    threshold = float(champion.manifest["threshold"]["default"])
+    shares = {"train": int(early.sum()), "test": len(material.late)}
+    about = {
+        "data": {
+            "sha256": window.digest, "rows": len(material.true) + len(material.soft),
+            "prompts": len(frame), "parts": shares, "sources": {"log": len(frame)},
+            "since": float(frame["at"].min()), "until": float(frame["at"].max()),
+        },
+        "seed": seed, "metrics": {"overall": {}, "rows": len(material.late)},
+        "traffic": traffic_of(
+            window.features.embedding, float(np.mean(p_cloud - p_local > threshold)), seed
+        ),
+    }  # fmt: skip
+    return assembled(
+        fitted, of_artifact(champion), base=champion,
+        name=_name(window, champion, seed), reference=reference,
+        seen=seen_hashes(frame.loc[early, "group"], champion.arrays["seen"]),
+        threshold=threshold, about=about,
+    )  # fmt: skip
+
+
+def _counted(labels: Sequence[Label], window: Window) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for one in labels:
+        counts[one.source] = counts.get(one.source, 0) + 1
+    if len(window.soft):
+        counts[FREE] = len(window.soft)
+    return dict(sorted(counts.items()))
+
+
+def _name(window: Window, champion: Artifact, seed: int) -> str:
+    """The same for the same log, champion and seed."""
+    both = hashlib.sha256(f"{window.digest} {champion.version}".encode()).hexdigest()
+    return f"learned-{both[:10]}-{seed}"

@@ -1,0 +1,54 @@
+"""A lesson on one screen: what it rests on, what changed, and why it was promoted or not."""
+
+from rich.console import Console
+from rich.table import Table
+
+from training.labels import SOURCES
+from training.teach import Taught
+
+
+def show(console: Console, taught: Taught) -> None:
+    """Print a lesson."""
+    lesson = taught.lesson
+    rows = lesson.rows
+    console.print(
+        f"{rows['requests']} requests in the log; fitted on {rows['fit']} labels of the older "
+        f"three quarters, judged by {lesson.judged_on} on {rows['test']} of what came after."
+    )
+    table = Table("labels", "", "what they are", box=None)
+    for source, count in lesson.labels.items():
+        words = SOURCES[source].words if source in SOURCES else "second local opinions, free"
+        table.add_row(source, str(count), words)
+    console.print(table)
+    for sentence in lesson.words:
+        console.print(f"[yellow]held back[/] {sentence}")
+    for one in lesson.noise:
+        console.print(
+            f"{one.first} and {one.second} differ by {one.difference:.2f} on {one.answers} answers"
+        )
+    if lesson.curve:
+        curve = Table("to the cloud", "quality before", "quality after", box=None)
+        for row in lesson.curve:
+            before, after = (
+                f"{row[k][0]:.3f} [{row[k][1]:.3f}, {row[k][2]:.3f}]" for k in ("before", "after")
+            )
+            curve.add_row(f"{row['share']:.0%}", before, after)
+        console.print(curve)
+    console.print(
+        f"Brier score {lesson.brier[0]:.3f} before, {lesson.brier[1]:.3f} after (better by "
+        f"{lesson.better}); calibration error {lesson.ece[0]:.3f} before, {lesson.ece[1]:.3f} now."
+    )
+    moved = taught.thresholds
+    console.print(f"Threshold {moved[0]:.3f} before, {moved[1]:.3f} after.")
+    version = lesson.artifact.version
+    if taught.status == "promoted":
+        console.print(f"[green]promoted[/] {version} took over from {taught.champion}.")
+    elif taught.status == "shadow":
+        console.print(
+            f"[green]shadow[/] {version} is better; the gateway lets it decide "
+            f"{taught.shadow_requests} requests beside {taught.champion} and then promotes it. "
+            "At once: router learn --now"
+        )
+    else:
+        why = "; ".join(lesson.reasons) or "the router had to go back from it before"
+        console.print(f"[yellow]refused[/] {version}: {why}.")

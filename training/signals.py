@@ -1,0 +1,71 @@
+"""What happened to logged answers, as signals: everything that says something about their quality
+without anybody having been asked.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from training.labels import SOURCES, Signal
+
+_CHECKS = {
+    "invalid tool arguments": "bad call", "invalid JSON": "bad call", "empty": "useless",
+    "refusal": "useless", "cut off": "cut off", "prompt truncated": "cut off",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A logged request, as far as implicit signals need it.
+
+    `tier`: of the answer given. `text`: names the very words, `group` what says the same.
+    """
+
+    id: str
+    at: float
+    group: str
+    text: str
+    key: str | None
+    tier: str
+    rule: str
+    checks: tuple[str, ...] = ()
+    escalated: bool = False
+
+
+def implicit(served: Sequence[Served], now: float, maturity_s: float) -> list[Signal]:
+    """Signals of what happened; see `training.labels.SOURCES` for their worth and delays.
+
+    `maturity_s`: only answers older than that count as accepted because nobody complained.
+    """
+    out = [signal for one in served for signal in _faults(one)]
+    again = _repeats(served)
+    out += again
+    spoken = {s.decision for s in out}
+    for one in served:
+        if one.id not in spoken and now - one.at >= maturity_s:
+            out.append(Signal(one.id, one.group, one.tier, "quiet", one.at + maturity_s))
+    return out
+
+
+def _faults(one: Served) -> list[Signal]:
+    """What the checks found; of an escalated request they speak of the local answer."""
+    tier = "local" if one.escalated else one.tier
+    found = {_CHECKS[c]: c for c in one.checks if c in _CHECKS}
+    return [Signal(one.id, one.group, tier, source, one.at) for source in sorted(found)]
+
+
+def _repeats(served: Sequence[Served]) -> list[Signal]:
+    """The same request again, soon and from the same key: the answer before it was not enough."""
+    of: dict[tuple[str, str | None], list[Served]] = defaultdict(list)
+    for one in sorted(served, key=lambda s: (s.at, s.id)):
+        of[one.text, one.key].append(one)
+    out = []
+    for same in of.values():
+        for first, then in pairwise(same):
+            source = "regenerated"
+            if first.tier == "local" and then.tier == "cloud" and then.rule == "explicit":
+                source = "asked the cloud"
+            if then.at - first.at <= SOURCES[source].delay_s:
+                out.append(Signal(first.id, first.group, first.tier, source, then.at))
+    return out

@@ -1,0 +1,108 @@
+"""One lesson from beginning to end: read the log, learn, save, track, and promote the better."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from router import artifact as artifacts
+from router import versions
+from router.config import Settings
+from router.errors import ArtifactExists, TrainingError
+from router.outcomes import events
+from router.outcomes.database import open_database
+from router.policy import Reference
+from router.predict import extractor_of
+from training.learn import Lesson, learn
+from training.log import read_window
+from training.pipeline import Progress
+from training.tracking import CHALLENGER, CHAMPION, Tracking
+
+_HOUR_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A lesson and what became of its model. `status`: promoted, shadow or refused.
+
+    `thresholds`: that of the rule in the settings, with either's traffic.
+    """
+
+    lesson: Lesson
+    champion: str
+    status: str
+    thresholds: tuple[float, float]
+    shadow_requests: int
+
+
+def teach(
+    settings: Settings, *, since: float, until: float, seed: int = 0, at_once: bool = False,
+    store: Path | None = None, progress: Progress = lambda step: None,
+) -> Taught:  # fmt: skip
+    """Learn from the log between two times (Unix seconds) as `settings` say.
+
+    A better model is current at once with `at_once` or without `shadow_requests`; else the gateway
+    lets it decide in shadow first. `store`: folder of MLflow's database, default beside the models.
+    Raises LogError, TrainingError or ArtifactError; then the champion is as it was.
+    """
+    models = versions.writable(settings)
+    champion = artifacts.load(artifacts.resolve(models))
+    engine = open_database(settings.log_url)
+    try:
+        progress("reading the log")
+        window = read_window(
+            engine, extractor_of(champion), since=since, until=until,
+            maturity_s=settings.maturity_h * _HOUR_S,
+        )  # fmt: skip
+        if not len(window):
+            raise TrainingError(
+                "The log holds no request that can be learned from; let the gateway serve some, "
+                'with store = "full" or "features".'
+            )
+        with threadpool_limits(1):  # BLAS threads spin on small fits, and would round differently
+            lesson = learn(
+                window, champion, cloud_model=settings.cloud_model, seed=seed, progress=progress
+            )
+        version = lesson.artifact.version
+        refused = bool(lesson.reasons) or events.rolled_back(engine, version)
+        folder = models / version
+        with suppress(ArtifactExists):  # the same log was learned from before
+            artifacts.save(lesson.artifact, models)
+        progress("logging to MLflow")
+        tracking = Tracking(store or models.parent)
+        tracking.point(CHAMPION, champion.version)
+        tracking.log_lesson(lesson, folder, {"since": since, "until": until})
+        status = "refused"
+        if not refused and (at_once or settings.shadow_requests == 0):
+            versions.move(models, version)
+            tracking.point(CHAMPION, version)
+            events.write(
+                engine, "promoted", version, f"{version} took over from {champion.version}."
+            )
+            status = "promoted"
+        elif not refused:
+            versions.point(models, versions.CHALLENGER, version)
+            tracking.point(CHALLENGER, version)
+            status = "shadow"
+        else:
+            words = "; ".join(lesson.reasons) or f"the router went back from {version} before"
+            events.write(engine, "refused", version, f"{version} was not promoted: {words}.")
+    finally:
+        engine.dispose()
+    return Taught(
+        lesson, champion.version, status, _thresholds(settings, champion, lesson.artifact),
+        settings.shadow_requests,
+    )  # fmt: skip
+
+
+def _thresholds(
+    settings: Settings, champion: artifacts.Artifact, challenger: artifacts.Artifact
+) -> tuple[float, float]:
+    rule = settings.rule()
+    found = []
+    for artifact in (champion, challenger):
+        own = float(artifact.manifest["threshold"]["default"])
+        reference = Reference(*artifact.arrays["reference"].astype("float64"))
+        found.append(own if rule is None else rule.threshold(reference, 0.0))
+    return found[0], found[1]

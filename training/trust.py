@@ -1,0 +1,105 @@
+"""Whose word counts: signals of keys that flood, that say one thing only, or that contradict all
+other evidence, are left out before anything is learned from them.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import atanh, sqrt
+
+import numpy as np
+
+from training.labels import EXPLICIT, SOURCES, Signal
+
+PER_KEY_DAY = 50  # opinions of one key that count in a day, the first ones
+# So many opinions that (nearly) all say the same teach nothing that could be told apart.
+ONE_SIDED, _SAME = 20, 0.02
+_ENOUGH = 10  # answers that must have other evidence before a key is doubted
+_DOUBT = -1.645  # one-sided 5 % quantile: how surely a key must say the opposite of it
+_DAY_S = 86_400.0
+Evidence = Mapping[tuple[str, str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """Signals that count, and in words what was held back."""
+
+    signals: list[Signal]
+    words: tuple[str, ...]
+
+
+def trusted(signals: Sequence[Signal], free: Evidence) -> Trusted:
+    """`signals` without those of keys that cannot be believed.
+
+    `free`: (decision, tier) -> what agreement says, 0..1; others' opinions are evidence as well.
+    What merely happened (a fault, a repeated request) stays, one key's repeats capped as its
+    opinions are.
+    """
+    words: list[str] = []
+    kept = _first_of_day(sorted(signals, key=_order), words)
+    for key, source in sorted({(s.key or "", s.source) for s in kept if _opinion(s)}):
+        mine = [s for s in kept if _opinion(s) and (s.key or "", s.source) == (key, source)]
+        doubt = _one_sided(mine) or _contradicts(mine, kept, free)
+        if doubt:
+            gone = set(map(id, mine))
+            kept = [s for s in kept if id(s) not in gone]
+            who = f"of key {key}" if key else f"from {source}"
+            words.append(f"{doubt.format(who=who, n=len(mine))} They were left out.")
+    return Trusted(kept, tuple(words))
+
+
+def _order(signal: Signal) -> tuple[float, str, str, str]:
+    return signal.at, signal.decision, signal.tier, signal.source
+
+
+def _opinion(signal: Signal) -> bool:
+    return SOURCES[signal.source].rank <= EXPLICIT
+
+
+def _first_of_day(signals: Sequence[Signal], words: list[str]) -> list[Signal]:
+    """A flood later in the day changes nothing."""
+    used: dict[tuple[str | None, int], int] = defaultdict(int)
+    kept, dropped = [], 0
+    for one in signals:
+        day = (one.key, int(one.at // _DAY_S))
+        person = one.source in ("user", "corrected")
+        used[day] += person
+        if person and used[day] > PER_KEY_DAY:
+            dropped += 1
+        else:
+            kept.append(one)
+    if dropped:
+        words.append(f"{dropped} ratings beyond {PER_KEY_DAY} a day of one key were left out.")
+    return kept
+
+
+def _one_sided(mine: Sequence[Signal]) -> str:
+    scores = np.array([s.value for s in mine])
+    if len(mine) < ONE_SIDED or scores.std() >= _SAME:
+        return ""
+    return (
+        f"All {{n}} ratings {{who}} say {scores.mean():.2f}; rate good and bad answers alike, one "
+        "side alone teaches nothing."
+    )
+
+
+def _contradicts(mine: Sequence[Signal], every: Sequence[Signal], free: Evidence) -> str:
+    """Whether a key surely says the opposite of what others and agreement say."""
+    key = mine[0].key
+    others: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for one in every:
+        if _opinion(one) and (one.key, one.source) != (key, mine[0].source):
+            others[one.decision, one.tier].append(one.value)
+    pairs = []
+    for one in mine:
+        about = (one.decision, one.tier)
+        known = [*others.get(about, ()), *([free[about]] if about in free else [])]
+        if known:
+            pairs.append((one.value, float(np.mean(known))))
+    said, known_to_be = np.array(pairs).reshape(-1, 2).T
+    if len(pairs) < _ENOUGH or said.std() < 1e-9 or known_to_be.std() < 1e-9:
+        return ""
+    r = float(np.corrcoef(said, known_to_be)[0, 1])
+    if atanh(max(min(r, 0.999), -0.999)) * sqrt(len(pairs) - 3) > _DOUBT:
+        return ""
+    return f"{{n}} ratings {{who}} say the opposite of all other evidence (correlation {r:+.2f})."
