@@ -23,7 +23,8 @@ from router.wire import Api, Json
 
 _log = logging.getLogger("router.gateway")
 Endpoint = Callable[[Request], Awaitable[Any]]
-_RATINGS = {"good": 1.0, "bad": 0.0, "up": 1.0, "down": 0.0}
+_RATINGS = {"good": 1.0, "bad": 0.0, "up": 1.0, "down": 0.0, "corrected": 0.2}
+_RESERVED = ("judge",)  # what nobody can say he is
 
 
 class Endpoints:
@@ -100,17 +101,21 @@ class Endpoints:
         raise RequestRefused(404, "model_not_found", "There is no such model here.")
 
     async def feedback(self, request: Request) -> Response:
-        """POST /v1/feedback: how good an answer was."""
+        """POST /v1/feedback: how good an answer was, as a rating or a score."""
         key, body = await self._body(request)
-        decision = body.get("decision_id")
-        score = body.get("score", _RATINGS.get(str(body.get("rating"))))
+        decision, rating = body.get("decision_id"), str(body.get("rating"))
+        score = body.get("score", _RATINGS.get(rating))
         if not isinstance(decision, str):
             raise RequestRefused(400, "invalid_feedback", "decision_id must be given.")
         if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
             raise RequestRefused(
-                400, "invalid_feedback", "score must lie between 0 and 1, or rating be good or bad."
+                400,
+                "invalid_feedback",
+                "score must lie between 0 and 1, or rating be good, bad or corrected.",
             )
-        source = str(body.get("source") or "user")[:32]
+        source = "corrected" if rating == "corrected" else str(body.get("source") or "user")[:32]
+        if source in _RESERVED:
+            raise RequestRefused(400, "invalid_feedback", f"source must not be {source}.")
         row = {"decision_id": decision, "at": time(), "key": key, "score": float(score)}
         await self._service.log.add_feedback({**row, "source": source})
         return answered({"stored": True})

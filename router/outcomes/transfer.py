@@ -34,6 +34,8 @@ def dump(engine: Engine, folder: Path) -> dict[str, int]:
 def load(folder: Path, engine: Engine) -> dict[str, int]:
     """Put what `dump` wrote into an empty log. Raises LogError naming the file."""
     counts = {}
+    if not (folder / f"{decisions.name}.jsonl").is_file():
+        raise LogError(f"{folder} holds no dump; name a folder that router log dump wrote.")
     with engine.begin() as connection:
         if connection.execute(select(decisions.c.id).limit(1)).first() is not None:
             raise LogError("The log holds requests already; load into an empty one (log_url).")

@@ -1,0 +1,213 @@
+"""How fast the loop learns: labels against quality, free labels, a swapped model, exploration.
+
+The default of every target is fitted on the other works, without any group of the target.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from router.artifact import Artifact
+from router.heads import sigmoid
+from router.probes.measure import fitted_shift
+from router.types import FloatArray, IntArray
+from training import metrics
+from training.baselines import Task
+from training.bench import (
+    BASE_STRENGTH,
+    Material,
+    Work,
+    base_for,
+    load_material,
+    summary,
+    task_of,
+    works_in,
+)
+from training.design import take
+from training.fit import Fitted, fit_heads
+from training.head import TIERS, Base
+from training.pipeline import Progress
+from training.splits import group_folds, group_sample
+
+LABELS = (0, 50, 200, 1000, 4000)
+PROBES, SWAPPED, KNOWN = 100, "gemma-2-2b-it", "Meta-Llama-3.1-8B-Instruct"
+REQUESTS, EXPLORED, ROUND, SHARE = 5000, 0.02, 1000, 0.3
+_TEST_FOLDS = 3  # a third is for testing alone
+
+
+@dataclass(frozen=True)
+class Target:
+    """A work with what its loops need."""
+
+    work: Work
+    task: Task
+    at: IntArray
+    base: Base
+    rows: pd.DataFrame  # of the pair alone
+
+    @classmethod
+    def of(cls, work: Work, material: Material) -> "Target | None":
+        """None where there is nothing else to fit a default on."""
+        task, at = task_of(work, material)
+        base = base_for(work, material)
+        if base is None:
+            return None
+        mine = material.rows["source"].eq(work.source)
+        pair = material.rows["model"].isin([work.local, work.cloud])
+        return cls(work, task, at, base, material.rows[mine & pair])
+
+    @property
+    def pair(self) -> dict[str, str]:
+        """Model by tier."""
+        return {"local": self.work.local, "cloud": self.work.cloud}
+
+    def fitted(self, material: Material, rows: pd.DataFrame) -> Fitted:
+        """The default moved by labels; the default itself without any."""
+        if rows.empty:
+            return Fitted(self.base.heads, {t: dict(m) for t, m in self.base.models.items()}, {})
+        position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
+        return fit_heads(material.features, rows, position, material.vocabulary, base=self.base)
+
+    def measured(self, fitted: Fitted, test: IntArray) -> dict[str, float]:
+        """Ranking and calibration on test rows."""
+        p_local, p_cloud = fitted.predict(take(self.task.features, test), self.pair)
+        local, cloud = self.task.local[test], self.task.cloud[test]
+        gain = p_cloud - p_local
+        return {
+            "apgr": metrics.apgr(gain, local, cloud),
+            "brier_skill": metrics.brier_skill(p_local, local),
+            "ece": metrics.ece(p_local, local),
+            "quality": float(metrics.curve(gain, local, cloud).quality[round(SHARE * len(test))]),
+        }
+
+
+def learning_curve(target: Target, material: Material, seed: int) -> dict[str, float]:
+    """Measures of one seed by number of labelled requests."""
+    train, test = _split(target, seed)
+    ids = material.prompts["prompt_id"].to_numpy()[target.at]
+    out = {}
+    for labels in LABELS:
+        known = train[:0]
+        if labels:
+            rng = np.random.default_rng(seed)
+            known = train[group_sample(target.task.group[train], labels, rng)[0]]
+        rows = target.rows[target.rows["prompt_id"].isin(ids[known])]
+        for name, value in target.measured(target.fitted(material, rows), test).items():
+            out[f"{labels} {name}"] = value
+    return out
+
+
+def exploring(target: Target, material: Material, seed: int) -> dict[str, float]:
+    """Serve requests, label what was served, learn after every thousand; beside all labels."""
+    train, test = _split(target, seed)
+    rng = np.random.default_rng(seed)
+    stream = rng.permutation(train)[:REQUESTS]
+    ids = material.prompts["prompt_id"].to_numpy()[target.at]
+    known: list[pd.DataFrame] = []
+    fitted = target.fitted(material, target.rows[:0])
+    default = target.measured(fitted, test)
+    by_id = {t: target.rows[target.rows["tier"] == t] for t in TIERS}
+    for start in range(0, len(stream), ROUND):
+        part = stream[start : start + ROUND]
+        p_local, p_cloud = fitted.predict(take(target.task.features, part), target.pair)
+        gain = p_cloud - p_local
+        cloud = gain > np.quantile(gain, 1 - SHARE)
+        cloud ^= rng.random(len(part)) < EXPLORED
+        for tier, chosen in zip(TIERS, (~cloud, cloud), strict=True):
+            mine = by_id[tier]
+            known.append(mine[mine["prompt_id"].isin(ids[part[chosen]])])
+        fitted = target.fitted(material, pd.concat(known))
+    rows = target.rows[target.rows["prompt_id"].isin(ids[stream])]
+    full = target.measured(target.fitted(material, rows), test)
+    loop = target.measured(fitted, test)
+    out: dict[str, float] = {}
+    for name in ("apgr", "quality", "brier_skill"):
+        out |= {f"default {name}": default[name], f"loop {name}": loop[name]}
+        out[f"full {name}"] = full[name]
+    return out
+
+
+def swapped(target: Target, material: Material, seed: int) -> dict[str, float] | None:
+    """Calibration for a local model without one label of its own on the target.
+
+    Everything is known of the other models, nothing of the new one but PROBES graded prompts of
+    another source. `ece_unmeasured`: with the ability of the known model of nearest size.
+    """
+    rows = material.rows
+    source = target.work.source
+    mine = rows[(rows["model"] == SWAPPED) & rows["source"].eq(source)]
+    elsewhere = rows[(rows["model"] == SWAPPED) & ~rows["source"].eq(source)]
+    if mine.empty or elsewhere.empty:
+        return None
+    rng = np.random.default_rng(seed)
+    groups = mine["group"].to_numpy()
+    train, test = next(group_folds(groups, _TEST_FOLDS, rng))
+    position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
+    probes = elsewhere.iloc[rng.permutation(len(elsewhere))[:PROBES]]
+    others = rows[
+        (rows["model"] != SWAPPED)
+        & ~rows["group"].isin(groups[test])
+        & ~rows["group"].isin(probes["group"])
+        & ~rows["category"].str.startswith("mt_bench")
+    ]
+    fitted = fit_heads(
+        material.features, others, position, material.vocabulary, strength=BASE_STRENGTH
+    )
+    p_probe = _p_local(fitted, material, probes["prompt_id"].map(position).to_numpy())
+    shift = fitted_shift(_logit(p_probe), probes["score"].to_numpy())
+    p = _p_local(fitted, material, mine["prompt_id"].iloc[test].map(position).to_numpy())
+    y = mine["score"].to_numpy()[test]
+    moved = sigmoid(_logit(p) + shift)
+    near = mine["prompt_id"].iloc[rng.permutation(train)[:PROBES]]
+    own = fitted_shift(
+        _logit(_p_local(fitted, material, near.map(position).to_numpy())),
+        mine.set_index("prompt_id").loc[near, "score"].to_numpy(),
+    )
+    return {
+        "ece_unmeasured": metrics.ece(p, y), "ece_probes": metrics.ece(moved, y),
+        "ece_probes_like_traffic": metrics.ece(sigmoid(_logit(p) + own), y),
+        "ece_floor": metrics.ece_floor(moved, rng), "brier_skill": metrics.brier_skill(moved, y),
+    }  # fmt: skip
+
+
+def loop_bench(
+    data: Path, model: Artifact, *, seeds: int, jobs: int, progress: Progress = lambda step: None
+) -> dict[str, Any]:
+    """All targets; plain values, ready for JSON."""
+    progress("computing features")
+    material = load_material(data, model)
+    out: dict[str, Any] = {"seeds": seeds, "curve": {}, "exploring": {}, "swapped": {}}
+    for work in works_in(material.rows):
+        progress(f"{work.name}: default from the other works")
+        target = Target.of(work, material)
+        if target is None:
+            continue
+        parts: list[tuple[str, Any]] = [("curve", learning_curve), ("swapped", swapped)]
+        if len(target.task.local) > REQUESTS * 1.2:
+            parts.append(("exploring", exploring))
+        for name, run in parts:
+            progress(f"{work.name}: {name}")
+            runs = Parallel(n_jobs=jobs, max_nbytes="1M")(
+                delayed(run)(target, material, s) for s in range(seeds)
+            )
+            if runs[0] is not None:
+                out[name][work.name] = summary(runs)
+    return out
+
+
+def _split(target: Target, seed: int) -> tuple[IntArray, IntArray]:
+    return next(group_folds(target.task.group, _TEST_FOLDS, np.random.default_rng(seed)))
+
+
+def _p_local(fitted: Fitted, material: Material, at: IntArray) -> FloatArray:
+    return fitted.predict(take(material.features, at), {"local": SWAPPED, "cloud": ""})[0]
+
+
+def _logit(p: FloatArray) -> FloatArray:
+    q = np.clip(p, 1e-6, 1 - 1e-6)
+    logit: FloatArray = np.log(q / (1 - q))
+    return logit
