@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
 
-.PHONY: run serve test test-encoder test-presidio check bench bench-quality bench-answers looks mlflow default clean
+.PHONY: run serve test test-encoder test-presidio check bench bench-quality bench-answers bench-loop looks mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -48,6 +48,9 @@ default: $(VENV)/.training ## fit the shipped default model anew (DATA=..., NAME
 
 bench-answers: $(VENV)/.training ## the same for looking at answers (a folder that has them)
 	$(PY) -m training bench --data $(DATA) --part answers --json bench-answers.json
+
+bench-loop: $(VENV)/.training ## how fast the loop learns, and its off-policy estimates (DATA=...)
+	$(PY) -m training bench-loop --data $(DATA) --json bench-loop.json
 
 looks: $(VENV)/.training ## what looking shows, as the notebook draws it
 	$(PY) -m training stages --data $(DATA) --out data/looks.parquet

@@ -30,6 +30,9 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: router learn --now")(learn)
     app.command(epilog="Example: router probe --model qwen3:8b")(probe)
     app.command(epilog="Example: router judge --sample 50 --max-usd 0.50")(judge)
+    app.command("what-if", epilog="Example: router what-if --threshold 0.2 --threshold 0.4")(
+        what_if
+    )
     app.add_typer(models_app, name="models")
 
 
@@ -190,9 +193,6 @@ def learn(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the lesson here.")] = None,
 ) -> None:
     """Learn from the outcome log, judge it on later requests, and promote what is better."""
-    with extra("training"):
-        import pandas  # noqa: F401
-        import sklearn  # noqa: F401
     with extra("gateway"):
         from router.config import load_settings
         from training import report_lesson
@@ -208,6 +208,27 @@ def learn(
             )  # fmt: skip
         report_lesson.show(Console(highlight=False, soft_wrap=True), taught)
         write_json(json_file, {"status": taught.status, **taught.lesson.as_dict()})
+
+
+def what_if(
+    threshold: Annotated[
+        list[float] | None, typer.Option(help="Cut on the gain; may be repeated.")
+    ] = None,
+    version: Annotated[str | None, typer.Option(help="Ask about another version too.")] = None,
+) -> None:
+    """Say what other thresholds would have cost and answered, from the log alone."""
+    with extra("gateway"):
+        from router import artifact as artifacts
+        from router.config import load_settings
+        from training.report_lesson import show_what_if
+        from training.teach import asked_of_log
+
+        settings = load_settings()
+        other = None
+        if version is not None:
+            other = artifacts.load(artifacts.resolve(settings.models_dir, version))
+        found = asked_of_log(settings, threshold or [0.0, 0.1, 0.2, 0.3, 0.5], other)
+        show_what_if(Console(highlight=False, soft_wrap=True), found)
 
 
 @models_app.callback()

@@ -8,6 +8,8 @@ import typer
 
 from router.errors import MissingExtra, RouterError
 
+_TRAINING = ("mlflow", "pandas", "scipy", "sklearn", "matplotlib", "joblib", "pyarrow")
+
 
 def run(app: typer.Typer) -> None:
     """Run a command line; a RouterError becomes one sentence on stderr and exit code 1."""
@@ -33,5 +35,8 @@ def extra(name: str) -> Iterator[None]:
     """Turn a package missing in the block into the sentence that names the extra."""
     try:
         yield
+    except MissingExtra:
+        raise
     except ModuleNotFoundError as error:
-        raise MissingExtra(str(error.name), name) from error
+        of_training = (error.name or "").split(".")[0] in _TRAINING
+        raise MissingExtra(str(error.name), "training" if of_training else name) from error

@@ -10,7 +10,7 @@ from router import versions
 from router.config import shipped_models
 from router.console import run
 from router.errors import PromotionRefused
-from training import cli_answers, report
+from training import cli_answers, cli_loop, report
 from training.options import (
     Data,
     Json,
@@ -92,6 +92,11 @@ app.command(
 app.command(epilog="Example: python -m training stages --data outcomes --out data/looks.parquet")(
     cli_answers.stages
 )
+
+
+app.command(
+    name="bench-loop", epilog="Example: python -m training bench-loop --data ../outcomes --seeds 5"
+)(cli_loop.bench_loop)
 
 
 @app.command(

@@ -1,10 +1,13 @@
 """A lesson on one screen: what it rests on, what changed, and why it was promoted or not."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 
 from training.labels import SOURCES
 from training.teach import Taught
+from training.what_if import WhatIf
 
 
 def show(console: Console, taught: Taught) -> None:
@@ -52,3 +55,17 @@ def show(console: Console, taught: Taught) -> None:
     else:
         why = "; ".join(lesson.reasons) or "the router had to go back from it before"
         console.print(f"[yellow]refused[/] {version}: {why}.")
+
+
+def show_what_if(console: Console, found: Sequence[WhatIf]) -> None:
+    """Print what other policies would have done."""
+    table = Table("threshold", "to the cloud", "quality", "cents a request", "rows", box=None)
+    for one in found:
+        quality, usd = one.quality.dr, one.usd.dr
+        table.add_row(
+            f"{one.threshold:+.2f}", f"{one.share:.0%}", str(quality),
+            f"{100 * usd.value:.3f} [{100 * usd.low:.3f}, {100 * usd.high:.3f}]",
+            f"{one.quality.rows}, worth {one.quality.effective:.0f}",
+        )  # fmt: skip
+    console.print(table)
+    console.print("Doubly robust estimates with 95 % intervals; see training.off_policy.")

@@ -1,8 +1,10 @@
 """One lesson from beginning to end: read the log, learn, save, track, and promote the better."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 
 from threadpoolctl import threadpool_limits
 
@@ -18,6 +20,7 @@ from training.learn import Lesson, learn
 from training.log import read_window
 from training.pipeline import Progress
 from training.tracking import CHALLENGER, CHAMPION, Tracking
+from training.what_if import WhatIf, what_if
 
 _HOUR_S = 3600.0
 
@@ -94,6 +97,23 @@ def teach(
         lesson, champion.version, status, _thresholds(settings, champion, lesson.artifact),
         settings.shadow_requests,
     )  # fmt: skip
+
+
+def asked_of_log(
+    settings: Settings, thresholds: Sequence[float], model: artifacts.Artifact | None = None
+) -> list[WhatIf]:
+    """`training.what_if.what_if` on the whole log that `settings` name. Raises DataError."""
+    champion = artifacts.load(artifacts.resolve(settings.models_dir, settings.version))
+    engine = open_database(settings.log_url)
+    try:
+        window = read_window(
+            engine, extractor_of(champion), since=0.0, until=time(),
+            maturity_s=settings.maturity_h * _HOUR_S,
+        )  # fmt: skip
+    finally:
+        engine.dispose()
+    with threadpool_limits(1):
+        return what_if(window, thresholds, model=model)
 
 
 def _thresholds(

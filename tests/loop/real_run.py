@@ -61,6 +61,7 @@ class Models:
 
     def ask(self, model: str, messages: list[Any], temperature: float) -> dict[str, Any]:
         """A chat completion, greedy or sampled once."""
+        messages = [{"role": m["role"], "content": plain(m["content"])} for m in messages]
         body = {
             "messages": messages,
             "temperature": temperature,
@@ -106,6 +107,11 @@ class Models:
         usage = found["usage"]
         spent = {f"{n}_tokens": usage[f"{m}_tokens"] for n, m in _TOKENS}
         return await connection.json(claude_said(found["text"], usage=spent))
+
+
+def plain(content: Any) -> str:
+    """Text of a message, whichever dialect it is written in."""
+    return content if isinstance(content, str) else "".join(block["text"] for block in content)
 
 
 def body_of(probe: Probe) -> list[Any]:
@@ -217,8 +223,8 @@ def main() -> None:
     for n, p in enumerate(probes):
         texts = [models.ask(m, body_of(p), 0)["text"] for m in (local, strong)]
         scores[p.id] = tuple(passed(p.check, t) for t in texts)
-        print(f"\r{n + 1} of {len(probes)} answered by both", end="", flush=True)
-    print()
+        if n % 50 == 49:
+            print(f"{n + 1} of {len(probes)} answered by both", flush=True)
     train, held = split(probes)
     work = Path(tempfile.mkdtemp())
     shipped = shipped_models()

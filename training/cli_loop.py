@@ -1,0 +1,64 @@
+"""`python -m training bench-loop`: how fast the loop learns, and how right its estimates are."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+
+from router import artifact as artifacts
+from router.config import shipped_models
+from training.options import Json, console, steps, write_json
+
+
+def bench_loop(
+    data: Annotated[Path, typer.Option(help="Folder of outcomes (prompts and outcomes files).")],
+    part: Annotated[
+        Literal["all", "learning", "off-policy"], typer.Option(help="What to measure.")
+    ] = "all",
+    seeds: Annotated[int, typer.Option(help="Seeds of the learning part.")] = 5,
+    simulations: Annotated[int, typer.Option(help="Logs of the off-policy part.")] = 200,
+    jobs: Annotated[int, typer.Option(help="Processes; one BLAS thread each.")] = 2,
+    json_file: Json = None,
+) -> None:
+    """Measure the loop: labels, exploration, a swapped model, off-policy estimates."""
+    model = artifacts.load(artifacts.resolve(shipped_models()))
+    out: dict[str, Any] = {}
+    with steps() as step:
+        if part != "off-policy":
+            from training.bench_loop import loop_bench
+
+            out["learning"] = loop_bench(data, model, seeds=seeds, jobs=jobs, progress=step)
+        if part != "learning":
+            from training.bench_off_policy import off_policy_bench
+
+            out["off-policy"] = off_policy_bench(
+                data, model, simulations=simulations, jobs=jobs, progress=step
+            )
+    if "learning" in out:
+        _learning(out["learning"])
+    if "off-policy" in out:
+        _off_policy(out["off-policy"])
+    write_json(json_file, out)
+
+
+def _learning(found: dict[str, Any]) -> None:
+    for name in ("curve", "exploring", "swapped"):
+        for work, measures in found[name].items():
+            table = Table(f"{name}: {work}", "mean", "95 %", box=None)
+            for key, m in measures.items():
+                table.add_row(key, f"{m['value']:.3f}", f"[{m['low']:.3f}, {m['high']:.3f}]")
+            console.print(table)
+
+
+def _off_policy(found: dict[str, Any]) -> None:
+    table = Table("log / policy", "outcome", "within .01", "covered", "error", "IPS", box=None)
+    for name, kinds in found.items():
+        if not isinstance(kinds, dict):
+            continue
+        for kind, m in kinds.items():
+            table.add_row(
+                name, kind, f"{m['near']:.3f}", f"{m['covered']:.3f}", f"{m['dr error']:.4f}",
+                f"{m['ips error']:.4f}",
+            )  # fmt: skip
+    console.print(table)

@@ -1,0 +1,95 @@
+"""What other thresholds, or another model, would have cost and answered on the logged requests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from router.artifact import Artifact
+from router.errors import DataError
+from router.types import FloatArray, IntArray
+from training.design import take
+from training.labels import capped, labelled
+from training.log import Window
+from training.off_policy import CLOUD, LOCAL, Estimate, Logged, by_ridge, evaluate
+from training.scoring import fitted_of
+from training.trust import trusted
+
+_LEARNED = ("learned", "exploration")
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """A policy that might have served: its threshold, share of the cloud, quality and cost.
+
+    `quality`: mean, 0..1; `usd`: mean cost of a request in US dollars.
+    """
+
+    threshold: float
+    share: float
+    quality: Estimate
+    usd: Estimate
+
+
+def what_if(
+    window: Window, thresholds: Sequence[float], *, model: Artifact | None = None, seed: int = 0
+) -> list[WhatIf]:
+    """Estimates for `thresholds` on the gain, as logged or as `model` would see it.
+
+    Only requests that were decided by the learned rule or explored count, and of those the ones
+    whose answer has a label or a second opinion. Raises DataError for a log without exploration,
+    or with too few effective rows for a threshold.
+    """
+    frame = window.frame
+    quality = _quality(window)
+    usable = (
+        frame["rule"].isin(_LEARNED) & frame["propensity"].notna() & frame["tier"].notna()
+        & frame["gain"].notna() & np.isfinite(quality)
+    )  # fmt: skip
+    at = np.flatnonzero(usable.to_numpy())
+    if not len(at):
+        raise DataError(
+            "No logged request has a propensity and a label; collect some: router study."
+        )
+    rows = frame.iloc[at]
+    planned_cloud = rows["tier"].eq("cloud") & ~rows["escalated"].astype(bool)
+    action = np.where(planned_cloud, CLOUD, LOCAL)
+    propensity = rows["propensity"].to_numpy(dtype="float64")
+    group = rows["group"].to_numpy()
+    gain = _gains(window, at, model)
+    known = rows[["p_local", "p_cloud", "cloud_usd"]].fillna(0.0).to_numpy(dtype="float64")
+    features = np.column_stack([known, window.features.embedding[at]])
+    logs = {
+        "quality": Logged(action, propensity, quality[at], group),
+        "usd": Logged(action, propensity, rows["cost_usd"].to_numpy(dtype="float64"), group),
+    }
+    predicted = {name: by_ridge(log, features) for name, log in logs.items()}
+    out = []
+    for threshold in thresholds:
+        policy = (gain > threshold) * 1.0
+        found = {n: evaluate(log, policy, predicted[n], seed=seed) for n, log in logs.items()}
+        out.append(WhatIf(threshold, float(policy.mean()), found["quality"], found["usd"]))
+    return out
+
+
+def _gains(window: Window, at: IntArray, model: Artifact | None) -> FloatArray:
+    logged: FloatArray = window.frame["gain"].to_numpy(dtype="float64")[at]
+    if model is None:
+        return logged
+    frame = window.frame.iloc[at]
+    pair = {"local": str(frame["local_model"].mode().iloc[0]), "cloud": ""}
+    clouds = window.frame.loc[window.frame["tier"] == "cloud", "model"].dropna()
+    pair["cloud"] = str(clouds.mode().iloc[0]) if len(clouds) else "claude"
+    p_local, p_cloud = fitted_of(model).predict(take(window.features, at), pair)
+    gain: FloatArray = p_cloud - p_local
+    return gain
+
+
+def _quality(window: Window) -> FloatArray:
+    """How good the answer that was given is: by label, else by agreement; NaN where unknown."""
+    known = dict(window.free)
+    for one in capped(labelled(trusted(window.signals, window.free).signals)).labels:
+        if one.strong:
+            known[one.decision, one.tier] = one.score
+    pairs = zip(window.frame["id"], window.frame["tier"], strict=True)
+    return np.array([known.get(pair, np.nan) for pair in pairs], dtype="float64")
