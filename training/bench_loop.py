@@ -89,7 +89,7 @@ def learning_curve(target: Target, material: Material, seed: int) -> dict[str, f
     """Measures of one seed by number of labelled requests."""
     train, test = _split(target, seed)
     ids = material.prompts["prompt_id"].to_numpy()[target.at]
-    out = {}
+    out: dict[str, float] = {}
     for labels in LABELS:
         known = train[:0]
         if labels:
@@ -98,6 +98,8 @@ def learning_curve(target: Target, material: Material, seed: int) -> dict[str, f
         rows = target.rows[target.rows["prompt_id"].isin(ids[known])]
         for name, value in target.measured(target.fitted(material, rows), test).items():
             out[f"{labels} {name}"] = value
+        # Paired by seed: whether labels ever make it worse than the default.
+        out[f"{labels} apgr change"] = out[f"{labels} apgr"] - out["0 apgr"]
     return out
 
 

@@ -1,20 +1,26 @@
 """`make run`: the whole main job on the bundled traffic, from outcomes to decisions."""
 
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from time import time
 from typing import Any
 
 from rich.console import Console
 
 from router import artifact as artifacts
 from router.cli import show
+from router.config import Settings, load_settings
 from router.predict import Router
-from training import pipeline, report
+from training import pipeline, report, report_lesson
 from training.readers import read
+from training.sample import open_log
+from training.teach import teach
 from training.tracking import Tracking
 
 MODELS = Path("models")
+TRAFFIC = Path("data/traffic")  # a log of real small models; data/traffic/README.md
 RUNS = Path("runs")  # demo models are kept apart from the shipped ones
 
 PROMPTS = (
@@ -48,6 +54,10 @@ def run_demo(
         folder = pipeline.save(trained, RUNS)
         step("logging to MLflow")
         Tracking().log_fit(trained, folder)
+        step("learning from the bundled log")
+        taught = teach(
+            _settings(), since=0, until=time(), at_once=True, store=Path(), progress=step
+        )
     counts = trained.artifact.manifest["data"]["parts"]
     console.print(
         f"Fitted on {len(dataset)} outcomes of {len(dataset.prompts)} prompts in {data} "
@@ -56,7 +66,9 @@ def run_demo(
         soft_wrap=True,
     )
     report.evaluation(console, trained.evaluation)
-    console.print("\nTen decisions of the new model:\n")
+    console.print(f"\nThe loop, on the log in {TRAFFIC} (a model of 135M parameters at home):\n")
+    report_lesson.show(console, taught)
+    console.print("\nTen decisions of the model fitted on the everyday prompts:\n")
     router = Router.load(folder)
     for prompt in PROMPTS:
         console.print(f"[bold]{prompt}[/]", soft_wrap=True)
@@ -66,3 +78,16 @@ def run_demo(
         f"Saved as {folder} and logged to mlflow.db (alias challenger); look with: make mlflow",
         soft_wrap=True,
     )
+
+
+def _settings() -> Settings:
+    """A models folder and a copy of the bundled log, both apart from the shipped ones."""
+    own = RUNS / "own"
+    current = artifacts.resolve(MODELS)
+    if not (own / current.name).exists():
+        shutil.copytree(current, own / current.name)
+    artifacts.point_current(own, current.name)
+    engine = open_log(TRAFFIC)
+    url = engine.url.render_as_string(hide_password=False)
+    engine.dispose()
+    return load_settings(models_dir=own.resolve(), log_url=url)

@@ -99,12 +99,15 @@ class Problem:
         Both are judged by log loss on three grouped folds (of at most 6,000 prompts) after
         scaling: shrinkage ranks well but makes logits timid, which the slope undoes. A fit that
         builds on a base falls back to it by itself when labels are few, so it is given the benefit
-        of the doubt: the base alone must be better by a standard error.
+        of the doubt: the base alone must be better by a standard error. With few rows, or one
+        class only, slope and shift of the base are all that moves.
         """
         c = strength or STRENGTH
         few = len(self.rows.prompt) < MIN_ROWS or len(np.unique(self.rows.group)) < FOLDS
         if few or np.ptp(self.rows.score) == 0:
-            return Choice(c if self.base is None else None)
+            if self.base is None:
+                return Choice(c)
+            return _scaled(Choice(None), self._prior(self.rows), self.rows)[0]
         rng = np.random.default_rng(seed)
         wanted = rng.permutation(np.unique(self.rows.prompt))[:_CV_PROMPTS]
         sample = self.rows.take(np.flatnonzero(np.isin(self.rows.prompt, wanted)))

@@ -13,7 +13,6 @@ prices are those of `PRICED_AS`.
 
 import argparse
 import asyncio
-import hashlib
 import json
 import random
 import shutil
@@ -22,11 +21,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 from sqlalchemy import create_engine, delete, insert
 
 from router import artifact as artifacts
+from router.backends.discover import LocalModel
 from router.config import load_settings, shipped_models
 from router.loop.local import Local
 from router.loop.study import study
@@ -36,82 +35,17 @@ from router.outcomes.tables import decisions, feedback, opinions
 from router.predict import Router
 from router.probes import Probe, load_probes
 from router.probes.checks import passed
+from router.probes.measure import learned_version
 from tests.gateway.running import Gateway
-from tests.gateway.upstream import Connection, Got, Upstream, claude_said, said
+from tests.gateway.upstream import Upstream
+from tests.loop.real_models import MAX_TOKENS, Models
 from training.metrics import curve
 from training.teach import teach
 
 PRICED_AS = "claude-haiku-4-5"
-EXPLORATION, MAX_TOKENS, SHARES = 0.2, 200, (0.3, 0.5)
-ROUNDS, FEW = 1000, 50
-_TOKENS = (("input", "prompt"), ("output", "completion"))
-
-
-class Models:
-    """Real models behind one local server and one that speaks Anthropic; answers are kept."""
-
-    def __init__(self, urls: dict[str, str], strong: str, path: Path) -> None:
-        self.urls, self.strong, self._path = urls, strong, path
-        self._known: dict[str, Any] = {}
-        if path.exists():
-            for line in path.read_text().splitlines():
-                row = json.loads(line)
-                self._known[row["key"]] = row["answer"]
-        self._http = httpx.Client(timeout=600)
-
-    def ask(self, model: str, messages: list[Any], temperature: float) -> dict[str, Any]:
-        """A chat completion, greedy or sampled once."""
-        messages = [{"role": m["role"], "content": plain(m["content"])} for m in messages]
-        body = {
-            "messages": messages,
-            "temperature": temperature,
-            "max_tokens": MAX_TOKENS,
-            "seed": 1,
-        }
-        key = hashlib.sha256(json.dumps([model, body], sort_keys=True).encode()).hexdigest()
-        if key not in self._known:
-            url = f"{self.urls[model]}/v1/chat/completions"
-            answer = self._http.post(url, json={**body, "model": model}).raise_for_status().json()
-            kept = {
-                "text": answer["choices"][0]["message"]["content"] or "",
-                "finish": answer["choices"][0]["finish_reason"], "usage": answer["usage"],
-            }  # fmt: skip
-            self._known[key] = kept
-            with self._path.open("a") as out:
-                out.write(json.dumps({"key": key, "model": model, "answer": kept}) + "\n")
-        found: dict[str, Any] = self._known[key]
-        return found
-
-    async def local(self, connection: Connection, got: Got) -> None:
-        """One local server with the small models."""
-        names = [m for m in self.urls if m != self.strong]
-        if got.path == "/v1/models":
-            return await connection.json({"data": [{"id": m, "object": "model"} for m in names]})
-        if got.path != "/v1/chat/completions":
-            return await connection.json({"error": "not found"}, 404)
-        body = got.body
-        found = await asyncio.to_thread(
-            self.ask, body["model"], body["messages"], body.get("temperature", 0)
-        )
-        usage = found["usage"]
-        answer = said(found["text"], body["model"], prompt_tokens=usage["prompt_tokens"],
-                      completion_tokens=usage["completion_tokens"])  # fmt: skip
-        answer["choices"][0]["finish_reason"] = found["finish"]
-        return await connection.json(answer)
-
-    async def cloud(self, connection: Connection, got: Got) -> None:
-        """The strong model, as Claude is asked."""
-        if not got.path.endswith("/v1/messages"):
-            return await connection.json({"data": []})
-        found = await asyncio.to_thread(self.ask, self.strong, got.body["messages"], 0)
-        usage = found["usage"]
-        spent = {f"{n}_tokens": usage[f"{m}_tokens"] for n, m in _TOKENS}
-        return await connection.json(claude_said(found["text"], usage=spent))
-
-
-def plain(content: Any) -> str:
-    """Text of a message, whichever dialect it is written in."""
-    return content if isinstance(content, str) else "".join(block["text"] for block in content)
+EXPLORATION, SHARES = 0.2, (0.3, 0.5)
+ROUNDS, FEW, PROBED = 1000, 50, 100
+A_DAY, DAY_S = 40, 86_400.0
 
 
 def body_of(probe: Probe) -> list[Any]:
@@ -172,7 +106,7 @@ def summed(rows: list[dict[str, Any]], scores: dict[str, tuple[bool, bool]]) -> 
 
 def lesson(
     base: Path, folder: Path, servers: tuple[Upstream, Upstream], local: str, second: str | None,
-    graded: int,
+    graded: int, probed: list[Probe], scores: dict[str, tuple[bool, bool]],
 ) -> tuple[Path, dict[str, Any]]:  # fmt: skip
     """Study and learn on a copy of the log; the models folder and what was learned."""
     folder.mkdir(parents=True)
@@ -193,6 +127,13 @@ def lesson(
         if kept:
             connection.execute(insert(feedback), kept)
 
+    probe: dict[str, Any] = {}
+    if probed:
+        good = {p.id: scores[p.id][0] for p in probed}
+        found, _ = learned_version(settings, LocalModel(local), probed, good)
+        probe = {"ability": found.ability, "before": found.before, "ece": found.ece,
+                 "ece before": found.ece_before, "passed": found.passed}  # fmt: skip
+
     async def ask() -> Any:
         async with Local(settings) as there:
             router = Router.from_settings(settings)
@@ -201,11 +142,11 @@ def lesson(
     studied = asyncio.run(ask()) if second else None
     engine.dispose()
     taught = teach(settings, since=0, until=time.time(), at_once=True)
-    found = {"status": taught.status, "opinions": studied.stored if studied else 0,
-             **taught.lesson.as_dict()}  # fmt: skip
+    learned = {"status": taught.status, "opinions": studied.stored if studied else 0,
+               "probe": probe, **taught.lesson.as_dict()}  # fmt: skip
     if taught.status != "promoted":  # measured all the same, as what was refused
         artifacts.point_current(models, taught.lesson.artifact.version)
-    return models, found
+    return models, learned
 
 
 def main() -> None:
@@ -234,16 +175,24 @@ def main() -> None:
         logged = routed(work / "log", servers, train, shipped, exploration=EXPLORATION, **common)
         grade(work / "log" / "outcomes.db", logged)
         lessons = {
-            "agreement with itself": (local, 0), "agreement with the second": (second, 0),
-            f"agreement with the second, {FEW} graded": (second, FEW),
-            "all graded, no agreement": (None, len(logged)),
+            "agreement with itself": (local, 0, 0), "agreement with the second": (second, 0, 0),
+            f"{PROBED} probes, agreement with the second": (second, 0, PROBED),
+            f"agreement with the second, {FEW} graded": (second, FEW, 0),
+            "all graded, no agreement": (None, len(logged), 0),
         }  # fmt: skip
         out: dict[str, Any] = {"lessons": {}, "held out": {}}
         folders = {"before": shipped}
-        for name, (other, graded) in lessons.items():
+        for name, (other, graded, asked) in lessons.items():
             folder = work / name.replace(" ", "-").replace(",", "")
             folders[name], out["lessons"][name] = lesson(
-                work / "log" / "outcomes.db", folder, servers, local, other, graded
+                work / "log" / "outcomes.db",
+                folder,
+                servers,
+                local,
+                other,
+                graded,
+                train[:asked],
+                scores,
             )
         for name, folder in folders.items():
             for cascade in ("off", "second_opinion"):
@@ -257,6 +206,7 @@ def main() -> None:
                     print(key, out["held out"][key])
     both = np.array([scores[p.id] for p in held], dtype=float)
     ideal = curve(both[:, 1] - both[:, 0], both[:, 0], both[:, 1])
+    out["probes passed"] = {m: by_kind(models, m, probes) for m in models.urls}
     out |= {
         "probes": len(probes), "logged": len(train), "held": len(held),
         "always local": interval(both[:, 0].tolist()),
@@ -270,14 +220,24 @@ def main() -> None:
     bundle(studied, work / "log" / "outcomes.db", given.out, strong)
 
 
+def by_kind(models: Models, model: str, probes: list[Probe]) -> dict[str, float]:
+    """Share of each kind of probe that a model passes."""
+    good: dict[str, list[bool]] = {}
+    for probe in probes:
+        text = models.ask(model, body_of(probe), 0)["text"]
+        good.setdefault(probe.kind, []).append(passed(probe.check, text))
+    return {kind: float(np.mean(found)) for kind, found in sorted(good.items())}
+
+
 def grade(database: Path, rows: list[dict[str, Any]]) -> None:
-    """Store what the checks say of every logged answer as feedback."""
+    """Store what the checks say of every logged answer as feedback, as given over some days."""
     engine = create_engine(f"sqlite:///{database}")
     with engine.begin() as connection:
         connection.execute(
             insert(feedback),
-            [{"decision_id": r["id"], "at": r["at"], "key": "checks", "score": float(r["passed"]),
-              "source": "user", "tier": None} for r in rows],
+            [{"decision_id": r["id"], "at": r["at"] + i // A_DAY * DAY_S, "key": "checks",
+              "score": float(r["passed"]), "source": "user", "tier": None}
+             for i, r in enumerate(rows)],
         )  # fmt: skip
     engine.dispose()
 
