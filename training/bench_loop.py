@@ -134,46 +134,48 @@ def exploring(target: Target, material: Material, seed: int) -> dict[str, float]
 
 
 def swapped(target: Target, material: Material, seed: int) -> dict[str, float] | None:
-    """Calibration for a local model without one label of its own on the target.
+    """Calibration for a local model without one label of its own on the target's traffic.
 
-    Everything is known of the other models, nothing of the new one but PROBES graded prompts of
-    another source. `ece_unmeasured`: with the ability of the known model of nearest size.
+    Everything is known of the other models; of the new one only PROBES graded prompts. Each kind
+    of task (category) is the traffic once, the probes then come from the others; `like` probes come
+    from the same kinds. `unmeasured`: with the ability of the known model of nearest size.
     """
     rows = material.rows
-    source = target.work.source
-    mine = rows[(rows["model"] == SWAPPED) & rows["source"].eq(source)]
-    elsewhere = rows[(rows["model"] == SWAPPED) & ~rows["source"].eq(source)]
-    if mine.empty or elsewhere.empty:
+    mine = rows[(rows["model"] == SWAPPED) & rows["source"].eq(target.work.source)]
+    if mine["category"].nunique() < len(TIERS):
         return None
     rng = np.random.default_rng(seed)
     groups = mine["group"].to_numpy()
     train, test = next(group_folds(groups, _TEST_FOLDS, rng))
     position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
-    probes = elsewhere.iloc[rng.permutation(len(elsewhere))[:PROBES]]
     others = rows[
         (rows["model"] != SWAPPED)
         & ~rows["group"].isin(groups[test])
-        & ~rows["group"].isin(probes["group"])
         & ~rows["category"].str.startswith("mt_bench")
     ]
     fitted = fit_heads(
         material.features, others, position, material.vocabulary, strength=BASE_STRENGTH
     )
-    p_probe = _p_local(fitted, material, probes["prompt_id"].map(position).to_numpy())
-    shift = fitted_shift(_logit(p_probe), probes["score"].to_numpy())
-    p = _p_local(fitted, material, mine["prompt_id"].iloc[test].map(position).to_numpy())
-    y = mine["score"].to_numpy()[test]
-    moved = sigmoid(_logit(p) + shift)
-    near = mine["prompt_id"].iloc[rng.permutation(train)[:PROBES]]
-    own = fitted_shift(
-        _logit(_p_local(fitted, material, near.map(position).to_numpy())),
-        mine.set_index("prompt_id").loc[near, "score"].to_numpy(),
-    )
+    at = mine["prompt_id"].map(position).to_numpy()
+    logit = _logit(_p_local(fitted, material, at))
+    score, kind = mine["score"].to_numpy(dtype="float64"), mine["category"].to_numpy()
+    like = rng.permutation(train)[:PROBES]
+    found: dict[str, list[float]] = {"unmeasured": [], "probes": [], "floor": []}
+    for category in np.unique(kind):
+        here, probes = test[kind[test] == category], train[kind[train] != category]
+        probes = rng.permutation(probes)[:PROBES]
+        moved = sigmoid(logit[here] + fitted_shift(logit[probes], score[probes]))
+        found["unmeasured"].append(metrics.ece(sigmoid(logit[here]), score[here]))
+        found["probes"].append(metrics.ece(moved, score[here]))
+        found["floor"].append(metrics.ece_floor(moved, rng))
+    moved = sigmoid(logit[test] + fitted_shift(logit[like], score[like]))
     return {
-        "ece_unmeasured": metrics.ece(p, y), "ece_probes": metrics.ece(moved, y),
-        "ece_probes_like_traffic": metrics.ece(sigmoid(_logit(p) + own), y),
-        "ece_floor": metrics.ece_floor(moved, rng), "brier_skill": metrics.brier_skill(moved, y),
-    }  # fmt: skip
+        **{f"ece, {name}": float(np.mean(values)) for name, values in found.items()},
+        "ece, unmeasured, all kinds": metrics.ece(sigmoid(logit[test]), score[test]),
+        "ece, probes, all kinds": metrics.ece(moved, score[test]),
+        "ece, floor, all kinds": metrics.ece_floor(moved, rng),
+        "brier skill, all kinds": metrics.brier_skill(moved, score[test]),
+    }
 
 
 def loop_bench(

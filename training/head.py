@@ -28,6 +28,7 @@ STRENGTH = 0.03
 MIN_ROWS = 20
 FOLDS = 3
 _CV_PROMPTS = 6000
+KEPT = "kept"  # what `Choice` says of a base whose labels were too few to move it
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Choice:
     def __str__(self) -> str:
         if self.c is not None:
             return f"fitted, C={self.c:g}"
-        return "kept" if (self.slope, self.shift) == (1.0, 0.0) else "recalibrated"
+        return KEPT if (self.slope, self.shift) == (1.0, 0.0) else "recalibrated"
 
 
 @dataclass(frozen=True)
@@ -99,15 +100,12 @@ class Problem:
         Both are judged by log loss on three grouped folds (of at most 6,000 prompts) after
         scaling: shrinkage ranks well but makes logits timid, which the slope undoes. A fit that
         builds on a base falls back to it by itself when labels are few, so it is given the benefit
-        of the doubt: the base alone must be better by a standard error. With few rows, or one
-        class only, slope and shift of the base are all that moves.
+        of the doubt: the base alone must be better by a standard error.
         """
         c = strength or STRENGTH
         few = len(self.rows.prompt) < MIN_ROWS or len(np.unique(self.rows.group)) < FOLDS
         if few or np.ptp(self.rows.score) == 0:
-            if self.base is None:
-                return Choice(c)
-            return _scaled(Choice(None), self._prior(self.rows), self.rows)[0]
+            return Choice(c if self.base is None else None)
         rng = np.random.default_rng(seed)
         wanted = rng.permutation(np.unique(self.rows.prompt))[:_CV_PROMPTS]
         sample = self.rows.take(np.flatnonzero(np.isin(self.rows.prompt, wanted)))

@@ -13,14 +13,15 @@ from router.errors import TrainingError
 from router.loop.monitor import traffic_of
 from training.assemble import assembled
 from training.before_after import FREE, Material, judged_later, quality_curve
+from training.calibrate import FOLDS_PRIOR
 from training.dataset import Dataset
 from training.encoder import of_artifact
 from training.fit import Fitted
-from training.head import REFERENCE
+from training.head import KEPT, REFERENCE
 from training.labels import Label, Noise, capped, labelled, noise
 from training.log import Window, joined, label_rows, soft_rows
 from training.metrics import Interval
-from training.pipeline import MIN_THRESHOLD_ROWS, Progress, base_of
+from training.pipeline import MIN_THRESHOLD_ROWS, Progress, base_of, calibrated
 from training.scoring import fitted_of
 from training.second import Prompts
 from training.splits import seen_hashes
@@ -127,7 +128,11 @@ def _fit(
 ) -> Fitted:
     base = base_of(champion)
     if soft.empty:
-        return prompts.fit(true, base=base)
+        fitted = prompts.fit(true, base=base)
+        # Where labels are too few for a fit, they still say where the level is.
+        kept = [tier for tier, choice in fitted.strength.items() if choice == KEPT]
+        position = dict(prompts.position)
+        return calibrated(fitted, prompts.features, true, position, prior=FOLDS_PRIOR, tiers=kept)
     return fit_on_labels(prompts, soft, None if true.empty else true, base=base, seed=seed)
 
 

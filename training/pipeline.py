@@ -1,6 +1,6 @@
 """The training pipeline: data in, a calibrated and evaluated artifact out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,11 +116,14 @@ def _data_description(data: Dataset, part: NDArray[Any]) -> dict[str, Any]:
 
 def calibrated(
     fitted: Fitted, features: Features, rows: pd.DataFrame, position: dict[str, int], *,
-    prior: float = ROWS_PRIOR,
+    prior: float = ROWS_PRIOR, tiers: Collection[str] = TIERS,
 ) -> Fitted:  # fmt: skip
-    """`fitted` with slope and shift learned on `rows` (which no fit may have seen)."""
+    """`fitted` with slope and shift of `tiers` learned on `rows` (which no fit may have seen)."""
     scales = []
     for index, tier in enumerate(TIERS):
+        if tier not in tiers:
+            scales.append((1.0, 0.0))
+            continue
         mine = rows_of(rows, position, tier)
         used, where = np.unique(mine.prompt, return_inverse=True)
         logit = fitted.heads.logits(take(features, used), np.zeros(2))[where, index]

@@ -239,3 +239,19 @@ def test_noise_is_not_promoted(router: Router, shipped: Artifact, tmp_path: Path
         ]
         connection.execute(insert(feedback), said)
     assert lesson_of(engine, shipped).reasons
+
+
+def test_few_labels_of_one_tier_still_move_its_level(
+    router: Router, shipped: Artifact, tmp_path: Path
+) -> None:
+    """Many labels of the cloud's answers and a dozen of the local model's, all of them bad."""
+    engine = logs.log(tmp_path, router, TEXTS[:120], lambda text: 0.5, rated=False)
+    with engine.begin() as connection:
+        mine = decisions.c.id >= "d00012"
+        connection.execute(decisions.update().where(mine).values(tier="cloud", model=logs.CLOUD))
+        rng = np.random.default_rng(0)
+        said = [logs.said(i, 0.0 if i < 12 else float(rng.random() < 0.7)) for i in range(120)]
+        said = [{**s, "key": f"k{i % 4}"} for i, s in enumerate(said)]
+        connection.execute(insert(feedback), said)
+    found = lesson_of(engine, shipped)
+    assert np.mean(p_local(found.artifact)) < np.mean(p_local(shipped)) - 0.1
