@@ -153,7 +153,7 @@ def _trail(prompt: str) -> list[dict[str, object]]:
         body = {"model": "auto", "messages": [{"role": "user", "content": prompt}]}
         async with Service(load_settings()) as service:
             planned, _ = await service.dispatcher.explain(Call.of("openai", body))
-            return [{"rule": s.rule, "left": s.left, "words": s.words} for s in planned.plan.trail]
+            return [step.as_dict() for step in planned.plan.trail]
 
     try:
         return asyncio.run(look())

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from router.artifact import Artifact
 from router.errors import TrainingError
-from router.loop.monitor import traffic_of
+from router.loop.monitor import Drift, drift, traffic_of
 from training.assemble import assembled
 from training.before_after import FREE, Material, judged_later, quality_curve
 from training.calibrate import FOLDS_PRIOR
@@ -38,7 +38,8 @@ class Lesson:
 
     `labels`: source -> number; `better`: Brier score of the champion minus the challenger's on
     later requests, by `judged_on` (labels or agreement); above 0 is better. `curve`: quality at
-    equal shares of the cloud, before and after. `reasons`: why not to promote; empty if better.
+    equal shares of the cloud, before and after. `drift`: of this traffic from what the champion
+    learned from, where that is known. `reasons`: why not to promote; empty if better.
     """
 
     artifact: Artifact
@@ -51,6 +52,7 @@ class Lesson:
     ece: tuple[float, float]
     curve: list[dict[str, Any]]
     noise: list[Noise]
+    drift: Drift | None
     words: tuple[str, ...]
     reasons: tuple[str, ...]
 
@@ -61,6 +63,7 @@ class Lesson:
             "better": [self.better.value, self.better.low, self.better.high],
             "brier": list(self.brier), "ece": list(self.ece), "curve": self.curve,
             "noise": [[n.first, n.second, n.answers, n.difference] for n in self.noise],
+            "drift": asdict(self.drift) if self.drift else None,
             "words": list(self.words), "reasons": list(self.reasons),
         }  # fmt: skip
 
@@ -98,6 +101,7 @@ def learn(
         rows={"requests": len(window), "fit": len(true) + len(soft), "test": judged.rows},
         judged_on=judged.on, better=judged.better, brier=judged.brier, ece=judged.ece,
         curve=quality_curve(material, before, fitted, seed), noise=noise(window.signals),
+        drift=_drift(window, champion),
         words=(*believed.words, *kept.words), reasons=judged.reasons,
     )  # fmt: skip
     artifact.manifest["learned"] = lesson.as_dict()
@@ -180,6 +184,12 @@ def _counted(labels: Sequence[Label], window: Window) -> dict[str, int]:
     if len(window.soft):
         counts[FREE] = len(window.soft)
     return dict(sorted(counts.items()))
+
+
+def _drift(window: Window, champion: Artifact) -> Drift | None:
+    frame = window.frame
+    escalated = (frame["gain"] > frame["threshold"]).tolist()
+    return drift(champion.manifest.get("traffic", {}), window.features.embedding, escalated)
 
 
 def _name(window: Window, champion: Artifact, seed: int) -> str:

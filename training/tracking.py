@@ -112,7 +112,8 @@ class Tracking:
                 mlflow.log_param("judged_on", lesson.judged_on)
                 self._log_before_after(lesson)
                 traffic = {k: manifest["traffic"][k] for k in ("requests", "escalation", "limit")}
-                mlflow.log_dict({"curve": found["curve"], "traffic": traffic}, "evaluation.json")
+                report = {"curve": found["curve"], "traffic": traffic, "drift": found["drift"]}
+                mlflow.log_dict(report, "evaluation.json")
             with mlflow.start_run(run_name="promotion", nested=True):
                 mlflow.set_tag("promotable", str(not lesson.reasons))
                 mlflow.log_dict({"reasons": found["reasons"]}, "promotion.json")

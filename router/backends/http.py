@@ -23,7 +23,7 @@ from router.errors import (
     BackendTimeout,
     BackendUnreachable,
 )
-from router.wire import Json
+from router.wire import Json, dumped
 from router.wire.sse import DONE, Decoder
 from router.wire.summary import mapping
 
@@ -167,9 +167,8 @@ _url = lru_cache(maxsize=256)(httpx.URL)  # a handful of addresses, parsed once
 
 
 def _post(url: str, body: Json, headers: dict[str, str]) -> httpx.Request:
-    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     given = {"content-type": "application/json", **_HEADERS, **headers}
-    return httpx.Request("POST", _url(url), headers=given, content=content)
+    return httpx.Request("POST", _url(url), headers=given, content=dumped(body))
 
 
 def _translated(error: httpx.TransportError, name: str) -> BackendError:

@@ -55,6 +55,10 @@ class Step:
     left: tuple[Tier, ...]
     words: str
 
+    def as_dict(self) -> dict[str, object]:
+        """Plain values, ready for JSON."""
+        return {"rule": self.rule, "left": list(self.left), "words": self.words}
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -2,7 +2,7 @@
 
 from starlette.routing import Route, Router
 
-from router.gateway.endpoints import Endpoint, Endpoints, Guarded
+from router.gateway.endpoints import Answering, Endpoint, Endpoints
 from router.gateway.metrics import Metrics
 from router.gateway.service import Service
 from router.gateway.watch import Watch
@@ -20,7 +20,7 @@ def create_app(service: Service, watch: Watch | None = None) -> Router:
     do = Endpoints(service, metrics)
 
     def route(path: str, endpoint: Endpoint, method: str = "POST", api: Api = "openai") -> Route:
-        return Route(path, Guarded(endpoint, api), methods=[method])
+        return Route(path, Answering(endpoint, api), methods=[method])
 
     return Router(
         routes=[

@@ -176,11 +176,11 @@ def decision_body(planned: Planned, policy_version: str) -> Json:
         "est_cloud_usd": planned.est_usd,
         "private": list(planned.screening.kinds),
         "prediction": decision.as_dict() if decision else None,
-        "trail": [{"rule": s.rule, "left": list(s.left), "words": s.words} for s in plan.trail],
+        "trail": [step.as_dict() for step in plan.trail],
     }
 
 
-class Guarded:
+class Answering:
     """An endpoint (ASGI) whose every failure is an error of its API; none is a traceback."""
 
     def __init__(self, endpoint: Endpoint, api: Api) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from router.errors import BackendError, InputError, RequestRefused, RouterError
-from router.wire import Api, Json, anthropic, openai, sse
+from router.wire import Api, Json, anthropic, dumped, openai, sse
 
 _STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
 
@@ -80,8 +80,7 @@ class UnlessGone:
 
 def answered(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
-    data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return Response(data, status, headers, "application/json")
+    return Response(dumped(body), status, headers, "application/json")
 
 
 def refused(error: RouterError, api: Api) -> Response:

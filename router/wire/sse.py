@@ -4,9 +4,8 @@ Format: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-a
 """
 
 import codecs
-import json
 
-from router.wire import Json
+from router.wire import Json, dumped
 
 DONE = "[DONE]"
 MAX_EVENT_CHARS = 16 * 1024 * 1024
@@ -52,6 +51,5 @@ def encode(event: Json, name: str | None = None) -> bytes:
     >>> encode({"type": "ping"}, "ping")
     b'event: ping\\ndata: {"type":"ping"}\\n\\n'
     """
-    data = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-    head = f"event: {name}\n" if name else ""
-    return f"{head}data: {data}\n\n".encode("utf-8", "replace")
+    head = f"event: {name}\n".encode() if name else b""
+    return b"%bdata: %b\n\n" % (head, dumped(event))

@@ -17,7 +17,7 @@ from router.outcomes.budget import Caps, Ledger, Reservation
 from router.outcomes.database import open_database
 from router.outcomes.log import OutcomeLog
 from router.outcomes.savings import savings
-from router.outcomes.tables import decisions, metadata
+from router.outcomes.tables import decisions, feedback, metadata
 from tests.gateway.conftest import Run
 from tests.gateway.running import EASY, HARD
 
@@ -215,3 +215,16 @@ def test_a_postgresql_log(tmp_path: Path) -> None:
         assert isinstance(asyncio.run(ledger.reserve(0.1, None)), Reservation)
     finally:
         log.close()
+
+
+def test_feedback_can_say_corrected_and_nobody_can_be_the_judge(run: Run) -> None:
+    gateway = run()
+    made = gateway.chat(EASY).headers["x-router-decision-id"]
+    body = {"decision_id": made, "rating": "corrected"}
+    assert gateway.client.post("/v1/feedback", json=body).status_code == 200
+    claimed = {"decision_id": made, "score": 1.0, "source": "judge"}
+    refused = gateway.client.post("/v1/feedback", json=claimed)
+    assert refused.status_code == 400 and "source must not be judge" in refused.text
+    with gateway.service.log.engine.connect() as connection:
+        rows = connection.execute(feedback.select()).mappings().all()
+    assert [(r["score"], r["source"]) for r in rows] == [(0.2, "corrected")]

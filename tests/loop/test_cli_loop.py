@@ -83,6 +83,15 @@ def test_probe_measures_binds_and_resumes(home: Shell, local: Upstream) -> None:
     assert "current" in listed and "previous" in listed
 
 
+def test_a_real_small_model_is_measured(tmp_path: Path, shipped: Artifact, llama: str) -> None:
+    home = Shell(tmp_path, shipped, local_url=llama)
+    said = home.good("probe", "--kinds", "not_inventing")
+    assert "probes. Its ability moves from" in said
+    measured = artifacts.load(artifacts.resolve(home.models)).manifest["measured"]
+    (found,) = measured.values()
+    assert found["probes"] == 28 and 0 <= found["passed"] < 0.8
+
+
 def test_study_then_learn_then_back(home: Shell, router: Router, local: Upstream) -> None:
     texts = logs.prompts(120)
     engine = logs.log(home.folder, router, texts, logs.contrary, studied=True)

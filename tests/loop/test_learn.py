@@ -213,6 +213,9 @@ def test_what_is_better_is_promoted_tracked_and_can_be_taken_back(own: Settings)
     }  # fmt: skip
     assert versions.rollback(own.models_dir) == taught.champion
     engine = open_database(own.log_url)
+    learned = artifacts.load(own.models_dir / version)
+    later = lesson_of(engine, learned)  # the traffic is what that version learned from
+    assert later.drift is not None and later.drift.distance < 1
     events.write(engine, "rollback", version, "It was worse.")
     again = teach(own, since=0, until=UNTIL, at_once=True)
     assert again.status == "refused"
