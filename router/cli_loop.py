@@ -93,6 +93,9 @@ def probe(
         str | None, typer.Option(help="The local model; default: the one set.")
     ] = None,
     kinds: Annotated[list[str] | None, typer.Option(help="Only these kinds of probe.")] = None,
+    count: Annotated[
+        int | None, typer.Option(min=20, help="Only so many, of every kind alike; default: all.")
+    ] = None,
     probes: Annotated[Path | None, typer.Option(help="Folder of probes of your own.")] = None,
 ) -> None:
     """Measure what a local model can do, without the cloud, and tell the router."""
@@ -106,6 +109,8 @@ def probe(
         chosen = [p for p in load_probes(probes) if not kinds or p.kind in kinds]
         if not chosen:
             raise InputError("There is no probe of that kind; leave --kinds out to use all.")
+        if count is not None:  # ids sort by kind and then by level
+            chosen = chosen[:: max(1, len(chosen) // count)][:count]
 
         async def run() -> Any:
             async with Local(settings) as local:

@@ -11,6 +11,7 @@ import pandas as pd
 from router.artifact import Artifact
 from router.errors import TrainingError
 from router.loop.monitor import Drift, drift, traffic_of
+from router.policy import Reference, Rule
 from training.assemble import assembled
 from training.before_after import FREE, Material, judged_later, quality_curve
 from training.calibrate import FOLDS_PRIOR
@@ -69,15 +70,16 @@ class Lesson:
 
 
 def learn(
-    window: Window, champion: Artifact, *, cloud_model: str, seed: int = 0,
-    progress: Progress = lambda step: None,
+    window: Window, champion: Artifact, *, cloud_model: str, rule: Rule | None = None,
+    seed: int = 0, progress: Progress = lambda step: None,
 ) -> Lesson:  # fmt: skip
     """A challenger from `window`, and how it compares with `champion`.
 
     Free labels teach the ranking, others replace them where they exist and calibrate. Fitted on
     the older three quarters of the requests, tested on the rest; requests that say the same stay on
     one side. The same window, champion and seed give the same arrays, bit for bit.
-    Raises TrainingError for fewer than 20 labels.
+    `rule`: what sets the threshold where it is not the model's own cut; the share of escalations
+    that drift is measured by follows from it. Raises TrainingError for fewer than 20 labels.
     """
     progress("making labels")
     believed = trusted(window.signals, window.free)
@@ -95,7 +97,7 @@ def learn(
     progress("judging on what came after")
     before = fitted_of(champion)
     judged = judged_later(material, before, fitted, seed)
-    artifact = _artifact(window, fitted, champion, material, seed)
+    artifact = _artifact(window, fitted, champion, material, rule, seed)
     lesson = Lesson(
         artifact=artifact, fitted=fitted, labels=_counted(kept.labels, window),
         rows={"requests": len(window), "fit": len(true) + len(soft), "test": judged.rows},
@@ -141,8 +143,9 @@ def _fit(
 
 
 def _artifact(
-    window: Window, fitted: Fitted, champion: Artifact, material: Material, seed: int
-) -> Artifact:
+    window: Window, fitted: Fitted, champion: Artifact, material: Material, rule: Rule | None,
+    seed: int,
+) -> Artifact:  # fmt: skip
     frame = window.frame
     early = frame["id"].isin(material.early)
     local = frame["local_model"].dropna()
@@ -157,6 +160,10 @@ def _artifact(
     else:
         reference = reference[:, np.argsort(reference[0], kind="stable")]
     threshold = float(champion.manifest["threshold"]["default"])
+    cut = threshold
+    if rule is not None:
+        usd = float(frame["cloud_usd"].fillna(0.0).mean())
+        cut = rule.threshold(Reference(*reference.astype(np.float64)), usd)
     shares = {"train": int(early.sum()), "test": len(material.late)}
     about = {
         "data": {
@@ -166,7 +173,7 @@ def _artifact(
         },
         "seed": seed, "metrics": {"overall": {}, "rows": len(material.late)},
         "traffic": traffic_of(
-            window.features.embedding, float(np.mean(p_cloud - p_local > threshold)), seed
+            window.features.embedding, float(np.mean(p_cloud - p_local > cut)), seed
         ),
     }  # fmt: skip
     return assembled(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import time
 
+from sqlalchemy import Engine
 from threadpoolctl import threadpool_limits
 
 from router import artifact as artifacts
@@ -49,8 +50,7 @@ def teach(
     lets it decide in shadow first. `store`: folder of MLflow's database, default beside the models.
     Raises LogError, TrainingError or ArtifactError; then the champion is as it was.
     """
-    models = versions.writable(settings)
-    champion = artifacts.load(artifacts.resolve(models))
+    champion = artifacts.load(artifacts.resolve(settings.models_dir))
     engine = open_database(settings.log_url)
     try:
         progress("reading the log")
@@ -65,38 +65,44 @@ def teach(
             )
         with threadpool_limits(1):  # BLAS threads spin on small fits, and would round differently
             lesson = learn(
-                window, champion, cloud_model=settings.cloud_model, seed=seed, progress=progress
-            )
-        version = lesson.artifact.version
-        refused = bool(lesson.reasons) or events.rolled_back(engine, version)
-        folder = models / version
+                window, champion, cloud_model=settings.cloud_model, rule=settings.rule(),
+                seed=seed, progress=progress,
+            )  # fmt: skip
+        models = versions.writable(settings)
         with suppress(ArtifactExists):  # the same log was learned from before
             artifacts.save(lesson.artifact, models)
         progress("logging to MLflow")
         tracking = Tracking(store or models.parent)
         tracking.point(CHAMPION, champion.version)
+        folder = models / lesson.artifact.version
         tracking.log_lesson(lesson, folder, {"since": since, "until": until})
-        status = "refused"
-        if not refused and (at_once or settings.shadow_requests == 0):
-            versions.move(models, version)
-            tracking.point(CHAMPION, version)
-            events.write(
-                engine, "promoted", version, f"{version} took over from {champion.version}."
-            )
-            status = "promoted"
-        elif not refused:
-            versions.point(models, versions.CHALLENGER, version)
-            tracking.point(CHALLENGER, version)
-            status = "shadow"
-        else:
-            words = "; ".join(lesson.reasons) or f"the router went back from {version} before"
-            events.write(engine, "refused", version, f"{version} was not promoted: {words}.")
+        at_once = at_once or settings.shadow_requests == 0
+        status = _settled(lesson, champion.version, models, tracking, engine, at_once)
     finally:
         engine.dispose()
     return Taught(
         lesson, champion.version, status, _thresholds(settings, champion, lesson.artifact),
         settings.shadow_requests,
     )  # fmt: skip
+
+
+def _settled(
+    lesson: Lesson, champion: str, models: Path, tracking: Tracking, engine: Engine, at_once: bool
+) -> str:
+    """What becomes of a lesson's model: promoted, shadow or refused."""
+    version = lesson.artifact.version
+    if lesson.reasons or events.rolled_back(engine, version):
+        words = "; ".join(lesson.reasons) or f"the router went back from {version} before"
+        events.write(engine, "refused", version, f"{version} was not promoted: {words}.")
+        return "refused"
+    if not at_once:
+        versions.point(models, versions.CHALLENGER, version)
+        tracking.point(CHALLENGER, version)
+        return "shadow"
+    versions.move(models, version)
+    tracking.point(CHAMPION, version)
+    events.write(engine, "promoted", version, f"{version} took over from {champion}.")
+    return "promoted"
 
 
 def asked_of_log(

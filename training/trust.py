@@ -37,13 +37,12 @@ def trusted(signals: Sequence[Signal], free: Evidence) -> Trusted:
     """
     words: list[str] = []
     kept = _first_of_day(sorted(signals, key=_order), words)
-    for key, source in sorted({(s.key or "", s.source) for s in kept if _opinion(s)}):
-        mine = [s for s in kept if _opinion(s) and (s.key or "", s.source) == (key, source)]
+    for who in sorted({_speaker(s) for s in kept if _person(s)}):
+        mine = [s for s in kept if _person(s) and _speaker(s) == who]
         doubt = _one_sided(mine) or _contradicts(mine, kept, free)
         if doubt:
             gone = set(map(id, mine))
             kept = [s for s in kept if id(s) not in gone]
-            who = f"of key {key}" if key else f"from {source}"
             words.append(f"{doubt.format(who=who, n=len(mine))} They were left out.")
     return Trusted(kept, tuple(words))
 
@@ -56,15 +55,22 @@ def _opinion(signal: Signal) -> bool:
     return SOURCES[signal.source].rank <= EXPLICIT
 
 
+def _person(signal: Signal) -> bool:
+    return signal.source in ("user", "corrected")
+
+
+def _speaker(signal: Signal) -> str:
+    return f"of key {signal.key}" if signal.key else "without a key"
+
+
 def _first_of_day(signals: Sequence[Signal], words: list[str]) -> list[Signal]:
     """A flood later in the day changes nothing."""
     used: dict[tuple[str | None, int], int] = defaultdict(int)
     kept, dropped = [], 0
     for one in signals:
         day = (one.key, int(one.at // _DAY_S))
-        person = one.source in ("user", "corrected")
-        used[day] += person
-        if person and used[day] > PER_KEY_DAY:
+        used[day] += _person(one)
+        if _person(one) and used[day] > PER_KEY_DAY:
             dropped += 1
         else:
             kept.append(one)
@@ -85,10 +91,9 @@ def _one_sided(mine: Sequence[Signal]) -> str:
 
 def _contradicts(mine: Sequence[Signal], every: Sequence[Signal], free: Evidence) -> str:
     """Whether a key surely says the opposite of what others and agreement say."""
-    key = mine[0].key
     others: dict[tuple[str, str], list[float]] = defaultdict(list)
     for one in every:
-        if _opinion(one) and (one.key, one.source) != (key, mine[0].source):
+        if _opinion(one) and not (_person(one) and _speaker(one) == _speaker(mine[0])):
             others[one.decision, one.tier].append(one.value)
     pairs = []
     for one in mine:

@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from time import time
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, case, func, insert, select
 
 from router import versions
 from router.asks import asks_for
@@ -13,9 +13,11 @@ from router.dispatch.cascade import answer_of, second_body
 from router.dispatch.record import Record
 from router.errors import RouterError
 from router.gateway.service import Service
+from router.loop.monitor import unexpected
 from router.loop.study import store
 from router.outcomes.events import note
 from router.outcomes.tables import shadow
+from router.predict import Router
 from router.types import Decision, Request
 
 _log = logging.getLogger("router.gateway")
@@ -26,7 +28,8 @@ _GROUP = 64
 class Shadow:
     """Lets a challenger decide what the champion has decided, until it has seen enough.
 
-    With `shadow_requests` of them it becomes current. `seen`: so far.
+    With `shadow_requests` of them it becomes current, unless it sends another share of them to the
+    cloud than its lesson promised. `seen`: so far.
     """
 
     def __init__(self, service: Service) -> None:
@@ -63,22 +66,35 @@ class Shadow:
             for (name, _), d in zip(group, decided, strict=True)
         ]  # fmt: skip
 
-        def keep(connection: Connection) -> int:
+        def keep(connection: Connection) -> tuple[int, int]:
             if rows:
                 connection.execute(insert(shadow), rows)
-            mine = select(func.count()).where(shadow.c.version == challenger.version)
-            return int(connection.execute(mine).scalar_one())
+            cloud = func.sum(case((shadow.c.tier == "cloud", 1), else_=0))
+            mine = select(func.count(), func.coalesce(cloud, 0))
+            found = connection.execute(mine.where(shadow.c.version == challenger.version)).one()
+            return int(found[0]), int(found[1])
 
-        self.seen = await asyncio.wrap_future(self._service.log.call(keep))
-        if self.seen >= policy.settings.shadow_requests:
-            await self._promote(challenger.version)
+        self.seen, to_cloud = await asyncio.wrap_future(self._service.log.call(keep))
+        if self.seen >= max(policy.settings.shadow_requests, 1):
+            await self._settle(challenger, to_cloud / self.seen)
 
-    async def _promote(self, version: str) -> None:
-        settings = self._service.settings
-        await asyncio.to_thread(versions.move, settings.models_dir, version)
-        words = f"{version} is current after deciding {self.seen} requests in shadow."
+    async def _settle(self, challenger: Router, share: float) -> None:
+        """Promote the challenger, or drop it."""
+        folder, version = self._service.settings.models_dir, challenger.version
+        expected = float(challenger.traffic.get("escalation", share))
+        if unexpected(share, expected, self.seen):
+            await asyncio.to_thread(versions.point, folder, versions.CHALLENGER, None)
+            kind = "refused"
+            words = (
+                f"{version} was dropped: in shadow it sent {share:.0%} of {self.seen} requests to "
+                f"the cloud, its lesson promised {expected:.0%}."
+            )
+        else:
+            await asyncio.to_thread(versions.move, folder, version)
+            kind = "promoted"
+            words = f"{version} is current after deciding {self.seen} requests in shadow."
         _log.info(words)
-        self._service.log.call(note("promoted", version, words))
+        await asyncio.wrap_future(self._service.log.call(note(kind, version, words)))
 
 
 class PrivateOpinions:

@@ -57,8 +57,7 @@ class Watch:
             alarms = (*alarms, test.words())
         for words in alarms:
             if words.split("(")[0] not in {a.split("(")[0] for a in self.alarms}:
-                _log.warning(words)
-                self.service.log.call(note("alarm", router.version, words))
+                await self._say("alarm", router.version, words)
         self.alarms = alarms
         if test.broken and self.service.settings.auto_rollback:
             await self._go_back(router, labels)
@@ -85,8 +84,11 @@ class Watch:
             f"Went back from {router.version} to {before}: {self.calibration.words()} "
             f"{before} fits these labels better by {gain:.3f} (mean squared error)."
         )
+        await self._say("rollback", router.version, words)
+
+    async def _say(self, kind: str, version: str, words: str) -> None:
         _log.warning(words)
-        self.service.log.call(note("rollback", router.version, words))
+        await asyncio.wrap_future(self.service.log.call(note(kind, version, words)))
 
 
 def fresh_labels(engine: Engine, version: str) -> list[tuple[float, RowMapping]]:

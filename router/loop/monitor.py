@@ -118,14 +118,23 @@ def drift(
             f"The last {WINDOW} requests are about other things than the {traffic['requests']} "
             f"learned from (distance {distance:.1f} times chance); run router learn."
         )
-    spread = sqrt(max(expected * (1 - expected), 1e-4) / WINDOW)
-    chance = erfc(abs(share - expected) / spread / sqrt(2))
-    if chance < _RARE and abs(share - expected) > _SHIFT:
+    if unexpected(share, expected, WINDOW):
         alarms.append(
             f"{share:.0%} of the last {WINDOW} requests went to the cloud, {expected:.0%} was "
             "expected; look at: router models, or run: router learn."
         )
     return Drift(len(embeddings), distance, share, expected, tuple(alarms))
+
+
+def unexpected(share: float, expected: float, requests: int) -> bool:
+    """Whether a share of escalations is surely and clearly another one than was expected.
+
+    >>> unexpected(0.25, 0.2, 200), unexpected(0.5, 0.2, 200)
+    (False, True)
+    """
+    spread = sqrt(max(expected * (1 - expected), 1e-4) / max(requests, 1))
+    chance = erfc(abs(share - expected) / spread / sqrt(2))
+    return chance < _RARE and abs(share - expected) > _SHIFT
 
 
 def _distance(window: FloatArray, mean: FloatArray, deviation: FloatArray) -> float:

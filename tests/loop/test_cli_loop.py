@@ -79,6 +79,7 @@ def test_probe_measures_binds_and_resumes(home: Shell, local: Upstream) -> None:
     asked = len(local.asked)
     home.good("probe", "--kinds", "dates", "--kinds", "logic")
     assert len(local.asked) == asked  # all were answered before
+    assert "of 20 probes" in home.good("probe", "--count", "20", "--kinds", "dates")
     listed = home.good("models")
     assert "current" in listed and "previous" in listed
 

@@ -69,6 +69,15 @@ def test_ratings_that_all_say_the_same_are_left_out() -> None:
     assert len(trusted(sour[:19], {}).signals) == 19  # too few to call it a side
 
 
+def test_a_judge_may_find_everything_good_and_corrections_are_one_side_of_a_person() -> None:
+    verdicts = [signal("judge", 1.0, decision=f"d{i}") for i in range(40)]
+    assert len(trusted(verdicts, {}).signals) == 40
+    corrections = [signal("corrected", decision=f"d{i}", at=float(i)) for i in range(25)]
+    praise = [signal("user", 1.0, decision=f"p{i}", at=float(i)) for i in range(10)]
+    assert len(trusted([*corrections, *praise], {}).signals) == 35
+    assert trusted(corrections, {}).signals == []
+
+
 def test_who_says_the_opposite_of_all_other_evidence_is_not_believed() -> None:
     good = [float(i % 2) for i in range(30)]
     free = {(f"d{i}", "local"): 0.2 + 0.6 * g for i, g in enumerate(good)}

@@ -81,6 +81,23 @@ def test_a_challenger_decides_beside_the_champion_and_then_takes_over(
     assert [e.kind for e in events.recent(gateway.service.log.engine)] == ["promoted"]
 
 
+def test_a_challenger_that_escalates_more_than_it_promised_is_dropped(
+    run: Run, models: Path, shipped: Artifact
+) -> None:
+    artifacts.save(renamed(shipped, "costly", bias=-9.0, traffic={"escalation": 0.1}), models)
+    versions.point(models, versions.CHALLENGER, "costly")
+    gateway = run(models_dir=models, shadow_requests=20)
+    beside = Shadow(gateway.service)
+    gateway.service.watchers.append(beside.watch)
+    for _ in range(20):
+        gateway.chat(EASY)
+    wait(gateway, beside.work())
+    assert artifacts.resolve(models).name == "champion"
+    assert versions.pointed(models, versions.CHALLENGER) is None
+    (said,) = events.recent(gateway.service.log.engine)
+    assert said.kind == "refused" and "sent 100% of 20 requests to the cloud" in said.words
+
+
 def test_a_broken_challenger_stops_nobody(run: Run, models: Path) -> None:
     versions.point(models, versions.CHALLENGER, "never-saved")
     gateway = run(models_dir=models)
