@@ -36,6 +36,7 @@ class Shadow:
         self._service = service
         self._waiting: deque[tuple[str, Request]] = deque(maxlen=_WAITING)
         self.seen = 0
+        self._settled = ""  # the version that was dealt with; the policy may still name it a moment
 
     def watch(self, record: Record) -> None:
         """Take note of a request at its end."""
@@ -48,9 +49,8 @@ class Shadow:
         """Decide what waits, store it, and promote the challenger once it has decided enough."""
         policy = self._service.policy
         challenger = policy.challenger
-        if challenger is None:
+        if challenger is None or challenger.version == self._settled:
             self._waiting.clear()
-            self.seen = 0
             return
         group = [self._waiting.popleft() for _ in range(min(_GROUP, len(self._waiting)))]
         decided: list[Decision] = []
@@ -81,6 +81,7 @@ class Shadow:
     async def _settle(self, challenger: Router, share: float) -> None:
         """Promote the challenger, or drop it."""
         folder, version = self._service.settings.models_dir, challenger.version
+        self._settled = version
         expected = float(challenger.traffic.get("escalation", share))
         if unexpected(share, expected, self.seen):
             await asyncio.to_thread(versions.point, folder, versions.CHALLENGER, None)
