@@ -161,10 +161,8 @@ def test_auto_rollback_can_be_switched_off(run: Run, models: Path, shipped: Arti
 
 
 def test_new_traffic_is_noticed(run: Run, models: Path, shipped: Artifact, router: Router) -> None:
-    known = [
-        Router(shipped).extractor.extract([_request(t)]).embedding[0] for t in logs.prompts(600)
-    ]
-    traffic = traffic_of(np.array(known), escalation=0.1)
+    known = router.extractor.extract([_request(t) for t in logs.prompts(600)]).embedding
+    traffic = traffic_of(known, escalation=0.1)
     artifacts.save(renamed(shipped, "learned", traffic=traffic), models)
     artifacts.point_current(models, "learned")
     gateway = run(models_dir=models)
