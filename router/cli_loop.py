@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from router.cli_gateway import opened_log
@@ -278,6 +277,8 @@ def rollback() -> None:
 @contextmanager
 def _bar(what: str) -> Iterator[Any]:
     """A progress bar on a terminal; yields a function of done and all."""
+    from rich.progress import Progress  # only those who wait for something pay for it
+
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task(what, total=None)

@@ -18,8 +18,8 @@ from training.calibrate import FOLDS_PRIOR
 from training.dataset import Dataset
 from training.encoder import of_artifact
 from training.fit import Fitted
-from training.head import KEPT, REFERENCE
-from training.labels import Label, Noise, capped, labelled, noise
+from training.head import KEPT
+from training.labels import Label, Noise, noise
 from training.log import Window, joined, label_rows, soft_rows
 from training.metrics import Interval
 from training.pipeline import MIN_THRESHOLD_ROWS, Progress, base_of, calibrated
@@ -27,7 +27,7 @@ from training.scoring import fitted_of
 from training.second import Prompts
 from training.splits import seen_hashes
 from training.study import learn as fit_on_labels
-from training.trust import trusted
+from training.trust import believed
 
 TEST_SHARE = 0.25  # of the requests with labels, the newest
 MIN_LABELS = 20
@@ -82,8 +82,7 @@ def learn(
     that drift is measured by follows from it. Raises TrainingError for fewer than 20 labels.
     """
     progress("making labels")
-    believed = trusted(window.signals, window.free)
-    kept = capped(labelled(believed.signals))
+    kept = believed(window.signals, window.free)
     material = _material(window, kept.labels, champion, cloud_model)
     progress("fitting on the past")
     true = material.part(material.true, material.early)
@@ -104,7 +103,7 @@ def learn(
         judged_on=judged.on, better=judged.better, brier=judged.brier, ece=judged.ece,
         curve=quality_curve(material, before, fitted, seed), noise=noise(window.signals),
         drift=_drift(window, champion),
-        words=(*believed.words, *kept.words), reasons=judged.reasons,
+        words=kept.words, reasons=judged.reasons,
     )  # fmt: skip
     artifact.manifest["learned"] = lesson.as_dict()
     return lesson
@@ -148,12 +147,7 @@ def _artifact(
 ) -> Artifact:  # fmt: skip
     frame = window.frame
     early = frame["id"].isin(material.early)
-    local = frame["local_model"].dropna()
-    pair = {"local": str(local.mode().iloc[0]), "cloud": REFERENCE["cloud"]}
-    clouds = frame.loc[frame["tier"] == "cloud", "model"].dropna()
-    if len(clouds):
-        pair["cloud"] = str(clouds.mode().iloc[0])
-    p_local, p_cloud = fitted.predict(window.features, pair)
+    p_local, p_cloud = fitted.predict(window.features, window.pair)
     reference = np.stack([p_cloud - p_local, p_local, p_cloud])
     if len(frame) < MIN_THRESHOLD_ROWS:
         reference = champion.arrays["reference"]

@@ -11,14 +11,13 @@ from sqlalchemy import Engine, and_, select
 
 from router.features import FeatureExtractor, Features
 from router.outcomes.export import group_of, request_of
-from router.outcomes.kept import unpack
+from router.outcomes.kept import features_of, unpack
 from router.outcomes.tables import decisions, feedback, opinions
-from router.ragged import concatenated
 from router.types import Request
+from training.head import REFERENCE
 from training.labels import SOURCES, Label, Signal
 from training.signals import Served, implicit
 
-_BATCH = 256
 _OWN_FEEDBACK = ("judge",)  # sources that nobody can claim over HTTP
 
 
@@ -39,6 +38,16 @@ class Window:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def pair(self) -> dict[str, str]:
+        """The model of each tier that most requests speak of; the reference where none does."""
+        local = self.frame["local_model"].dropna()
+        cloud = self.frame.loc[self.frame["tier"] == "cloud", "model"].dropna()
+        return {
+            tier: str(names.mode().iloc[0]) if len(names) else REFERENCE[tier]
+            for tier, names in (("local", local), ("cloud", cloud))
+        }
 
     @property
     def free(self) -> dict[tuple[str, str], float]:
@@ -70,7 +79,9 @@ def read_window(
         ).mappings().all()  # fmt: skip
     texts = [request_of(row["request"], row["api"]) for row in rows]
     known = [i for i, row in enumerate(rows) if texts[i] is not None or row["features"]]
-    features = _features(extractor, [texts[i] for i in known], [rows[i]["features"] for i in known])
+    features = features_of(
+        extractor, [texts[i] for i in known], [rows[i]["features"] for i in known]
+    )
     frame = pd.DataFrame(
         [
             {
@@ -99,32 +110,6 @@ _COLUMNS = (
     "cost_usd", "cloud_usd", "p_local_after", "p_cloud_after",
 )  # fmt: skip
 _SOFT = ("at", "local_model", "p_local", "p_cloud", "weight")
-
-
-def _features(
-    extractor: FeatureExtractor, texts: Sequence[Request | None], packed: Sequence[bytes | None]
-) -> Features:
-    """Of kept words where there are some, else the kept features."""
-    written = [i for i, t in enumerate(texts) if t is not None]
-    pieces: list[Features] = []
-    order: list[int] = []
-    for start in range(0, len(written), _BATCH):
-        at = written[start : start + _BATCH]
-        pieces.append(extractor.extract([t for i in at if (t := texts[i]) is not None]))
-        order += at
-    for i, data in enumerate(packed):
-        if texts[i] is None and data:
-            pieces.append(unpack(data))
-            order.append(i)
-    if not pieces:
-        return extractor.extract([Request(text="-", chars=1)])
-    back = np.argsort(np.array(order), kind="stable")
-    return Features(
-        np.concatenate([p.embedding for p in pieces])[back],
-        np.concatenate([p.structure for p in pieces])[back],
-        concatenated([p.words for p in pieces]).take(back),
-        concatenated([p.pairs for p in pieces]).take(back),
-    )
 
 
 def _group(text: Request | None, packed: bytes | None) -> str:

@@ -18,7 +18,7 @@ from router.outcomes.database import open_database
 from router.policy import Reference
 from router.predict import extractor_of
 from training.learn import Lesson, learn
-from training.log import read_window
+from training.log import Window, read_window
 from training.pipeline import Progress
 from training.tracking import CHALLENGER, CHAMPION, Tracking
 from training.what_if import WhatIf, what_if
@@ -54,10 +54,7 @@ def teach(
     engine = open_database(settings.log_url)
     try:
         progress("reading the log")
-        window = read_window(
-            engine, extractor_of(champion), since=since, until=until,
-            maturity_s=settings.maturity_h * _HOUR_S,
-        )  # fmt: skip
+        window = _window(settings, engine, champion, since, until)
         if not len(window):
             raise TrainingError(
                 "The log holds no request that can be learned from; let the gateway serve some, "
@@ -112,14 +109,20 @@ def asked_of_log(
     champion = artifacts.load(artifacts.resolve(settings.models_dir, settings.version))
     engine = open_database(settings.log_url)
     try:
-        window = read_window(
-            engine, extractor_of(champion), since=0.0, until=time(),
-            maturity_s=settings.maturity_h * _HOUR_S,
-        )  # fmt: skip
+        window = _window(settings, engine, champion, 0.0, time())
     finally:
         engine.dispose()
     with threadpool_limits(1):
         return what_if(window, thresholds, model=model)
+
+
+def _window(
+    settings: Settings, engine: Engine, champion: artifacts.Artifact, since: float, until: float
+) -> Window:
+    return read_window(
+        engine, extractor_of(champion), since=since, until=until,
+        maturity_s=settings.maturity_h * _HOUR_S,
+    )  # fmt: skip
 
 
 def _thresholds(

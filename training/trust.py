@@ -9,7 +9,7 @@ from math import atanh, sqrt
 
 import numpy as np
 
-from training.labels import EXPLICIT, SOURCES, Signal
+from training.labels import EXPLICIT, SOURCES, Capped, Signal, capped, labelled
 
 PER_KEY_DAY = 50  # opinions of one key that count in a day, the first ones
 # So many opinions that (nearly) all say the same teach nothing that could be told apart.
@@ -45,6 +45,13 @@ def trusted(signals: Sequence[Signal], free: Evidence) -> Trusted:
             kept = [s for s in kept if id(s) not in gone]
             words.append(f"{doubt.format(who=who, n=len(mine))} They were left out.")
     return Trusted(kept, tuple(words))
+
+
+def believed(signals: Sequence[Signal], free: Evidence) -> Capped:
+    """The labels that signals give once doubt and caps are applied, and what was held back."""
+    kept = trusted(signals, free)
+    found = capped(labelled(kept.signals))
+    return Capped(found.labels, (*kept.words, *found.words))
 
 
 def _order(signal: Signal) -> tuple[float, str, str, str]:

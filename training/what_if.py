@@ -9,11 +9,10 @@ from router.artifact import Artifact
 from router.errors import DataError
 from router.types import FloatArray, IntArray
 from training.design import take
-from training.labels import capped, labelled
 from training.log import Window
 from training.off_policy import CLOUD, LOCAL, Estimate, Logged, by_ridge, evaluate
 from training.scoring import fitted_of
-from training.trust import trusted
+from training.trust import believed
 
 _LEARNED = ("learned", "exploration")
 
@@ -76,11 +75,7 @@ def _gains(window: Window, at: IntArray, model: Artifact | None) -> FloatArray:
     logged: FloatArray = window.frame["gain"].to_numpy(dtype="float64")[at]
     if model is None:
         return logged
-    frame = window.frame.iloc[at]
-    pair = {"local": str(frame["local_model"].mode().iloc[0]), "cloud": ""}
-    clouds = window.frame.loc[window.frame["tier"] == "cloud", "model"].dropna()
-    pair["cloud"] = str(clouds.mode().iloc[0]) if len(clouds) else "claude"
-    p_local, p_cloud = fitted_of(model).predict(take(window.features, at), pair)
+    p_local, p_cloud = fitted_of(model).predict(take(window.features, at), window.pair)
     gain: FloatArray = p_cloud - p_local
     return gain
 
@@ -88,7 +83,7 @@ def _gains(window: Window, at: IntArray, model: Artifact | None) -> FloatArray:
 def _quality(window: Window) -> FloatArray:
     """How good the answer that was given is: by label, else by agreement; NaN where unknown."""
     known = dict(window.free)
-    for one in capped(labelled(trusted(window.signals, window.free).signals)).labels:
+    for one in believed(window.signals, window.free).labels:
         if one.strong:
             known[one.decision, one.tier] = one.score
     pairs = zip(window.frame["id"], window.frame["tier"], strict=True)

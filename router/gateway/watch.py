@@ -16,16 +16,14 @@ from sqlalchemy import Engine, RowMapping, and_, func, or_, select
 from router import artifact as artifacts
 from router import versions
 from router.errors import RouterError
-from router.features import FeatureExtractor
 from router.gateway.background import PrivateOpinions, Shadow
 from router.gateway.service import Service
 from router.loop.monitor import WINDOW, CalibrationTest, Drift, drift
 from router.outcomes.events import note
 from router.outcomes.export import request_of
-from router.outcomes.kept import unpack
+from router.outcomes.kept import features_of
 from router.outcomes.tables import decisions, feedback
 from router.predict import Router
-from router.types import FloatArray
 
 _log = logging.getLogger("router.gateway")
 _LOOK_S, _SHADOW_S = 60.0, 2.0
@@ -113,14 +111,12 @@ def fresh_labels(engine: Engine, version: str) -> list[tuple[float, RowMapping]]
 
 def _gain_of(earlier: Router, labels: Iterable[tuple[float, RowMapping]]) -> float:
     """By how much `earlier` fits labels better: mean squared error, minus its own."""
-    both = []
-    for _, row in labels:
-        request = request_of(row["request"], row["api"])
-        if request is not None:
-            both.append((row["p_local"], earlier.decide(request).p_local, row["score"]))
-    if not both:
+    found = [(request_of(row["request"], row["api"]), row) for _, row in labels]
+    kept = [(request, row) for request, row in found if request is not None]
+    if not kept:
         return 0.0
-    now, then, score = np.array(both).T
+    now, score = np.array([(row["p_local"], row["score"]) for _, row in kept]).T
+    then = earlier.predict_batch([request for request, _ in kept]).p_local
     return float(np.mean((now - score) ** 2 - (then - score) ** 2))
 
 
@@ -133,25 +129,13 @@ def recent_drift(engine: Engine, router: Router) -> Drift | None:
     query = select(decisions).where(usable).order_by(d.at.desc()).limit(WINDOW)
     with engine.connect() as connection:
         rows = connection.execute(query).mappings().all()[::-1]
-    vectors, escalated = [], []
-    for row in rows:
-        vector = _embedding(router.extractor, row)
-        if vector is not None:
-            vectors.append(vector)
-            escalated.append(bool(row["gain"] > row["threshold"]))
-    return drift(router.traffic, np.array(vectors), escalated) if vectors else None
-
-
-def _embedding(extractor: FeatureExtractor, row: RowMapping) -> FloatArray | None:
-    request = request_of(row["request"], row["api"])
-    if request is not None:
-        features = extractor.extract([request])
-    elif row["features"]:
-        features = unpack(row["features"])
-    else:
-        return None
-    vector: FloatArray = features.embedding[0]
-    return vector
+    requests = [request_of(row["request"], row["api"]) for row in rows]
+    known = [i for i, row in enumerate(rows) if requests[i] is not None or row["features"]]
+    features = features_of(
+        router.extractor, [requests[i] for i in known], [rows[i]["features"] for i in known]
+    )
+    escalated = [bool(rows[i]["gain"] > rows[i]["threshold"]) for i in known]
+    return drift(router.traffic, features.embedding, escalated) if known else None
 
 
 @asynccontextmanager

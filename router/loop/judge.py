@@ -6,7 +6,7 @@ which, once in each order: judges favour what stands first (Zheng et al., arXiv 
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import time
 
@@ -16,8 +16,7 @@ from sqlalchemy import Engine, insert, select
 from router.dispatch.aside import Aside
 from router.dispatch.call import Call
 from router.errors import InputError, RequestRefused
-from router.loop import logged
-from router.loop.choose import most_informative, worth
+from router.loop import Progress, logged
 from router.loop.logged import Logged
 from router.outcomes.tables import feedback
 from router.predict import Router
@@ -36,7 +35,6 @@ _INSTRUCTIONS = (
     'enough, or neither. Answer with JSON only, like {"A": true, "B": false}.'
 )
 _JSON = re.compile(r"\{[^{}]*\}")
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +62,7 @@ def chosen(engine: Engine, router: Router, count: int, seed: int = 0) -> list[Lo
     shuffled = rng.permutation(len(found))
     drawn = set(shuffled[: count - count // 2].tolist())
     rest = [x for i, x in enumerate(found) if i not in drawn]
-    p_local, p_cloud, cut = np.array([(x.p_local, x.p_cloud, x.threshold) for x in rest]).T
-    vectors = router.extractor.extract([x.request for x in rest]).embedding
-    best = most_informative(worth(p_local, p_cloud, cut), vectors, count // 2)
-    return [found[i] for i in sorted(drawn)] + [rest[i] for i in best]
+    return [found[i] for i in sorted(drawn)] + logged.ordered(router, rest, count // 2)
 
 
 def estimated_usd(found: Sequence[Logged], model: str, output_tokens: int) -> float:

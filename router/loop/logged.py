@@ -1,14 +1,16 @@
 """Requests of the outcome log whose words were kept, ready to be asked again."""
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Engine, RowMapping, Select, and_, select
 
 from router.dispatch.call import Call
+from router.loop.choose import most_informative, worth
 from router.outcomes.tables import decisions, opinions
+from router.predict import Router
 from router.types import Request
 
 _BATCH = 500
@@ -60,10 +62,17 @@ def read(engine: Engine, query: Select[Any]) -> list[Logged]:
         return [found for row in rows if (found := _logged(row)) is not None]
 
 
-def by_ids(found: Sequence[Logged], ids: Sequence[str]) -> Iterator[Logged]:
-    """Those of `found` with these ids, in the order of `ids`."""
-    table = {one.id: one for one in found}
-    return (table[i] for i in ids if i in table)
+def ordered(router: Router, found: list[Logged], count: int | None = None) -> list[Logged]:
+    """`count` of `found` (default: all), those first where a label moves the decision most."""
+    if not found:
+        return []
+    p_local, p_cloud, threshold = np.array(
+        [(one.p_local, one.p_cloud, one.threshold) for one in found]
+    ).T
+    vectors = router.extractor.extract([one.request for one in found]).embedding
+    wanted = len(found) if count is None else count
+    order = most_informative(worth(p_local, p_cloud, threshold), vectors, wanted)
+    return [found[i] for i in order]
 
 
 def _logged(row: RowMapping) -> Logged | None:

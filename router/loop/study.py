@@ -2,19 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic, time
 
-import numpy as np
 from sqlalchemy import Engine, func, insert, select
 
 from router.after import FreeLabel
 from router.asks import asks_for
 from router.dispatch.cascade import answer_of, second_body
 from router.errors import BackendError, BackendUnreachable, InputError
-from router.loop import logged
-from router.loop.choose import most_informative, worth
+from router.loop import Progress, logged
 from router.loop.local import Local
 from router.loop.logged import Logged
 from router.outcomes.tables import decisions, opinions
@@ -24,7 +21,6 @@ from router.reading import Answer
 _QUIET_S = 60.0  # a gateway that served nothing for so long is idle
 _LOOK_AGAIN_S = 5.0
 _GIVE_UP = 5  # failures one after another
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,9 @@ async def study(
     gateway is in use. Raises BackendError when the server fails five times running.
     """
     began = monotonic()
-    waiting = ordered(router, await asyncio.to_thread(logged.read, engine, logged.unstudied()))
+    waiting = logged.ordered(
+        router, await asyncio.to_thread(logged.read, engine, logged.unstudied())
+    )
     stored = skipped = failures = 0
     for number, one in enumerate(waiting):
         if only_idle:
@@ -83,18 +81,6 @@ async def study(
         await asyncio.sleep((monotonic() - asked) * (1 / load - 1))
     left = len(waiting) - stored - skipped
     return Studied(stored, skipped, left, monotonic() - began)
-
-
-def ordered(router: Router, found: list[Logged]) -> list[Logged]:
-    """`found` with those first where a label moves the decision most."""
-    if not found:
-        return []
-    p_local, p_cloud, threshold = np.array(
-        [(one.p_local, one.p_cloud, one.threshold) for one in found]
-    ).T
-    vectors = router.extractor.extract([one.request for one in found]).embedding
-    order = most_informative(worth(p_local, p_cloud, threshold), vectors, len(found))
-    return [found[i] for i in order]
 
 
 async def opinion(

@@ -1,11 +1,15 @@
 """Features of a request as bytes, for logs that keep no words."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 
-from router.features import Features
-from router.ragged import Ragged, bounds_of
+from router.features import FeatureExtractor, Features
+from router.ragged import Ragged, bounds_of, concatenated
+from router.types import Request
+
+_BATCH = 256
 
 
 def pack(features: Features) -> bytes:
@@ -31,3 +35,32 @@ def unpack(data: bytes) -> Features:
             words=Ragged(words, bounds_of([len(words)])),
             pairs=Ragged(pairs, bounds_of([len(pairs)])),
         )
+
+
+def features_of(
+    extractor: FeatureExtractor, requests: Sequence[Request | None], packed: Sequence[bytes | None]
+) -> Features:
+    """Features of logged requests, in order: of kept words where there are some, else kept ones.
+
+    Every request must have one of the two. For no request at all, those of a placeholder.
+    """
+    written = [i for i, request in enumerate(requests) if request is not None]
+    pieces: list[Features] = []
+    order: list[int] = []
+    for start in range(0, len(written), _BATCH):
+        at = written[start : start + _BATCH]
+        pieces.append(extractor.extract([r for i in at if (r := requests[i]) is not None]))
+        order += at
+    for i, data in enumerate(packed):
+        if requests[i] is None and data:
+            pieces.append(unpack(data))
+            order.append(i)
+    if not pieces:
+        return extractor.extract([Request(text="-", chars=1)])
+    back = np.argsort(np.array(order), kind="stable")
+    return Features(
+        np.concatenate([p.embedding for p in pieces])[back],
+        np.concatenate([p.structure for p in pieces])[back],
+        concatenated([p.words for p in pieces]).take(back),
+        concatenated([p.pairs for p in pieces]).take(back),
+    )

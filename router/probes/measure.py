@@ -1,7 +1,7 @@
 """Letting a local model answer the probes, and what its results say of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic, time
 
@@ -14,6 +14,7 @@ from router.ability import ability_for, normalised
 from router.backends.discover import LocalModel, digest_of
 from router.config import Settings
 from router.heads import sigmoid
+from router.loop import Progress
 from router.loop.local import Local
 from router.outcomes.tables import probes as table
 from router.predict import Router
@@ -25,7 +26,6 @@ MAX_TOKENS = 400
 # What a probe may move the ability term by: curvature of a Gaussian prior around the guess from the
 # model's size, as in `training.calibrate`; 100 probes weigh about 20.
 PRIOR = 2.0
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
