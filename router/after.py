@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from router.ability import normalised, strength_of
 from router.agreement import AGREEMENT, agreement
 from router.errors import InputError
-from router.features import FeatureExtractor
 from router.final import EXACT
 from router.heads import sigmoid
 from router.look import FROM_ANSWER, act_for, value_of_looking
 from router.policy import choose
 from router.reading import Answer, Reader
 from router.same import same
+from router.text.features import FeatureExtractor
 from router.types import Decision, FloatArray
 from router.verify import LEAST_RELIABLE, MAX_OPINIONS, Evidence, Verifier, features
 

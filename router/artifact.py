@@ -33,9 +33,9 @@ from router.errors import (
     ArtifactMismatch,
     ArtifactMissing,
 )
-from router.features import BIGRAM_BUCKETS, SCHEMA
 from router.look import GRID, MOVES
-from router.structure import SIZE
+from router.text.features import BIGRAM_BUCKETS, SCHEMA
+from router.text.structure import SIZE
 from router.verify import ARRAYS as VERIFIER_HEADS
 from router.verify import SCHEMA as VERIFIER_SCHEMA
 from router.verify import SIZE as VERIFIER_SIZE

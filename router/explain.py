@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from router.after import AnswerLike
-from router.features import Features
 from router.heads import Heads
-from router.structure import NAMES
+from router.text.features import Features
+from router.text.structure import NAMES
 from router.types import Contribution, Decision, Explanation, FloatArray, Request
 from router.verify import NAMES as VERIFIED
 

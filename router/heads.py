@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.features import Features
-from router.ragged import Ragged
+from router.text.features import Features
+from router.text.ragged import Ragged
 from router.types import FloatArray
 
 Z_LIMIT = 4.0  # standardised structure beyond this carries no more information

@@ -11,19 +11,19 @@ from tokenizers import Tokenizer
 from router import artifact as artifacts
 from router.ability import Ability, ability_for, measured_ability
 from router.after import AnswerLike, SecondLook, checked_answer, checked_others
-from router.asks import asks_for
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
-from router.features import (
+from router.heads import Heads, sigmoid
+from router.look import FROM_PROMPT, act_for, values_of_looking
+from router.policy import LOOK_PRICE, Cut, Money, Reference, Rule, choose
+from router.prices import estimate_usd
+from router.text.asks import asks_for
+from router.text.features import (
     Encoder,
     FeatureExtractor,
     SentenceTransformerEncoder,
     StaticEncoder,
 )
-from router.heads import Heads, sigmoid
-from router.look import FROM_PROMPT, act_for, values_of_looking
-from router.policy import LOOK_PRICE, Cut, Money, Reference, Rule, choose
-from router.prices import estimate_usd
-from router.request import request_from_messages, request_from_prompt
+from router.text.request import request_from_messages, request_from_prompt
 from router.types import BatchPrediction, Decision, Explanation, Request
 from router.verify import Evidence, reliability_of
 

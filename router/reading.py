@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from router.arithmetic import check_calculations
-from router.features import FeatureExtractor
 from router.final import EXACT, Final, final_of
-from router.ragged import Ragged, bounds_of, concatenated, unique
-from router.request import without_surrogates
-from router.structure import clip
+from router.text.features import FeatureExtractor
+from router.text.ragged import Ragged, bounds_of, concatenated, unique
+from router.text.request import without_surrogates
+from router.text.structure import clip
 from router.types import FloatArray, IntArray
 
 # Longer answers are cut to head and tail. The final answer, the form and the calculations are

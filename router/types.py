@@ -38,7 +38,7 @@ class Decision:
     `est_cost_usd`: estimated price of a cloud answer to this request, in US dollars.
     `act` is `tier`, or `look`: answer locally, ask a second local model and decide then (see
     `Router.predict_after`). `look_value`: what looking is expected to improve, in gain units.
-    `asks`: the kind of answer that the request asks for, one of `router.asks.ASKS`.
+    `asks`: the kind of answer that the request asks for, one of `router.text.asks.ASKS`.
     """
 
     tier: Tier

@@ -8,8 +8,8 @@ from router import artifact as artifacts
 from router.ability import ability_for
 from router.artifact import Artifact
 from router.errors import TrainingError
-from router.features import Features
 from router.heads import sigmoid
+from router.text.features import Features
 from training import metrics
 from training.calibrate import platt
 from training.dataset import Dataset

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from router.errors import InputError
 from router.predict import Router
-from router.request import MAX_DEPTH, request_from_messages, request_from_prompt
+from router.text.request import MAX_DEPTH, request_from_messages, request_from_prompt
 
 
 def user(content: object) -> dict[str, object]:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from router.asks import asks_for
 from router.errors import DataError
 from router.final import classify
 from router.reading import Answer, Reader, Reading, only_final
-from router.request import request_from_prompt
+from router.text.asks import asks_for
+from router.text.request import request_from_prompt
 from training.dataset import Dataset
 from training.readers import SUFFIXES, read_table
 

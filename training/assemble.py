@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from router.artifact import Artifact
 from router.heads import Heads
-from router.structure import NAMES
+from router.text.structure import NAMES
 from router.types import FloatArray
 from training.encoder import EncoderSource
 from training.fit import Fitted

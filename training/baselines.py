@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 
-from router.features import Features
+from router.text.features import Features
 from router.types import FloatArray, IntArray
 
 NEIGHBOURS = 40

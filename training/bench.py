@@ -17,8 +17,8 @@ from scipy.stats import t as student
 
 from router.artifact import Artifact
 from router.errors import DataError, MissingExtra
-from router.features import Features
 from router.heads import Heads
+from router.text.features import Features
 from router.types import FloatArray, IntArray
 from training import metrics
 from training.baselines import BASELINES, Task

@@ -13,7 +13,7 @@ import pandas as pd
 from router import prices
 from router.artifact import Artifact, pack_vectors
 from router.errors import MissingExtra
-from router.request import request_from_prompt
+from router.text.request import request_from_prompt
 from router.types import FloatArray
 from training import metrics
 from training.baselines import BASELINES, Task

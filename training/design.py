@@ -8,9 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from router.features import BIGRAM_BUCKETS, Features
 from router.heads import Z_LIMIT, Heads
-from router.ragged import Ragged
+from router.text.features import BIGRAM_BUCKETS, Features
+from router.text.ragged import Ragged
 from router.types import FloatArray
 
 # A block's scale sets how strongly its weights are shrunk beside the others'. Of 0 to 2 times each,

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from router import artifact as artifacts
 from router.errors import MissingExtra, TrainingError
-from router.features import (
+from router.text.features import (
     FeatureExtractor,
     SentenceTransformerEncoder,
     StaticEncoder,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from router.features import Features
+from router.text.features import Features
 from router.types import FloatArray
 from training import metrics
 from training.design import take

@@ -10,9 +10,9 @@ from typing import Any
 import joblib
 import numpy as np
 
-from router.features import SCHEMA, FeatureExtractor, Features
-from router.ragged import Ragged, concatenated
-from router.request import request_from_prompt
+from router.text.features import SCHEMA, FeatureExtractor, Features
+from router.text.ragged import Ragged, concatenated
+from router.text.request import request_from_prompt
 
 CACHE = Path(".cache/features")  # in the working folder; may be removed at any time
 _CHUNK = 256

@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 
 from router.ability import ability_for
 from router.errors import TrainingError
-from router.features import Features
 from router.heads import Heads, sigmoid
+from router.text.features import Features
 from router.types import FloatArray
 from training.design import Scaling, matrix, take
 from training.head import MIN_ROWS, REFERENCE, TIERS, Base, Problem, Rows, ability_name

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from router.ability import ability_for, normalised
 from router.heads import Heads
-from router.structure import SIZE
+from router.text.structure import SIZE
 from router.types import FloatArray, IntArray
 from training.calibrate import platt
 from training.design import MODEL, blocks, one_hot

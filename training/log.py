@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, and_, select
 
-from router.features import FeatureExtractor, Features
 from router.outcomes.export import group_of, request_of
 from router.outcomes.kept import features_of, unpack
 from router.outcomes.tables import decisions, feedback, opinions
+from router.text.features import FeatureExtractor, Features
 from router.types import Request
 from training.head import REFERENCE
 from training.labels import SOURCES, Label, Signal

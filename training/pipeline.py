@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from router import artifact as artifacts
 from router.artifact import Artifact
 from router.errors import TrainingError
-from router.features import Features
 from router.heads import Heads
+from router.text.features import Features
 from router.types import FloatArray
 from training.assemble import assembled
 from training.calibrate import FOLDS_PRIOR, ROWS_PRIOR, platt

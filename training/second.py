@@ -9,9 +9,9 @@ import pandas as pd
 from router.ability import strength_of
 from router.artifact import Artifact
 from router.errors import TrainingError
-from router.features import Features
 from router.heads import sigmoid
 from router.predict import extractor_of
+from router.text.features import Features
 from router.types import FloatArray, IntArray
 from router.verify import MAX_OPINIONS, NAMES, Verifier
 from training import metrics

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from router.asks import ASKS
 from router.final import KINDS
+from router.text.asks import ASKS
 from router.types import FloatArray, IntArray
 from router.verify import NAMES, SIZE, Verifier
 from training.calibrate import platt

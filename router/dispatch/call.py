@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from router.errors import NoText
-from router.request import request_from_body, response_format
+from router.text.request import request_from_body, response_format
 from router.types import Request, Tier
 from router.wire import Api, Json
 from router.wire.summary import mapping, sequence

@@ -21,7 +21,7 @@ from router.loop.logged import Logged
 from router.outcomes.tables import feedback
 from router.predict import Router
 from router.prices import estimate_usd
-from router.structure import clip
+from router.text.structure import clip
 from router.wire import Json, to_anthropic
 from router.wire.summary import mapping
 

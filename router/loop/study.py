@@ -8,7 +8,6 @@ from time import monotonic, time
 from sqlalchemy import Engine, func, insert, select
 
 from router.after import FreeLabel
-from router.asks import asks_for
 from router.dispatch.cascade import answer_of, second_body
 from router.errors import BackendError, BackendUnreachable, InputError
 from router.loop import Progress, logged
@@ -17,6 +16,7 @@ from router.loop.logged import Logged
 from router.outcomes.tables import decisions, opinions
 from router.predict import Router
 from router.reading import Answer
+from router.text.asks import asks_for
 
 _QUIET_S = 60.0  # a gateway that served nothing for so long is idle
 _LOOK_AGAIN_S = 5.0

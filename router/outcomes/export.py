@@ -12,8 +12,8 @@ from sqlalchemy import Engine, RowMapping, func, select
 
 from router.errors import InputError, LogError
 from router.outcomes.tables import decisions, feedback
-from router.request import request_from_body
-from router.structure import clip
+from router.text.request import request_from_body
+from router.text.structure import clip
 from router.types import Request
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from router.features import FeatureExtractor, Features
-from router.ragged import Ragged, bounds_of, concatenated
+from router.text.features import FeatureExtractor, Features
+from router.text.ragged import Ragged, bounds_of, concatenated
 from router.types import Request
 
 _BATCH = 256

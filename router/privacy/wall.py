@@ -9,7 +9,7 @@ from typing import Any
 
 from router.errors import RequestRefused
 from router.privacy.detectors import Detector
-from router.request import without_surrogates
+from router.text.request import without_surrogates
 
 PRIVATE_HEADER = "x-router-privacy"
 _REMEMBERED = 20_000  # turns of conversations, as hashes: each is sent again with the next one

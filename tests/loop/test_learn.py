@@ -18,7 +18,7 @@ from router.outcomes.database import open_database
 from router.outcomes.kept import pack
 from router.outcomes.tables import decisions, feedback, opinions
 from router.predict import Router, extractor_of
-from router.request import request_from_prompt
+from router.text.request import request_from_prompt
 from tests.loop import logs
 from training.learn import Lesson, learn
 from training.log import Window, read_window

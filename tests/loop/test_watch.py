@@ -180,7 +180,7 @@ def test_new_traffic_is_noticed(run: Run, models: Path, shipped: Artifact, route
 
 
 def _request(text: str) -> Any:
-    from router.request import request_from_prompt
+    from router.text.request import request_from_prompt
 
     return request_from_prompt(text)
 

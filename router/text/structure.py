@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.ragged import Ragged, bounds_of, segment_sums
+from router.text.ragged import Ragged, bounds_of, segment_sums
 from router.types import FloatArray, IntArray, Request
 
 # Texts are cut to head and tail: the task stands at one of the two ends.

@@ -2,7 +2,7 @@
 
 import re
 
-from router.structure import clip
+from router.text.structure import clip
 from router.types import Request
 
 ASKS: tuple[str, ...] = ("text", "choice", "number", "data", "code")

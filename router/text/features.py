@@ -14,10 +14,10 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from router.errors import MissingExtra
-from router.ragged import Ragged, bounds_of, distinct
-from router.structure import SIZE, Vocabulary, clip, structure
+from router.text.ragged import Ragged, bounds_of, distinct
+from router.text.structure import SIZE, Vocabulary, clip, structure
+from router.text.wordpiece import WordPiece
 from router.types import FloatArray, IntArray, Request
-from router.wordpiece import WordPiece
 
 SCHEMA = 1  # raise when the meaning of any feature changes; old artifacts are then refused
 MAX_TOKENS = 1024
