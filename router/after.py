@@ -9,17 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.ability import normalised, strength_of
-from router.agreement import AGREEMENT, agreement
+from router.answers.agreement import AGREEMENT, agreement
+from router.answers.final import EXACT
+from router.answers.reading import Answer, Reader
+from router.answers.same import same
+from router.answers.verifier import (
+    LEAST_RELIABLE,
+    MAX_OPINIONS,
+    Evidence,
+    Verifier,
+    features,
+)
 from router.errors import InputError
-from router.final import EXACT
 from router.heads import sigmoid
 from router.look import FROM_ANSWER, act_for, value_of_looking
 from router.policy import choose
-from router.reading import Answer, Reader
-from router.same import same
 from router.text.features import FeatureExtractor
 from router.types import Decision, FloatArray
-from router.verify import LEAST_RELIABLE, MAX_OPINIONS, Evidence, Verifier, features
 
 AnswerLike = str | Answer
 _NAMES_KEPT = 1000
@@ -30,7 +36,7 @@ _NEVER = 1e-4  # probabilities are kept from 0 and 1, where logits end
 class FreeLabel:
     """Labels that nobody gave: probabilities that both tiers' answers are good.
 
-    `agreement`: measures of `router.agreement` between the answer and the first opinion.
+    `agreement`: measures of `router.answers.agreement` between the answer and the first opinion.
     `weight`: how reliable such labels have been on rows with known outcomes, 0.05 to 1.
     """
 

@@ -26,6 +26,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from router.answers.verifier import ARRAYS as VERIFIER_HEADS
+from router.answers.verifier import SCHEMA as VERIFIER_SCHEMA
+from router.answers.verifier import SIZE as VERIFIER_SIZE
 from router.errors import (
     ArtifactCorrupt,
     ArtifactError,
@@ -36,9 +39,6 @@ from router.errors import (
 from router.look import GRID, MOVES
 from router.text.features import BIGRAM_BUCKETS, SCHEMA
 from router.text.structure import SIZE
-from router.verify import ARRAYS as VERIFIER_HEADS
-from router.verify import SCHEMA as VERIFIER_SCHEMA
-from router.verify import SIZE as VERIFIER_SIZE
 
 FORMAT = 1
 MANIFEST, HEADS, ENCODER, TOKENIZER, VERIFIER, POINTER = (

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from router.after import AnswerLike
+from router.answers.verifier import NAMES as VERIFIED
 from router.heads import Heads
 from router.text.features import Features
 from router.text.structure import NAMES
 from router.types import Contribution, Decision, Explanation, FloatArray, Request
-from router.verify import NAMES as VERIFIED
 
 if TYPE_CHECKING:
     from router.predict import Router

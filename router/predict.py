@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from router import artifact as artifacts
 from router.ability import Ability, ability_for, measured_ability
 from router.after import AnswerLike, SecondLook, checked_answer, checked_others
+from router.answers.verifier import Evidence, reliability_of
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
 from router.heads import Heads, sigmoid
 from router.look import FROM_PROMPT, act_for, values_of_looking
@@ -25,7 +26,6 @@ from router.text.features import (
 )
 from router.text.request import request_from_messages, request_from_prompt
 from router.types import BatchPrediction, Decision, Explanation, Request
-from router.verify import Evidence, reliability_of
 
 if TYPE_CHECKING:
     from router.config import Settings

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.agreement import AGREEMENT, agreement, calls_in_common
-from router.arithmetic import check_calculations
+from router.answers.agreement import AGREEMENT, agreement, calls_in_common
+from router.answers.arithmetic import check_calculations
+from router.answers.literals import Call
+from router.answers.reading import HEAD_CHARS, STATISTICS, TAIL_CHARS, Answer, Reading
 from router.default import default_router
-from router.literal import Call
-from router.reading import HEAD_CHARS, STATISTICS, TAIL_CHARS, Answer, Reading
 from router.types import FloatArray
 
 KNOWN = ("comparable", "texts known", "numbers known", "names known")

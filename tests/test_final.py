@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.final import EXACT, final_of
-from router.literal import MAX_CHARS, Call, NotLiteral, canonical, parse
-from router.numeric import Quantity, quantity
-from router.same import same
+from router.answers.final import EXACT, final_of
+from router.answers.literals import MAX_CHARS, Call, NotLiteral, canonical, parse
+from router.answers.numbers import Quantity, quantity
+from router.answers.same import same
 
 EXTRACTED = [
     # (text, kind asked for, kind found, canonical spelling)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from router.answers.final import classify
+from router.answers.reading import Answer, Reader, Reading, only_final
 from router.errors import DataError
-from router.final import classify
-from router.reading import Answer, Reader, Reading, only_final
 from router.text.asks import asks_for
 from router.text.request import request_from_prompt
 from training.dataset import Dataset

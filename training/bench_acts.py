@@ -6,9 +6,9 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
+from router.answers.verifier import NAMES, SIZE
 from router.heads import sigmoid
 from router.types import FloatArray, IntArray
-from router.verify import NAMES, SIZE
 from training.acts import Stages, policies
 from training.cases import (
     FIT_STRENGTH,

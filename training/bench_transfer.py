@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from router.answers.verifier import Verifier
 from router.heads import sigmoid
-from router.verify import Verifier
 from training.cases import FOLDS, Bench, Case, Look, judged
 from training.design import take
 from training.splits import group_folds, group_sample

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from router.agreement import agreement
+from router.answers.agreement import agreement
+from router.answers.final import EXACT, PROSE
+from router.answers.reading import STATISTICS, Reader, Reading
+from router.answers.verifier import SIZE, Evidence, row
 from router.artifact import Artifact
-from router.final import EXACT, PROSE
 from router.predict import extractor_of
-from router.reading import STATISTICS, Reader, Reading
 from router.types import FloatArray, IntArray
-from router.verify import SIZE, Evidence, row
 from training.answers import Answered, answered
 from training.dataset import Dataset
 

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from router.ability import strength_of
+from router.answers.verifier import MAX_OPINIONS, NAMES, Verifier
 from router.artifact import Artifact
 from router.errors import TrainingError
 from router.heads import sigmoid
 from router.predict import extractor_of
 from router.text.features import Features
 from router.types import FloatArray, IntArray
-from router.verify import MAX_OPINIONS, NAMES, Verifier
 from training import metrics
 from training.dataset import Dataset
 from training.design import take

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from router.answers.verifier import LEAST_RELIABLE, Verifier, reliability_of
 from router.artifact import Artifact
 from router.errors import TrainingError
 from router.heads import sigmoid
 from router.types import FloatArray
-from router.verify import LEAST_RELIABLE, Verifier, reliability_of
 from training.calibrate import FOLDS_PRIOR
 from training.dataset import COLUMNS, Dataset, checked
 from training.fit import Fitted

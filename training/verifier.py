@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from router.final import KINDS
+from router.answers.final import KINDS
+from router.answers.verifier import NAMES, SIZE, Verifier
 from router.text.asks import ASKS
 from router.types import FloatArray, IntArray
-from router.verify import NAMES, SIZE, Verifier
 from training.calibrate import platt
 from training.logistic import fit_logistic
 from training.opinions import Draw, Opinions, PromptLogits, Strengths, as_prose

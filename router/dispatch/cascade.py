@@ -4,9 +4,9 @@ import json
 import re
 from typing import get_args
 
+from router.answers.reading import Answer
 from router.config import Cascade
 from router.dispatch.call import Call
-from router.reading import Answer
 from router.wire import Json
 from router.wire.summary import Summary
 

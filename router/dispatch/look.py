@@ -5,12 +5,12 @@ from collections.abc import Coroutine
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from router.answers.reading import Answer
 from router.dispatch.cascade import answer_of, faults, head_faults, head_read, second_body
 from router.dispatch.opened import Opened
 from router.dispatch.planner import Planned
 from router.dispatch.record import Record
 from router.errors import RouterError
-from router.reading import Answer
 from router.wire.summary import Summary
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import httpx
 import openai
 import pytest
 
+from router.answers.reading import Answer
 from router.gateway.embedded import NAME
-from router.reading import Answer
 from tests.gateway.conftest import free_port, wait_for
 from tests.gateway.record import CLAUDE_TOOL, OPENAI_TOOL
 from tests.gateway.running import EASY, Gateway

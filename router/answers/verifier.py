@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.agreement import AGREEMENT, agreement
-from router.final import EXACT, KINDS
-from router.reading import STATISTICS, Reading
+from router.answers.agreement import AGREEMENT, agreement
+from router.answers.final import EXACT, KINDS
+from router.answers.reading import STATISTICS, Reading
 from router.text.asks import ASKS
 from router.types import FloatArray
 
@@ -96,7 +96,8 @@ _OTHER_AT = [_STATISTIC[s] for s in ("length of the answer", "cut off", "refusal
 class Evidence:
     """All that is known when an answer is judged.
 
-    `others`: readings of at most two other local answers, in any order. `asks`: see `router.text.asks`.
+    `others`: readings of at most two other local answers, in any order. `asks`: see
+    `router.text.asks`.
     `strength`, `strengths`: ability terms of the local model and of the others, in logits.
     `prompt`: logits of p_local and p_cloud given the prompt alone, None where unknown.
     """

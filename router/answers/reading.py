@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from router.arithmetic import check_calculations
-from router.final import EXACT, Final, final_of
+from router.answers.arithmetic import check_calculations
+from router.answers.final import EXACT, Final, final_of
 from router.text.features import FeatureExtractor
 from router.text.ragged import Ragged, bounds_of, concatenated, unique
 from router.text.request import without_surrogates

@@ -2,8 +2,8 @@
 
 import re
 
-from router.final import EXACT, Final, bare
-from router.numeric import quantity
+from router.answers.final import EXACT, Final, bare
+from router.answers.numbers import quantity
 
 _WORDS = re.compile(r"\w+")
 _AMOUNT = re.compile(r"[-−]?\d+(?:,\d{3})*(?:\.\d+)?")

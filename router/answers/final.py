@@ -19,9 +19,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from router.calls import FENCE, calls_in, parsed
-from router.literal import MAX_CHARS, NotLiteral, canonical, parse, parse_at
-from router.numeric import quantity
+from router.answers.literals import MAX_CHARS, NotLiteral, canonical, parse, parse_at
+from router.answers.numbers import quantity
+from router.answers.tool_calls import FENCE, calls_in, parsed
 
 Kind = Literal["none", "number", "choice", "date", "short", "data", "call", "code", "prose"]
 KINDS: tuple[Kind, ...] = (

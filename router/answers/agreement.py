@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from router.literal import Call, canonical
-from router.reading import STATISTICS, Reading
-from router.same import same
+from router.answers.literals import Call, canonical
+from router.answers.reading import STATISTICS, Reading
+from router.answers.same import same
 from router.types import FloatArray, IntArray
 
 AGREEMENT: tuple[str, ...] = (

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from router.literal import Call, NotLiteral, is_sequence, parse, parse_at
+from router.answers.literals import Call, NotLiteral, is_sequence, parse, parse_at
 
 FENCE = re.compile(r"```[\w+-]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _TAGGED = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
