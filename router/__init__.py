@@ -9,8 +9,8 @@ from router.answers.reading import Answer
 from router.api import Routed, aroute_request, route_request
 from router.default import predict_after, predict_tier
 from router.errors import InputError, RouterError
-from router.policy import CloudShare, Cut, Money, QualityShare
 from router.predict import Router
+from router.threshold import CloudShare, Cut, Money, QualityShare
 from router.types import BatchPrediction, Decision, Explanation, Request
 
 __all__ = [

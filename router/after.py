@@ -23,8 +23,8 @@ from router.answers.verifier import (
 from router.errors import InputError
 from router.heads import sigmoid
 from router.look import FROM_ANSWER, act_for, value_of_looking
-from router.policy import choose
 from router.text.features import FeatureExtractor
+from router.threshold import choose
 from router.types import Decision, FloatArray
 
 AnswerLike = str | Answer

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from router.types import Tier
 
 if TYPE_CHECKING:
-    from router.config import Settings
     from router.gateway.service import Service
+    from router.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ async def aroute_request(
     from router.wire.openai import summary
 
     if service is None:
-        from router.config import load_settings
         from router.gateway.service import Service as Opened
+        from router.settings import load_settings
 
         async with Opened(load_settings()) as opened:
             return await aroute_request(messages, tier, model, service=opened, **options)
@@ -88,8 +88,8 @@ async def _with_kept_service(
 ) -> Routed:
     async with _opening():
         if _kept.service is None:
-            from router.config import load_settings
             from router.gateway.service import Service as Opened
+            from router.settings import load_settings
 
             settings: Settings = load_settings()
             _kept.service = await Opened(settings).__aenter__()

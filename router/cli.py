@@ -141,7 +141,7 @@ def _trail(prompt: str) -> list[dict[str, object]]:
     """
     import asyncio
 
-    from router.config import load_settings
+    from router.settings import load_settings
 
     try:
         from router.dispatch.call import Call
@@ -170,7 +170,7 @@ def _show_trail(trail: list[dict[str, object]]) -> None:
 
 
 def _router(model: Path | None, **overrides: object) -> Router:
-    from router.config import load_settings
+    from router.settings import load_settings
 
     if model is not None:
         folder = artifacts.locate(model).resolve()

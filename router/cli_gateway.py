@@ -20,7 +20,7 @@ from router.errors import InputError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from router.config import Settings
+    from router.settings import Settings
 
 log_app = typer.Typer(no_args_is_help=True, help="The outcome log.")
 Url = Annotated[str | None, typer.Option(help="Address of the local server.")]
@@ -46,7 +46,7 @@ def serve(
     ] = False,
 ) -> None:
     """Serve every tool on this machine: one address for the local model and Claude."""
-    from router.config import load_settings
+    from router.settings import load_settings
 
     with extra("gateway"):
         from router.gateway.serve import serve as run
@@ -62,7 +62,7 @@ def serve(
 
 def doctor() -> None:
     """Check each part and say how to mend it."""
-    from router.config import load_settings
+    from router.settings import load_settings
 
     with extra("gateway"):
         from router.gateway.doctor import examine
@@ -97,10 +97,10 @@ def ask(
 async def _ask(text: str, tier: Any, model: str | None, private: bool) -> None:
     from contextlib import aclosing
 
-    from router.config import load_settings
     from router.dispatch.call import Call
     from router.gateway.service import Service
     from router.privacy.wall import PRIVATE_HEADER
+    from router.settings import load_settings
     from router.wire.summary import mapping, sequence
 
     body = {
@@ -124,7 +124,7 @@ def savings(
     days: Annotated[int, typer.Option(min=1, help="How many days back.")] = 30,
 ) -> None:
     """What was spent, against everything to the cloud and everything local."""
-    from router.config import load_settings
+    from router.settings import load_settings
 
     with extra("gateway"):
         from router.outcomes.savings import savings as sums
@@ -162,7 +162,7 @@ def export(
     ] = "outcomes",
 ) -> None:
     """Write the log in the form that training reads."""
-    from router.config import load_settings
+    from router.settings import load_settings
 
     if what not in ("outcomes", "answers"):
         raise InputError("--what must be outcomes or answers.")
@@ -178,7 +178,7 @@ def export(
 @log_app.command(epilog="Example: router log dump log-backup")
 def dump(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]) -> None:
     """Write the whole log as text, to keep it or to load it elsewhere."""
-    from router.config import load_settings
+    from router.settings import load_settings
 
     with extra("gateway"):
         from router.outcomes import transfer
@@ -191,7 +191,7 @@ def dump(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]) ->
 @log_app.command(epilog="Example: router log load log-backup")
 def load(folder: Annotated[Path, typer.Argument(help="Folder that dump wrote.")]) -> None:
     """Load a dump into an empty log."""
-    from router.config import load_settings
+    from router.settings import load_settings
 
     with extra("gateway"):
         from router.outcomes import transfer

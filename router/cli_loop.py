@@ -62,10 +62,10 @@ def study(
     """Ask a second local model about logged requests: labels that cost nothing."""
     limit = seconds(budget)
     with extra("gateway"):
-        from router.config import load_settings
         from router.loop.local import Local
         from router.loop.study import study as work
         from router.predict import Router
+        from router.settings import load_settings
 
         settings = load_settings()
 
@@ -99,10 +99,10 @@ def probe(
 ) -> None:
     """Measure what a local model can do, without the cloud, and tell the router."""
     with extra("gateway"):
-        from router.config import load_settings
         from router.loop.local import Local
         from router.probes import load_probes
         from router.probes.measure import answer_probes, learned_version
+        from router.settings import load_settings
 
         settings = load_settings()
         chosen = [p for p in load_probes(probes) if not kinds or p.kind in kinds]
@@ -145,9 +145,9 @@ def judge(
 ) -> None:
     """Let the cloud model say, blind, whether logged local answers were good enough."""
     with extra("gateway"):
-        from router.config import load_settings
         from router.gateway.service import Service
         from router.loop import judge as judging
+        from router.settings import load_settings
 
         settings = load_settings()
         cap = settings.judge_usd if max_usd is None else max_usd
@@ -198,7 +198,7 @@ def learn(
 ) -> None:
     """Learn from the outcome log, judge it on later requests, and promote what is better."""
     with extra("gateway"):
-        from router.config import load_settings
+        from router.settings import load_settings
         from training import report_lesson
         from training.options import steps, write_json
         from training.teach import teach
@@ -223,7 +223,7 @@ def what_if(
     """Say what other thresholds would have cost and answered, from the log alone."""
     with extra("gateway"):
         from router import artifact as artifacts
-        from router.config import load_settings
+        from router.settings import load_settings
         from training.report_lesson import show_what_if
         from training.teach import asked_of_log
 
@@ -241,7 +241,7 @@ def models(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from router import versions
-    from router.config import load_settings
+    from router.settings import load_settings
 
     settings = load_settings()
     table = Table("version", "role", "made", "from", "said of it", box=None)
@@ -262,7 +262,7 @@ def rollback() -> None:
     """Go back to the version before the last promotion."""
     from router import artifact as artifacts
     from router import versions
-    from router.config import load_settings
+    from router.settings import load_settings
 
     settings = load_settings()
     left = artifacts.resolve(settings.models_dir).name

@@ -7,7 +7,7 @@ than the look costs. In units of quality: 0.02 is two good answers more in a hun
 
 import numpy as np
 
-from router.policy import choose
+from router.threshold import choose
 from router.types import Act, FloatArray
 
 GRID = 8  # cells of p_local and of p_cloud, each of width 1/8

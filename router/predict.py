@@ -15,7 +15,6 @@ from router.answers.verifier import Evidence, reliability_of
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
 from router.heads import Heads, sigmoid
 from router.look import FROM_PROMPT, act_for, values_of_looking
-from router.policy import LOOK_PRICE, Cut, Money, Reference, Rule, choose
 from router.prices import estimate_usd
 from router.text.asks import asks_for
 from router.text.features import (
@@ -25,10 +24,11 @@ from router.text.features import (
     StaticEncoder,
 )
 from router.text.request import request_from_messages, request_from_prompt
+from router.threshold import LOOK_PRICE, Cut, Money, Reference, Rule, choose
 from router.types import BatchPrediction, Decision, Explanation, Request
 
 if TYPE_CHECKING:
-    from router.config import Settings
+    from router.settings import Settings
 
 _BATCH = 256  # requests per pass: keeps a large batch within the cache and its memory flat
 
@@ -95,7 +95,7 @@ class Router:
         """
         if path is not None:
             return cls(artifacts.load(artifacts.locate(Path(path))), **options)
-        from router.config import load_settings
+        from router.settings import load_settings
 
         return cls.from_settings(load_settings(), **options)
 

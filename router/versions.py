@@ -11,8 +11,8 @@ from typing import Any
 from router import artifact as artifacts
 from router.ability import normalised
 from router.artifact import Artifact
-from router.config import Settings, own_models, shipped_models
 from router.errors import ArtifactError, ArtifactMissing
+from router.settings import Settings, own_models, shipped_models
 
 PREVIOUS, CHALLENGER = "previous", "challenger"
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from router.errors import ConfigError
-from router.policy import (
+from router.predict import Router
+from router.threshold import (
     CloudShare,
     Cut,
     Money,
@@ -15,7 +16,6 @@ from router.policy import (
     threshold_for_quality,
     threshold_for_share,
 )
-from router.predict import Router
 from training import metrics
 
 gains = hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(-1, 1, width=16))

@@ -7,9 +7,9 @@ import typer
 
 from router import artifact as artifacts
 from router import versions
-from router.config import shipped_models
 from router.console import run
 from router.errors import PromotionRefused
+from router.settings import shipped_models
 from training import cli_answers, cli_loop, report
 from training.options import (
     Data,

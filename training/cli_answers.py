@@ -95,7 +95,7 @@ def stages(
     """Write what held-out requests looked like before and after looking, as numbers alone."""
     import pandas as pd
 
-    from router.config import shipped_models
+    from router.settings import shipped_models
     from training.bench_acts import stage_rows
     from training.cases import Bench, looks_in, teaching
     from training.readers import read

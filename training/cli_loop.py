@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from router import artifact as artifacts
-from router.config import shipped_models
+from router.settings import shipped_models
 from training.options import Json, console, steps, write_json
 
 

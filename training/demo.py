@@ -11,8 +11,8 @@ from rich.console import Console
 
 from router import artifact as artifacts
 from router.cli import show
-from router.config import Settings, load_settings
 from router.predict import Router
+from router.settings import Settings, load_settings
 from training import pipeline, report, report_lesson
 from training.readers import read
 from training.sample import open_log

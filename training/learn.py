@@ -11,7 +11,7 @@ import pandas as pd
 from router.artifact import Artifact
 from router.errors import TrainingError
 from router.loop.monitor import Drift, drift, traffic_of
-from router.policy import Reference, Rule
+from router.threshold import Reference, Rule
 from training.assemble import assembled
 from training.before_after import FREE, Material, judged_later, quality_curve
 from training.calibrate import FOLDS_PRIOR

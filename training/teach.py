@@ -11,12 +11,12 @@ from threadpoolctl import threadpool_limits
 
 from router import artifact as artifacts
 from router import versions
-from router.config import Settings
 from router.errors import ArtifactExists, TrainingError
 from router.outcomes import events
 from router.outcomes.database import open_database
-from router.policy import Reference
 from router.predict import extractor_of
+from router.settings import Settings
+from router.threshold import Reference
 from training.learn import Lesson, learn
 from training.log import Window, read_window
 from training.pipeline import Progress

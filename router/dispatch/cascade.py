@@ -5,8 +5,8 @@ import re
 from typing import get_args
 
 from router.answers.reading import Answer
-from router.config import Cascade
 from router.dispatch.call import Call
+from router.settings import Cascade
 from router.wire import Json
 from router.wire.summary import Summary
 

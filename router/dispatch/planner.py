@@ -9,7 +9,6 @@ from functools import partial
 from random import Random
 
 from router.backends.discover import LocalModel, LocalServer
-from router.config import Settings
 from router.dispatch.batch import Batcher
 from router.dispatch.call import Call
 from router.dispatch.rules import Facts, Plan, Standing, decide
@@ -20,6 +19,7 @@ from router.prices import estimate_usd
 from router.privacy import Screening, Wall
 from router.privacy.wall import PRIVATE_HEADER
 from router.resilience import Breaker
+from router.settings import Settings
 from router.types import Decision, Tier
 from router.wire import to_anthropic, to_openai
 from router.wire.summary import Usage, mapping, sequence

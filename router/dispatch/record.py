@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from router.config import Store
 from router.dispatch.call import Call
 from router.dispatch.rules import Plan
 from router.errors import BackendError, InputError, RequestRefused, RouterError
+from router.settings import Store
 from router.types import Decision, Tier
 from router.wire import Json
 from router.wire.summary import Summary

@@ -8,10 +8,10 @@ from router.artifact import load, resolve
 from router.backends import claude
 from router.backends.discover import OLLAMA_CONTEXT, LocalServer, discover
 from router.backends.http import Http
-from router.config import Settings, secret
 from router.dispatch.planner import CLOUD_URL
 from router.errors import BackendError, BackendRejected, RouterError
 from router.gateway.service import chosen_model, detectors_of
+from router.settings import Settings, secret
 
 _ENOUGH_TOKENS = 16_384  # below this, tools such as coding agents hardly ever fit
 

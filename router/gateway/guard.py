@@ -5,8 +5,8 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from router.config import Settings, is_loopback
 from router.errors import RequestRefused
+from router.settings import Settings, is_loopback
 
 
 def key_name(settings: Settings, headers: Mapping[str, str]) -> str | None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from router.backends.discover import LocalServer
-from router.config import Settings
+from router.settings import Settings
 from router.wire import Json
 
 _SINCE = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 import uvicorn
 from rich.console import Console
 
-from router.config import Settings
 from router.errors import ConfigError
 from router.gateway.app import create_app
 from router.gateway.service import Service
 from router.gateway.watch import watching
+from router.settings import Settings
 
 _DRAIN_S = 30
 _GC = (20_000, 20, 100)

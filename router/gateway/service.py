@@ -16,7 +16,6 @@ from router.backends.claude import ClaudeBackend
 from router.backends.discover import LocalServer, digest_of, discover
 from router.backends.http import Http
 from router.backends.local import LocalBackend
-from router.config import Settings, TierSettings, load_settings, own_models, secret
 from router.dispatch.aside import Aside
 from router.dispatch.dispatcher import Dispatcher
 from router.dispatch.metered import Metered
@@ -31,6 +30,7 @@ from router.predict import Router
 from router.privacy import Wall
 from router.privacy.detectors import Builtin, Detector, Own, Presidio
 from router.resilience import Guarded, Limits
+from router.settings import Settings, TierSettings, load_settings, own_models, secret
 from router.types import Tier
 
 _log = logging.getLogger("router.gateway")

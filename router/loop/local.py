@@ -7,9 +7,9 @@ from router.backends.base import Ask
 from router.backends.discover import LocalModel, LocalServer, discover
 from router.backends.http import Http
 from router.backends.local import LocalBackend
-from router.config import Settings, secret
 from router.errors import BackendUnreachable
 from router.gateway.service import chosen_model, timeouts_of
+from router.settings import Settings, secret
 from router.wire import Api, Json
 from router.wire.convert import summary_of
 from router.wire.summary import Summary

@@ -12,7 +12,6 @@ from router import artifact as artifacts
 from router import versions
 from router.ability import ability_for, normalised
 from router.backends.discover import LocalModel, digest_of
-from router.config import Settings
 from router.heads import sigmoid
 from router.loop import Progress
 from router.loop.local import Local
@@ -20,6 +19,7 @@ from router.outcomes.tables import probes as table
 from router.predict import Router
 from router.probes.checks import passed
 from router.probes.load import Probe
+from router.settings import Settings
 from router.types import FloatArray
 
 MAX_TOKENS = 400

@@ -9,10 +9,10 @@ from typing import Any, Self
 import httpx
 import uvicorn
 
-from router.config import Settings, load_settings
 from router.gateway.app import create_app
 from router.gateway.serve import bound
 from router.gateway.service import Service
+from router.settings import Settings, load_settings
 
 
 class Gateway:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from router.config import load_settings
 from router.errors import ConfigError
 from router.gateway.guard import hash_of
 from router.gateway.serve import bound
 from router.gateway.service import Service
+from router.settings import load_settings
 from tests.gateway import upstream
 from tests.gateway.conftest import Run
 from tests.gateway.running import EASY, HARD
@@ -115,7 +115,7 @@ def test_the_example_names_every_setting_and_is_valid(
 ) -> None:
     import tomllib
 
-    from router.config import Settings
+    from router.settings import Settings
 
     text = (Path(__file__).parents[2] / "router" / "router.example.toml").read_text()
     settings = re.compile(r"^#(?=\[|[a-z_]+ = )", re.MULTILINE)

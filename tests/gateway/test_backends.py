@@ -159,7 +159,7 @@ def test_a_cold_load_does_not_trip_the_breaker(run: Run, local: upstream.Upstrea
 def test_the_doctor_names_the_fix(
     local: upstream.Upstream, cloud: upstream.Upstream, tmp_path: Path
 ) -> None:
-    from router.config import load_settings
+    from router.settings import load_settings
 
     def fixes(**settings: Any) -> dict[str, str]:
         settings = {"log_url": f"sqlite:///{tmp_path}/o.db", **settings}

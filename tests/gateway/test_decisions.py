@@ -226,7 +226,7 @@ def test_the_default_cloud_model_is_the_newest_sonnet_that_the_sdk_knows() -> No
 
     from anthropic.types.model_param import ModelParam
 
-    from router.config import Settings
+    from router.settings import Settings
 
     known = [name for union in get_args(ModelParam) for name in get_args(union)]
     sonnets = [n for n in known if "-sonnet-" in n and not n.rsplit("-", 1)[-1].startswith("20")]

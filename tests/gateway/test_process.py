@@ -21,7 +21,7 @@ from tests.gateway.running import EASY
 SERVE = """
 import sys
 from functools import partial
-from router.config import load_settings
+from router.settings import load_settings
 from router.gateway.serve import serve
 serve(partial(load_settings, port=int(sys.argv[1]), local_url=sys.argv[2], cloud_url=sys.argv[3],
                     log_url=sys.argv[4], cascade="off"))

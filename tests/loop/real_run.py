@@ -26,7 +26,6 @@ from sqlalchemy import create_engine, delete, insert
 
 from router import artifact as artifacts
 from router.backends.discover import LocalModel
-from router.config import load_settings, shipped_models
 from router.loop.local import Local
 from router.loop.study import study
 from router.outcomes import transfer
@@ -36,6 +35,7 @@ from router.predict import Router
 from router.probes import Probe, load_probes
 from router.probes.checks import passed
 from router.probes.measure import learned_version
+from router.settings import load_settings, shipped_models
 from tests.gateway.running import Gateway
 from tests.gateway.upstream import Upstream
 from tests.loop.real_models import MAX_TOKENS, Models

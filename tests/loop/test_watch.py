@@ -231,9 +231,9 @@ def test_other_weights_under_the_same_name_count_as_unmeasured(shipped: Artifact
 def test_the_shipped_folder_is_never_written_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from router.config import load_settings, shipped_models
+    from router.settings import load_settings, shipped_models
 
-    monkeypatch.setattr("router.config.own_models", lambda: tmp_path / "own")
+    monkeypatch.setattr("router.settings.own_models", lambda: tmp_path / "own")
     monkeypatch.setattr("router.versions.own_models", lambda: tmp_path / "own")
     settings = load_settings()
     assert settings.models_dir == shipped_models()

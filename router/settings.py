@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from router.errors import ConfigError
-from router.policy import LOOK_PRICE, CloudShare, Cut, Money, QualityShare, Rule
+from router.threshold import LOOK_PRICE, CloudShare, Cut, Money, QualityShare, Rule
 
 
 def shipped_models() -> Path:
