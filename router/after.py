@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.ability import normalised, strength_of
 from router.answers.agreement import AGREEMENT, agreement
 from router.answers.final import EXACT
 from router.answers.reading import Answer, Reader
@@ -23,6 +22,7 @@ from router.answers.verifier import (
 from router.errors import InputError
 from router.heads import sigmoid
 from router.look import FROM_ANSWER, act_for, value_of_looking
+from router.registry.ability import normalised, strength_of
 from router.text.features import FeatureExtractor
 from router.threshold import choose
 from router.types import Decision, FloatArray

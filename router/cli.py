@@ -10,12 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from router import artifact as artifacts
 from router import cli_gateway, cli_loop
 from router.console import run
 from router.errors import RouterError
 from router.explain import explain_after
 from router.predict import Router
+from router.registry import artifact as artifacts
 from router.types import Decision, Explanation
 
 app = typer.Typer(

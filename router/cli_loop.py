@@ -222,7 +222,7 @@ def what_if(
 ) -> None:
     """Say what other thresholds would have cost and answered, from the log alone."""
     with extra("gateway"):
-        from router import artifact as artifacts
+        from router.registry import artifact as artifacts
         from router.settings import load_settings
         from training.report_lesson import show_what_if
         from training.teach import asked_of_log
@@ -240,7 +240,7 @@ def models(context: typer.Context) -> None:
     """List the versions, and what was said of them."""
     if context.invoked_subcommand is not None:
         return
-    from router import versions
+    from router.registry import versions
     from router.settings import load_settings
 
     settings = load_settings()
@@ -260,8 +260,8 @@ def models(context: typer.Context) -> None:
 @models_app.command(epilog="Example: router models rollback")
 def rollback() -> None:
     """Go back to the version before the last promotion."""
-    from router import artifact as artifacts
-    from router import versions
+    from router.registry import artifact as artifacts
+    from router.registry import versions
     from router.settings import load_settings
 
     settings = load_settings()

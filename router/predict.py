@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from tokenizers import Tokenizer
 
-from router import artifact as artifacts
-from router.ability import Ability, ability_for, measured_ability
 from router.after import AnswerLike, SecondLook, checked_answer, checked_others
 from router.answers.verifier import Evidence, reliability_of
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
 from router.heads import Heads, sigmoid
 from router.look import FROM_PROMPT, act_for, values_of_looking
 from router.prices import estimate_usd
+from router.registry import artifact as artifacts
+from router.registry.ability import Ability, ability_for, measured_ability
 from router.text.asks import asks_for
 from router.text.features import (
     Encoder,

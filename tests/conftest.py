@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from router import artifact as artifacts
-from router.artifact import Artifact
 from router.predict import Router
+from router.registry import artifact as artifacts
+from router.registry.artifact import Artifact
 from training.dataset import Dataset, checked
 from training.encoder import of_artifact
 from training.pipeline import Trained, train

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from router import artifact as artifacts
-from router.artifact import Artifact
 from router.errors import (
     ArtifactCorrupt,
     ArtifactError,
@@ -16,6 +14,8 @@ from router.errors import (
     ArtifactMissing,
 )
 from router.predict import Router
+from router.registry import artifact as artifacts
+from router.registry.artifact import Artifact
 
 
 @pytest.fixture()

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from router.artifact import Artifact
 from router.errors import DataError
+from router.registry.artifact import Artifact
 from training import report
 from training.bench import WORKS, base_for, bench, load_material, task_of, works_in
 from training.bench_look import bench_answers

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from router.artifact import Artifact
+from router.registry.artifact import Artifact
 from training import plots
 from training.comparison import Comparison, compare, encoder_choices, try_encoder
 from training.dataset import Dataset

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from router.artifact import Artifact
+from router.registry.artifact import Artifact
 from training import metrics
 from training.bench_everyday import graded
 from training.encoder import of_artifact

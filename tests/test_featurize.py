@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from router.artifact import Artifact
+from router.registry.artifact import Artifact
 from training import featurize as module
 from training.encoder import of_artifact
 from training.featurize import featurize

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from router import artifact as artifacts
-from router.ability import ability_for
-from router.artifact import Artifact
 from router.errors import TrainingError
 from router.heads import sigmoid
+from router.registry import artifact as artifacts
+from router.registry.ability import ability_for
+from router.registry.artifact import Artifact
 from router.text.features import Features
 from training import metrics
 from training.calibrate import platt

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import router as package
-from router.artifact import Artifact
 from router.errors import ConfigError, InputError
 from router.predict import Router
+from router.registry.artifact import Artifact
 
 EASY = ["hi", "Thanks!", "Translate 'good morning' into French.", "What is the capital of Peru?"]
 HARD = [

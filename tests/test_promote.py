@@ -4,10 +4,10 @@ import joblib
 import numpy as np
 import pytest
 
-from router import artifact as artifacts
-from router import versions
-from router.artifact import Artifact
 from router.errors import ArtifactMissing, DataError, PromotionRefused
+from router.registry import artifact as artifacts
+from router.registry import versions
+from router.registry.artifact import Artifact
 from training import promote as promotion
 from training import scoring
 from training.dataset import Dataset

@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from router import artifact as artifacts
 from router.answers.reading import Reader
 from router.answers.verifier import NAMES, SIZE, Verifier
-from router.artifact import Artifact
 from router.errors import DataError, TrainingError
 from router.heads import sigmoid
 from router.look import GRID, MOVES
 from router.predict import Router, extractor_of
+from router.registry import artifact as artifacts
+from router.registry.artifact import Artifact
 from training import metrics
 from training.acts import Stages, quality, quality_at
 from training.answers import answered, read_answers, read_prompts

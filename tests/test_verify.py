@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router import Answer, Money, Router, predict_after, predict_tier
-from router import artifact as artifacts
 from router.answers.verifier import NAMES, SIZE, Evidence, Verifier, features
-from router.artifact import Artifact
 from router.default import default_router
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
 from router.explain import explain_after
 from router.look import FROM_ANSWER, FROM_PROMPT, GRID, MOVES, moves, value_of_looking
+from router.registry import artifact as artifacts
+from router.registry.artifact import Artifact
 
 ASKED = "How many days do seven weeks have?"
 PROSE = (

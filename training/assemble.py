@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.artifact import Artifact
 from router.heads import Heads
+from router.registry.artifact import Artifact
 from router.text.structure import NAMES
 from router.types import FloatArray
 from training.encoder import EncoderSource

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from router.artifact import Artifact
+from router.registry.artifact import Artifact
 from training import metrics
 from training.design import take
 from training.encoder import of_artifact

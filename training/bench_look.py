@@ -12,8 +12,8 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from router.answers.verifier import NAMES
-from router.artifact import Artifact
 from router.heads import sigmoid
+from router.registry.artifact import Artifact
 from training.bench import mean_of, summary
 from training.bench_acts import acts_of_fold
 from training.bench_transfer import run_transfer, run_unseen

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from router.artifact import Artifact
 from router.heads import sigmoid
 from router.probes.measure import fitted_shift
+from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training import metrics
 from training.baselines import Task

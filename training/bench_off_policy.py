@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
-from router.artifact import Artifact
 from router.prices import estimate_usd
+from router.registry.artifact import Artifact
 from router.types import FloatArray
 from training.bench import Material, load_material, task_of, works_in
 from training.off_policy import CLOUD, Logged, by_ridge, evaluate

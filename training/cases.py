@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from router.artifact import Artifact
 from router.heads import sigmoid
+from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training import metrics
 from training.answers import Answered, read_answers

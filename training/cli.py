@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from router import artifact as artifacts
-from router import versions
 from router.console import run
 from router.errors import PromotionRefused
+from router.registry import artifact as artifacts
+from router.registry import versions
 from router.settings import shipped_models
 from training import cli_answers, cli_loop, report
 from training.options import (

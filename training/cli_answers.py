@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from router import artifact as artifacts
+from router.registry import artifact as artifacts
 from training import report
 from training.options import (
     Data,

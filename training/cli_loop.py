@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from router import artifact as artifacts
+from router.registry import artifact as artifacts
 from router.settings import shipped_models
 from training.options import Json, console, steps, write_json
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from router import prices
-from router.artifact import Artifact, pack_vectors
 from router.errors import MissingExtra
+from router.registry.artifact import Artifact, pack_vectors
 from router.text.request import request_from_prompt
 from router.types import FloatArray
 from training import metrics

@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.console import Console
 
-from router import artifact as artifacts
 from router.cli import show
 from router.predict import Router
+from router.registry import artifact as artifacts
 from router.settings import Settings, load_settings
 from training import pipeline, report, report_lesson
 from training.readers import read

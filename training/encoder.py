@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from router import artifact as artifacts
 from router.errors import MissingExtra, TrainingError
+from router.registry import artifact as artifacts
 from router.text.features import (
     FeatureExtractor,
     SentenceTransformerEncoder,

@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 
-from router.ability import ability_for, normalised
 from router.heads import Heads
+from router.registry.ability import ability_for, normalised
 from router.text.structure import SIZE
 from router.types import FloatArray, IntArray
 from training.calibrate import platt

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from router.artifact import Artifact
 from router.errors import TrainingError
 from router.loop.monitor import Drift, drift, traffic_of
+from router.registry.artifact import Artifact
 from router.threshold import Reference, Rule
 from training.assemble import assembled
 from training.before_after import FREE, Material, judged_later, quality_curve

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from router import artifact as artifacts
 from router.errors import ArtifactError, RouterError
+from router.registry import artifact as artifacts
 from training.dataset import Dataset, combined
 from training.readers import read
 
@@ -37,7 +37,7 @@ def steps() -> Iterator[Any]:
 
 
 def folder_of(name: str) -> Path:
-    """The model folder that a path means; see `router.artifact.locate`."""
+    """The model folder that a path means; see `router.registry.artifact.locate`."""
     path = artifacts.locate(Path(name))
     if not path.is_dir():
         raise ArtifactError(f"{path} is no model folder; name one such as models/current.")

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from router import artifact as artifacts
-from router.artifact import Artifact
 from router.errors import TrainingError
 from router.heads import Heads
+from router.registry import artifact as artifacts
+from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray
 from training.assemble import assembled
@@ -174,7 +174,7 @@ def best_cut(reference: FloatArray) -> float:
 
 
 def save(trained: Trained, models_dir: Path) -> Path:
-    """Write the artifact; see `router.artifact.save`."""
+    """Write the artifact; see `router.registry.artifact.save`."""
     return artifacts.save(trained.artifact, models_dir)
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from router import artifact as artifacts
-from router import versions
-from router.artifact import Artifact
 from router.errors import PromotionRefused
+from router.registry import artifact as artifacts
+from router.registry import versions
+from router.registry.artifact import Artifact
 from router.types import FloatArray
 from training import metrics
 from training.dataset import Dataset

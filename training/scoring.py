@@ -1,8 +1,8 @@
 """Scoring a model folder on data, on rows that it was not fitted on."""
 
-from router.artifact import Artifact
 from router.errors import DataError
 from router.heads import Heads
+from router.registry.artifact import Artifact
 from training.dataset import Dataset
 from training.encoder import of_artifact
 from training.evaluate import Evaluation, Scored, evaluate_scored, outcome_pairs, scored_pairs

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from router.ability import strength_of
 from router.answers.verifier import MAX_OPINIONS, NAMES, Verifier
-from router.artifact import Artifact
 from router.errors import TrainingError
 from router.heads import sigmoid
 from router.predict import extractor_of
+from router.registry.ability import strength_of
+from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray, IntArray
 from training import metrics

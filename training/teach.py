@@ -9,12 +9,12 @@ from time import time
 from sqlalchemy import Engine
 from threadpoolctl import threadpool_limits
 
-from router import artifact as artifacts
-from router import versions
 from router.errors import ArtifactExists, TrainingError
 from router.outcomes import events
 from router.outcomes.database import open_database
 from router.predict import extractor_of
+from router.registry import artifact as artifacts
+from router.registry import versions
 from router.settings import Settings
 from router.threshold import Reference
 from training.learn import Lesson, learn

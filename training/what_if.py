@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from router.artifact import Artifact
 from router.errors import DataError
+from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.design import take
 from training.log import Window

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from router.artifact import load, resolve
 from router.backends import claude
 from router.backends.discover import OLLAMA_CONTEXT, LocalServer, discover
 from router.backends.http import Http
 from router.dispatch.planner import CLOUD_URL
 from router.errors import BackendError, BackendRejected, RouterError
 from router.gateway.service import chosen_model, detectors_of
+from router.registry.artifact import load, resolve
 from router.settings import Settings, secret
 
 _ENOUGH_TOKENS = 16_384  # below this, tools such as coding agents hardly ever fit

@@ -9,8 +9,6 @@ from pathlib import Path
 from random import Random
 from time import time
 
-from router import artifact as artifacts
-from router import versions
 from router.backends.base import Backend, Timeouts
 from router.backends.claude import ClaudeBackend
 from router.backends.discover import LocalServer, digest_of, discover
@@ -29,6 +27,8 @@ from router.outcomes.log import OutcomeLog
 from router.predict import Router
 from router.privacy import Wall
 from router.privacy.detectors import Builtin, Detector, Own, Presidio
+from router.registry import artifact as artifacts
+from router.registry import versions
 from router.resilience import Guarded, Limits
 from router.settings import Settings, TierSettings, load_settings, own_models, secret
 from router.types import Tier

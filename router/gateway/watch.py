@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Engine, RowMapping, and_, func, or_, select
 
-from router import artifact as artifacts
-from router import versions
 from router.errors import RouterError
 from router.gateway.background import PrivateOpinions, Shadow
 from router.gateway.service import Service
@@ -24,6 +22,8 @@ from router.outcomes.export import request_of
 from router.outcomes.kept import features_of
 from router.outcomes.tables import decisions, feedback
 from router.predict import Router
+from router.registry import artifact as artifacts
+from router.registry import versions
 
 _log = logging.getLogger("router.gateway")
 _LOOK_S, _SHADOW_S = 60.0, 2.0

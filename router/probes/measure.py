@@ -8,9 +8,6 @@ from time import monotonic, time
 import numpy as np
 from sqlalchemy import Engine, insert, select
 
-from router import artifact as artifacts
-from router import versions
-from router.ability import ability_for, normalised
 from router.backends.discover import LocalModel, digest_of
 from router.heads import sigmoid
 from router.loop import Progress
@@ -19,6 +16,9 @@ from router.outcomes.tables import probes as table
 from router.predict import Router
 from router.probes.checks import passed
 from router.probes.load import Probe
+from router.registry import artifact as artifacts
+from router.registry import versions
+from router.registry.ability import ability_for, normalised
 from router.settings import Settings
 from router.types import FloatArray
 

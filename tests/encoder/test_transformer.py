@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from router.artifact import Artifact
 from router.errors import TrainingError
 from router.predict import Router
+from router.registry.artifact import Artifact
 from training.dataset import Dataset
 from training.encoder import distil, of_artifact, read, with_transformer, write
 from training.pipeline import save, train

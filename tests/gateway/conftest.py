@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from router import artifact
+from router.registry import artifact
 from tests.gateway import upstream
 from tests.gateway.running import Gateway
 
@@ -24,7 +24,7 @@ Run = Callable[..., Gateway]
 def _loaded_once() -> Iterator[None]:
     """Hundreds of gateways share the arrays of one model, which nobody changes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("router.artifact.load", cache(artifact.load))
+        patch.setattr("router.registry.artifact.load", cache(artifact.load))
         yield
 
 

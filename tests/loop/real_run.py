@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 from sqlalchemy import create_engine, delete, insert
 
-from router import artifact as artifacts
 from router.backends.discover import LocalModel
 from router.loop.local import Local
 from router.loop.study import study
@@ -35,6 +34,7 @@ from router.predict import Router
 from router.probes import Probe, load_probes
 from router.probes.checks import passed
 from router.probes.measure import learned_version
+from router.registry import artifact as artifacts
 from router.settings import load_settings, shipped_models
 from tests.gateway.running import Gateway
 from tests.gateway.upstream import Upstream

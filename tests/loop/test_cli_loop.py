@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from router import artifact as artifacts
-from router.artifact import Artifact
 from router.cli_loop import seconds
 from router.errors import InputError
 from router.predict import Router
 from router.probes import load_probes
+from router.registry import artifact as artifacts
+from router.registry.artifact import Artifact
 from tests.gateway import upstream
 from tests.gateway.upstream import Connection, Got, Upstream
 from tests.loop import logs

@@ -11,9 +11,6 @@ import numpy as np
 import pytest
 from sqlalchemy import insert, select
 
-from router import artifact as artifacts
-from router import versions
-from router.artifact import Artifact
 from router.gateway.background import PrivateOpinions, Shadow
 from router.gateway.metrics import Metrics
 from router.gateway.watch import Watch
@@ -21,6 +18,9 @@ from router.loop.monitor import WINDOW, traffic_of
 from router.outcomes import events
 from router.outcomes.tables import decisions, feedback, opinions, shadow
 from router.predict import Router
+from router.registry import artifact as artifacts
+from router.registry import versions
+from router.registry.artifact import Artifact
 from tests.gateway.conftest import Run
 from tests.gateway.running import EASY, Gateway
 from tests.loop import logs
@@ -234,7 +234,7 @@ def test_the_shipped_folder_is_never_written_to(
     from router.settings import load_settings, shipped_models
 
     monkeypatch.setattr("router.settings.own_models", lambda: tmp_path / "own")
-    monkeypatch.setattr("router.versions.own_models", lambda: tmp_path / "own")
+    monkeypatch.setattr("router.registry.versions.own_models", lambda: tmp_path / "own")
     settings = load_settings()
     assert settings.models_dir == shipped_models()
     own = versions.writable(settings)

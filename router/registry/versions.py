@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from router import artifact as artifacts
-from router.ability import normalised
-from router.artifact import Artifact
 from router.errors import ArtifactError, ArtifactMissing
+from router.registry import artifact as artifacts
+from router.registry.ability import normalised
+from router.registry.artifact import Artifact
 from router.settings import Settings, own_models, shipped_models
 
 PREVIOUS, CHALLENGER = "previous", "challenger"
