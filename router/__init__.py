@@ -7,9 +7,9 @@
 
 from router.answers.reading import Answer
 from router.api import Routed, aroute_request, route_request
-from router.default import predict_after, predict_tier
+from router.decide.default import predict_after, predict_tier
+from router.decide.router import Router
 from router.errors import InputError, RouterError
-from router.predict import Router
 from router.threshold import CloudShare, Cut, Money, QualityShare
 from router.types import BatchPrediction, Decision, Explanation, Request
 

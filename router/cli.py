@@ -12,9 +12,9 @@ from rich.table import Table
 
 from router import cli_gateway, cli_loop
 from router.console import run
+from router.decide.explain import explain_after
+from router.decide.router import Router
 from router.errors import RouterError
-from router.explain import explain_after
-from router.predict import Router
 from router.registry import artifact as artifacts
 from router.types import Decision, Explanation
 

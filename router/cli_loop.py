@@ -62,9 +62,9 @@ def study(
     """Ask a second local model about logged requests: labels that cost nothing."""
     limit = seconds(budget)
     with extra("gateway"):
+        from router.decide.router import Router
         from router.loop.local import Local
         from router.loop.study import study as work
-        from router.predict import Router
         from router.settings import load_settings
 
         settings = load_settings()

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from router.predict import Router
+from router.decide.router import Router
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from training.dataset import Dataset, checked

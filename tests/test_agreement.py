@@ -9,7 +9,7 @@ from router.answers.agreement import AGREEMENT, agreement, calls_in_common
 from router.answers.arithmetic import check_calculations
 from router.answers.literals import Call
 from router.answers.reading import HEAD_CHARS, STATISTICS, TAIL_CHARS, Answer, Reading
-from router.default import default_router
+from router.decide.default import default_router
 from router.types import FloatArray
 
 KNOWN = ("comparable", "texts known", "numbers known", "names known")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from router.decide.router import Router
 from router.errors import (
     ArtifactCorrupt,
     ArtifactError,
@@ -13,7 +14,6 @@ from router.errors import (
     ArtifactMismatch,
     ArtifactMissing,
 )
-from router.predict import Router
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 

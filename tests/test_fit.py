@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from router.decide.heads import sigmoid
 from router.errors import TrainingError
-from router.heads import sigmoid
 from router.registry import artifact as artifacts
 from router.registry.ability import ability_for
 from router.registry.artifact import Artifact
@@ -53,7 +53,7 @@ def test_serving_equals_scikit_learn(
 
 
 def test_saved_model_equals_the_fit(trained: Trained, tmp_path: Path, small: Dataset) -> None:
-    from router.predict import Router
+    from router.decide.router import Router
     from training.pipeline import save
 
     prompts = small.prompts["prompt"].tolist()[:100]

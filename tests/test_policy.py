@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from router.decide.router import Router
 from router.errors import ConfigError
-from router.predict import Router
 from router.threshold import (
     CloudShare,
     Cut,

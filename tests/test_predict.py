@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import router as package
+from router.decide.router import Router
 from router.errors import ConfigError, InputError
-from router.predict import Router
 from router.registry.artifact import Artifact
 
 EASY = ["hi", "Thanks!", "Translate 'good morning' into French.", "What is the capital of Peru?"]

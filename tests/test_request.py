@@ -2,8 +2,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from router.decide.router import Router
 from router.errors import InputError
-from router.predict import Router
 from router.text.request import MAX_DEPTH, request_from_messages, request_from_prompt
 
 

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from router.answers.reading import Reader
 from router.answers.verifier import NAMES, SIZE, Verifier
+from router.decide.deferral import GRID, MOVES
+from router.decide.heads import sigmoid
+from router.decide.router import Router, extractor_of
 from router.errors import DataError, TrainingError
-from router.heads import sigmoid
-from router.look import GRID, MOVES
-from router.predict import Router, extractor_of
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from training import metrics

@@ -11,10 +11,17 @@ from hypothesis import strategies as st
 
 from router import Answer, Money, Router, predict_after, predict_tier
 from router.answers.verifier import NAMES, SIZE, Evidence, Verifier, features
-from router.default import default_router
+from router.decide.default import default_router
+from router.decide.deferral import (
+    FROM_ANSWER,
+    FROM_PROMPT,
+    GRID,
+    MOVES,
+    moves,
+    value_of_looking,
+)
+from router.decide.explain import explain_after
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
-from router.explain import explain_after
-from router.look import FROM_ANSWER, FROM_PROMPT, GRID, MOVES, moves, value_of_looking
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.default import default_router
-from router.predict import Router
+from router.decide.default import default_router
+from router.decide.router import Router
 from training.dataset import Dataset
 
 ODD = [

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from router.look import moves, value_of
+from router.decide.deferral import moves, value_of
 from router.types import FloatArray
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -18,7 +18,7 @@ class Stages:
     """What is known of the same n requests at each stage, as p_local and p_cloud, shape (n, 2).
 
     `prompt`: from the prompt alone; `answer`: with the local answer read; `opinion`: with a second
-    opinion. `look` (2, GRID, GRID, MOVES): see `router.look`.
+    opinion. `look` (2, GRID, GRID, MOVES): see `router.decide.deferral`.
     """
 
     prompt: FloatArray

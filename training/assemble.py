@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.heads import Heads
+from router.decide.heads import Heads
 from router.registry.artifact import Artifact
 from router.text.structure import NAMES
 from router.types import FloatArray

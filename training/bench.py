@@ -15,8 +15,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy.stats import t as student
 
+from router.decide.heads import Heads
 from router.errors import DataError, MissingExtra
-from router.heads import Heads
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray, IntArray

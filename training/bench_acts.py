@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from router.answers.verifier import NAMES, SIZE
-from router.heads import sigmoid
+from router.decide.heads import sigmoid
 from router.types import FloatArray, IntArray
 from training.acts import Stages, policies
 from training.cases import (

@@ -12,7 +12,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from router.answers.verifier import NAMES
-from router.heads import sigmoid
+from router.decide.heads import sigmoid
 from router.registry.artifact import Artifact
 from training.bench import mean_of, summary
 from training.bench_acts import acts_of_fold

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from router.heads import sigmoid
+from router.decide.heads import sigmoid
 from router.probes.measure import fitted_shift
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from router.answers.verifier import Verifier
-from router.heads import sigmoid
+from router.decide.heads import sigmoid
 from training.cases import FOLDS, Bench, Case, Look, judged
 from training.design import take
 from training.splits import group_folds, group_sample

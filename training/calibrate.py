@@ -7,7 +7,7 @@ rows from undoing what thousands have taught; with hundreds of rows it no longer
 import numpy as np
 from scipy.optimize import minimize
 
-from router.heads import sigmoid
+from router.decide.heads import sigmoid
 from router.types import FloatArray
 
 # Strength of the prior as curvature of the log loss; one row of an even case has 0.25. Held-out

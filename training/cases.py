@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from router.heads import sigmoid
+from router.decide.heads import sigmoid
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training import metrics

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from router.cli import show
-from router.predict import Router
+from router.decide.router import Router
 from router.registry import artifact as artifacts
 from router.settings import Settings, load_settings
 from training import pipeline, report, report_lesson

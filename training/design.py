@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from router.heads import Z_LIMIT, Heads
+from router.decide.heads import Z_LIMIT, Heads
 from router.text.features import BIGRAM_BUCKETS, Features
 from router.text.ragged import Ragged
 from router.types import FloatArray

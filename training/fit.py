@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
+from router.decide.heads import Heads, sigmoid
 from router.errors import TrainingError
-from router.heads import Heads, sigmoid
 from router.registry.ability import ability_for
 from router.text.features import Features
 from router.types import FloatArray

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 
-from router.heads import Heads
+from router.decide.heads import Heads
 from router.registry.ability import ability_for, normalised
 from router.text.structure import SIZE
 from router.types import FloatArray, IntArray

@@ -8,7 +8,7 @@ rows move them little and many rows move them anywhere.
 import numpy as np
 from scipy.optimize import minimize
 
-from router.heads import sigmoid
+from router.decide.heads import sigmoid
 from router.types import FloatArray
 
 _BIAS_C = 100.0  # the intercept is hardly held back

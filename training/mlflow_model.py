@@ -5,7 +5,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 
-from router.predict import Router
+from router.decide.router import Router
 
 
 class RouterModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,unused-ignore]

@@ -10,7 +10,7 @@ from router.answers.agreement import agreement
 from router.answers.final import EXACT, PROSE
 from router.answers.reading import STATISTICS, Reader, Reading
 from router.answers.verifier import SIZE, Evidence, row
-from router.predict import extractor_of
+from router.decide.router import extractor_of
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.answers import Answered, answered

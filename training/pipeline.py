@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from router.decide.heads import Heads
 from router.errors import TrainingError
-from router.heads import Heads
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from router.text.features import Features

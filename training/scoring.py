@@ -1,7 +1,7 @@
 """Scoring a model folder on data, on rows that it was not fitted on."""
 
+from router.decide.heads import Heads
 from router.errors import DataError
-from router.heads import Heads
 from router.registry.artifact import Artifact
 from training.dataset import Dataset
 from training.encoder import of_artifact

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from router.answers.verifier import MAX_OPINIONS, NAMES, Verifier
+from router.decide.heads import sigmoid
+from router.decide.router import extractor_of
 from router.errors import TrainingError
-from router.heads import sigmoid
-from router.predict import extractor_of
 from router.registry.ability import strength_of
 from router.registry.artifact import Artifact
 from router.text.features import Features

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from router.predict import Router
+from router.decide.router import Router
 
 # A few sentences of plain text and mixed content, repeated and cut to the length wanted.
 _TEXT = (

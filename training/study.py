@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from router.answers.verifier import LEAST_RELIABLE, Verifier, reliability_of
+from router.decide.heads import sigmoid
 from router.errors import TrainingError
-from router.heads import sigmoid
 from router.registry.artifact import Artifact
 from router.types import FloatArray
 from training.calibrate import FOLDS_PRIOR

@@ -9,10 +9,10 @@ from time import time
 from sqlalchemy import Engine
 from threadpoolctl import threadpool_limits
 
+from router.decide.router import extractor_of
 from router.errors import ArtifactExists, TrainingError
 from router.outcomes import events
 from router.outcomes.database import open_database
-from router.predict import extractor_of
 from router.registry import artifact as artifacts
 from router.registry import versions
 from router.settings import Settings

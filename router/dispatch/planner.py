@@ -9,12 +9,12 @@ from functools import partial
 from random import Random
 
 from router.backends.discover import LocalModel, LocalServer
+from router.decide.router import Router
 from router.dispatch.batch import Batcher
 from router.dispatch.call import Call
 from router.dispatch.rules import Facts, Plan, Standing, decide
 from router.errors import ConfigError, InputError, RequestRefused
 from router.outcomes.budget import Ledger
-from router.predict import Router
 from router.prices import estimate_usd
 from router.privacy import Screening, Wall
 from router.privacy.wall import PRIVATE_HEADER

@@ -7,6 +7,7 @@ from time import time
 
 from sqlalchemy import Connection, case, func, insert, select
 
+from router.decide.router import Router
 from router.dispatch.cascade import answer_of, second_body
 from router.dispatch.record import Record
 from router.errors import RouterError
@@ -15,7 +16,6 @@ from router.loop.monitor import unexpected
 from router.loop.study import store
 from router.outcomes.events import note
 from router.outcomes.tables import shadow
-from router.predict import Router
 from router.registry import versions
 from router.text.asks import asks_for
 from router.types import Decision, Request

@@ -14,6 +14,7 @@ from router.backends.claude import ClaudeBackend
 from router.backends.discover import LocalServer, digest_of, discover
 from router.backends.http import Http
 from router.backends.local import LocalBackend
+from router.decide.router import Router
 from router.dispatch.aside import Aside
 from router.dispatch.dispatcher import Dispatcher
 from router.dispatch.metered import Metered
@@ -24,7 +25,6 @@ from router.errors import ArtifactError, RouterError
 from router.outcomes.budget import Caps, Ledger
 from router.outcomes.database import open_database
 from router.outcomes.log import OutcomeLog
-from router.predict import Router
 from router.privacy import Wall
 from router.privacy.detectors import Builtin, Detector, Own, Presidio
 from router.registry import artifact as artifacts

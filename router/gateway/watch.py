@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Engine, RowMapping, and_, func, or_, select
 
+from router.decide.router import Router
 from router.errors import RouterError
 from router.gateway.background import PrivateOpinions, Shadow
 from router.gateway.service import Service
@@ -21,7 +22,6 @@ from router.outcomes.events import note
 from router.outcomes.export import request_of
 from router.outcomes.kept import features_of
 from router.outcomes.tables import decisions, feedback
-from router.predict import Router
 from router.registry import artifact as artifacts
 from router.registry import versions
 

@@ -13,13 +13,13 @@ from time import time
 import numpy as np
 from sqlalchemy import Engine, insert, select
 
+from router.decide.router import Router
 from router.dispatch.aside import Aside
 from router.dispatch.call import Call
 from router.errors import InputError, RequestRefused
 from router.loop import Progress, logged
 from router.loop.logged import Logged
 from router.outcomes.tables import feedback
-from router.predict import Router
 from router.prices import estimate_usd
 from router.text.structure import clip
 from router.wire import Json, to_anthropic

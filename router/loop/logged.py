@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine, RowMapping, Select, and_, select
 
+from router.decide.router import Router
 from router.dispatch.call import Call
 from router.loop.choose import most_informative, worth
 from router.outcomes.tables import decisions, opinions
-from router.predict import Router
 from router.types import Request
 
 _BATCH = 500

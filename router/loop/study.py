@@ -7,15 +7,15 @@ from time import monotonic, time
 
 from sqlalchemy import Engine, func, insert, select
 
-from router.after import FreeLabel
 from router.answers.reading import Answer
+from router.decide.after import FreeLabel
+from router.decide.router import Router
 from router.dispatch.cascade import answer_of, second_body
 from router.errors import BackendError, BackendUnreachable, InputError
 from router.loop import Progress, logged
 from router.loop.local import Local
 from router.loop.logged import Logged
 from router.outcomes.tables import decisions, opinions
-from router.predict import Router
 from router.text.asks import asks_for
 
 _QUIET_S = 60.0  # a gateway that served nothing for so long is idle

@@ -9,11 +9,11 @@ import numpy as np
 from sqlalchemy import Engine, insert, select
 
 from router.backends.discover import LocalModel, digest_of
-from router.heads import sigmoid
+from router.decide.heads import sigmoid
+from router.decide.router import Router
 from router.loop import Progress
 from router.loop.local import Local
 from router.outcomes.tables import probes as table
-from router.predict import Router
 from router.probes.checks import passed
 from router.probes.load import Probe
 from router.registry import artifact as artifacts

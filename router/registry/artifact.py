@@ -29,6 +29,7 @@ from safetensors.numpy import save as save_arrays
 from router.answers.verifier import ARRAYS as VERIFIER_HEADS
 from router.answers.verifier import SCHEMA as VERIFIER_SCHEMA
 from router.answers.verifier import SIZE as VERIFIER_SIZE
+from router.decide.deferral import GRID, MOVES
 from router.errors import (
     ArtifactCorrupt,
     ArtifactError,
@@ -36,7 +37,6 @@ from router.errors import (
     ArtifactMismatch,
     ArtifactMissing,
 )
-from router.look import GRID, MOVES
 from router.text.features import BIGRAM_BUCKETS, SCHEMA
 from router.text.structure import SIZE
 

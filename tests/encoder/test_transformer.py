@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from router.decide.router import Router
 from router.errors import TrainingError
-from router.predict import Router
 from router.registry.artifact import Artifact
 from training.dataset import Dataset
 from training.encoder import distil, of_artifact, read, with_transformer, write

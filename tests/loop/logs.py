@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Engine, insert
 
+from router.decide.router import Router
 from router.outcomes.database import open_database
 from router.outcomes.tables import decisions, feedback, opinions
-from router.predict import Router
 from training.readers import read
 
 LOCAL, CLOUD = "llama3.1:8b", "claude-sonnet-5-5"

@@ -25,12 +25,12 @@ import numpy as np
 from sqlalchemy import create_engine, delete, insert
 
 from router.backends.discover import LocalModel
+from router.decide.router import Router
 from router.loop.local import Local
 from router.loop.study import study
 from router.outcomes import transfer
 from router.outcomes.database import open_database
 from router.outcomes.tables import decisions, feedback, opinions
-from router.predict import Router
 from router.probes import Probe, load_probes
 from router.probes.checks import passed
 from router.probes.measure import learned_version

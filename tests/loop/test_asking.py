@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from router.decide.router import Router
 from router.errors import BackendUnreachable, RequestRefused
 from router.loop import judge as judging
 from router.loop.local import Local
 from router.loop.study import Studied, study
 from router.outcomes.database import open_database
 from router.outcomes.tables import feedback, opinions
-from router.predict import Router
 from router.settings import Settings, load_settings
 from tests.gateway import upstream
 from tests.gateway.conftest import Run

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from router.cli_loop import seconds
+from router.decide.router import Router
 from router.errors import InputError
-from router.predict import Router
 from router.probes import load_probes
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, insert
 
+from router.decide.router import Router, extractor_of
 from router.errors import TrainingError
 from router.outcomes import events
 from router.outcomes.database import open_database
 from router.outcomes.kept import pack
 from router.outcomes.tables import decisions, feedback, opinions
-from router.predict import Router, extractor_of
 from router.registry import artifact as artifacts
 from router.registry import versions
 from router.registry.artifact import Artifact

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, update
 
+from router.decide.router import extractor_of
 from router.errors import DataError, LogError
 from router.outcomes.tables import decisions
-from router.predict import extractor_of
 from router.probes import load_probes
 from router.registry.artifact import Artifact
 from training.log import Window, read_window

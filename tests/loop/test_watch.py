@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from sqlalchemy import insert, select
 
+from router.decide.router import Router
 from router.gateway.background import PrivateOpinions, Shadow
 from router.gateway.metrics import Metrics
 from router.gateway.watch import Watch
 from router.loop.monitor import WINDOW, traffic_of
 from router.outcomes import events
 from router.outcomes.tables import decisions, feedback, opinions, shadow
-from router.predict import Router
 from router.registry import artifact as artifacts
 from router.registry import versions
 from router.registry.artifact import Artifact

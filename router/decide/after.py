@@ -19,9 +19,9 @@ from router.answers.verifier import (
     Verifier,
     features,
 )
+from router.decide.deferral import FROM_ANSWER, act_for, value_of_looking
+from router.decide.heads import sigmoid
 from router.errors import InputError
-from router.heads import sigmoid
-from router.look import FROM_ANSWER, act_for, value_of_looking
 from router.registry.ability import normalised, strength_of
 from router.text.features import FeatureExtractor
 from router.threshold import choose

@@ -16,7 +16,8 @@ Z_LIMIT = 4.0  # standardised structure beyond this carries no more information
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Weights of both heads; row 0 is local, row 1 is cloud. Shapes: `router.registry.artifact.ARRAYS`.
+    """Weights of both heads; row 0 is local, row 1 is cloud. Shapes: see
+    `router.registry.artifact.ARRAYS`.
 
     A word's value in a request is its idf divided by the length of the request's idf vector
     (TF-IDF with binary counts, normalised); pairs likewise.

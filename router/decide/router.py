@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from tokenizers import Tokenizer
 
-from router.after import AnswerLike, SecondLook, checked_answer, checked_others
 from router.answers.verifier import Evidence, reliability_of
+from router.decide.after import AnswerLike, SecondLook, checked_answer, checked_others
+from router.decide.deferral import FROM_PROMPT, act_for, values_of_looking
+from router.decide.heads import Heads, sigmoid
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
-from router.heads import Heads, sigmoid
-from router.look import FROM_PROMPT, act_for, values_of_looking
 from router.prices import estimate_usd
 from router.registry import artifact as artifacts
 from router.registry.ability import Ability, ability_for, measured_ability
@@ -234,7 +234,7 @@ class Router:
         response_format: Mapping[str, Any] | None = None,
     ) -> Explanation:
         """The decision with the features that pushed it, strongest first."""
-        from router.explain import explain
+        from router.decide.explain import explain
 
         return explain(self, _request(prompt, messages, tools, response_format))
 

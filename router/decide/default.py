@@ -4,8 +4,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from router.after import AnswerLike
-from router.predict import Router
+from router.decide.after import AnswerLike
+from router.decide.router import Router
 from router.types import Decision
 
 

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from router.after import AnswerLike
 from router.answers.verifier import NAMES as VERIFIED
-from router.heads import Heads
+from router.decide.after import AnswerLike
+from router.decide.heads import Heads
 from router.text.features import Features
 from router.text.structure import NAMES
 from router.types import Contribution, Decision, Explanation, FloatArray, Request
 
 if TYPE_CHECKING:
-    from router.predict import Router
+    from router.decide.router import Router
 
 SHOWN = 8
 _COUNTS = ("one other opinion", "two other opinions", "prompt unknown")

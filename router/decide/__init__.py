@@ -1,0 +1,1 @@
+"""From probabilities to a decision, before and after an answer is there."""
