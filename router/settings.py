@@ -57,7 +57,7 @@ Cap = Annotated[float | None, Field(ge=0)]
 class TierSettings(BaseModel):
     """How patiently and how hard one tier is tried: `[local_limits]` and `[cloud_limits]`.
 
-    Times in seconds; see `router.backends.base.Timeouts` and `router.resilience.Limits`.
+    Times in seconds; see `router.backends.base.Timeouts` and `router.backends.resilience.Limits`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

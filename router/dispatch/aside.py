@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 
 from router.backends.base import Ask, Backend
+from router.backends.metering import answer_cost_usd
 from router.dispatch.call import Call
-from router.dispatch.metered import answer_cost_usd
 from router.dispatch.planner import Planner
 from router.prices import estimate_usd
 from router.types import Tier

@@ -8,10 +8,10 @@ from time import perf_counter
 from uuid import uuid4
 
 from router.backends.base import Ask, Backend
+from router.backends.metering import answer_cost_usd
 from router.dispatch.call import Call
 from router.dispatch.cascade import CASCADE_HEADER, CASCADES
 from router.dispatch.look import Look
-from router.dispatch.metered import answer_cost_usd
 from router.dispatch.opened import Opened
 from router.dispatch.planner import Planned, Planner
 from router.dispatch.record import Record
@@ -24,7 +24,7 @@ from router.errors import (
     RouterError,
 )
 from router.outcomes import kept
-from router.outcomes.log import OutcomeLog
+from router.outcomes.writer import OutcomeLog
 from router.privacy import Clearance
 from router.types import Tier
 from router.wire import Json, anthropic

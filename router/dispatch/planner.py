@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from functools import partial
 from random import Random
 
-from router.backends.discover import LocalModel, LocalServer
+from router.backends.discovery import LocalModel, LocalServer
+from router.backends.resilience import Breaker
 from router.decide.router import Router
 from router.dispatch.batch import Batcher
 from router.dispatch.call import Call
@@ -18,7 +19,6 @@ from router.outcomes.budget import Ledger
 from router.prices import estimate_usd
 from router.privacy import Screening, Wall
 from router.privacy.wall import PRIVATE_HEADER
-from router.resilience import Breaker
 from router.settings import Settings
 from router.types import Decision, Tier
 from router.wire import to_anthropic, to_openai

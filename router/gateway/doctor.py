@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from router.backends import claude
-from router.backends.discover import OLLAMA_CONTEXT, LocalServer, discover
+from router.backends.discovery import OLLAMA_CONTEXT, LocalServer, discover
 from router.backends.http import Http
 from router.dispatch.planner import CLOUD_URL
 from router.errors import BackendError, BackendRejected, RouterError

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from router.backends.discover import LocalServer
+from router.backends.discovery import LocalServer
 from router.settings import Settings
 from router.wire import Json
 

@@ -11,25 +11,25 @@ from time import time
 
 from router.backends.base import Backend, Timeouts
 from router.backends.claude import ClaudeBackend
-from router.backends.discover import LocalServer, digest_of, discover
+from router.backends.discovery import LocalServer, digest_of, discover
 from router.backends.http import Http
 from router.backends.local import LocalBackend
+from router.backends.metering import Metered
+from router.backends.resilience import Guarded, Limits
 from router.decide.router import Router
 from router.dispatch.aside import Aside
 from router.dispatch.dispatcher import Dispatcher
-from router.dispatch.metered import Metered
 from router.dispatch.planner import Planner, Policy
 from router.dispatch.record import Record
 from router.dispatch.signatures import Signatures
 from router.errors import ArtifactError, RouterError
 from router.outcomes.budget import Caps, Ledger
 from router.outcomes.database import open_database
-from router.outcomes.log import OutcomeLog
+from router.outcomes.writer import OutcomeLog
 from router.privacy import Wall
 from router.privacy.detectors import Builtin, Detector, Own, Presidio
 from router.registry import artifact as artifacts
 from router.registry import versions
-from router.resilience import Guarded, Limits
 from router.settings import Settings, TierSettings, load_settings, own_models, secret
 from router.types import Tier
 

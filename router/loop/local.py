@@ -4,7 +4,7 @@ import asyncio
 from types import TracebackType
 
 from router.backends.base import Ask
-from router.backends.discover import LocalModel, LocalServer, discover
+from router.backends.discovery import LocalModel, LocalServer, discover
 from router.backends.http import Http
 from router.backends.local import LocalBackend
 from router.errors import BackendUnreachable

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from sqlalchemy import Column, Connection, func, insert, select, update
 
-from router.outcomes.log import OutcomeLog
 from router.outcomes.tables import reservations
+from router.outcomes.writer import OutcomeLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from time import monotonic, time
 import numpy as np
 from sqlalchemy import Engine, insert, select
 
-from router.backends.discover import LocalModel, digest_of
+from router.backends.discovery import LocalModel, digest_of
 from router.decide.heads import sigmoid
 from router.decide.router import Router
 from router.loop import Progress

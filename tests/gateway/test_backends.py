@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from router.backends.discover import LocalServer, discover
+from router.backends.discovery import LocalServer, discover
 from router.backends.http import Http
 from router.gateway.doctor import examine
 from tests.gateway import upstream

@@ -15,9 +15,9 @@ from router.errors import LogError, MissingExtra, RequestRefused
 from router.outcomes import export
 from router.outcomes.budget import Caps, Ledger, Reservation
 from router.outcomes.database import open_database
-from router.outcomes.log import OutcomeLog
 from router.outcomes.savings import savings
 from router.outcomes.tables import decisions, feedback, metadata
+from router.outcomes.writer import OutcomeLog
 from tests.gateway.conftest import Run
 from tests.gateway.running import EASY, HARD
 

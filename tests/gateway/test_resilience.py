@@ -8,6 +8,7 @@ import pytest
 
 from router.backends.base import Ask
 from router.backends.http import retry_after_s
+from router.backends.resilience import Guarded, Limits
 from router.errors import (
     BackendBusy,
     BackendError,
@@ -16,7 +17,6 @@ from router.errors import (
     BackendTimeout,
     BreakerOpen,
 )
-from router.resilience import Guarded, Limits
 
 
 class Scripted:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import create_engine, delete, insert
 
-from router.backends.discover import LocalModel
+from router.backends.discovery import LocalModel
 from router.decide.router import Router
 from router.loop.local import Local
 from router.loop.study import study
