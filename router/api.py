@@ -47,7 +47,7 @@ async def aroute_request(
     is open already; without it one is opened for this call, which takes a second.
     Raises RequestRefused, BackendError or InputError.
     """
-    from router.dispatch.call import Call
+    from router.engine.call import Call
     from router.wire.openai import summary
 
     if service is None:

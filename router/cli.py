@@ -144,7 +144,7 @@ def _trail(prompt: str) -> list[dict[str, object]]:
     from router.settings import load_settings
 
     try:
-        from router.dispatch.call import Call
+        from router.engine.call import Call
         from router.gateway.service import Service
     except ModuleNotFoundError:
         return []

@@ -97,7 +97,7 @@ def ask(
 async def _ask(text: str, tier: Any, model: str | None, private: bool) -> None:
     from contextlib import aclosing
 
-    from router.dispatch.call import Call
+    from router.engine.call import Call
     from router.gateway.service import Service
     from router.privacy.wall import PRIVATE_HEADER
     from router.settings import load_settings

@@ -8,8 +8,8 @@ from time import time
 from sqlalchemy import Connection, case, func, insert, select
 
 from router.decide.router import Router
-from router.dispatch.cascade import answer_of, second_body
-from router.dispatch.record import Record
+from router.engine.cascade import answer_of, second_body
+from router.engine.record import Record
 from router.errors import RouterError
 from router.gateway.service import Service
 from router.loop.monitor import unexpected

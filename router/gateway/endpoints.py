@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from router.dispatch.call import Call
-from router.dispatch.planner import Planned
+from router.engine.call import Call
+from router.engine.plan import Planned
 from router.errors import BackendError, RequestRefused, RouterError
 from router.gateway import models
 from router.gateway.guard import key_name

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from router.dispatch.record import Record
+from router.engine.record import Record
 from router.gateway.service import Service
 from router.gateway.watch import Watch
 

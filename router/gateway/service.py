@@ -17,11 +17,11 @@ from router.backends.local import LocalBackend
 from router.backends.metering import Metered
 from router.backends.resilience import Guarded, Limits
 from router.decide.router import Router
-from router.dispatch.aside import Aside
-from router.dispatch.dispatcher import Dispatcher
-from router.dispatch.planner import Planner, Policy
-from router.dispatch.record import Record
-from router.dispatch.signatures import Signatures
+from router.engine.aside import Aside
+from router.engine.dispatcher import Dispatcher
+from router.engine.plan import Planner, Policy
+from router.engine.record import Record
+from router.engine.signatures import Signatures
 from router.errors import ArtifactError, RouterError
 from router.outcomes.budget import Caps, Ledger
 from router.outcomes.database import open_database

@@ -14,8 +14,8 @@ import numpy as np
 from sqlalchemy import Engine, insert, select
 
 from router.decide.router import Router
-from router.dispatch.aside import Aside
-from router.dispatch.call import Call
+from router.engine.aside import Aside
+from router.engine.call import Call
 from router.errors import InputError, RequestRefused
 from router.loop import Progress, logged
 from router.loop.logged import Logged

@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import Engine, RowMapping, Select, and_, select
 
 from router.decide.router import Router
-from router.dispatch.call import Call
+from router.engine.call import Call
 from router.loop.choose import most_informative, worth
 from router.outcomes.tables import decisions, opinions
 from router.types import Request

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, insert, select
 from router.answers.reading import Answer
 from router.decide.after import FreeLabel
 from router.decide.router import Router
-from router.dispatch.cascade import answer_of, second_body
+from router.engine.cascade import answer_of, second_body
 from router.errors import BackendError, BackendUnreachable, InputError
 from router.loop import Progress, logged
 from router.loop.local import Local

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from router.dispatch.call import Call
-from router.dispatch.cascade import faults, head_faults
+from router.engine.call import Call
+from router.engine.cascade import faults, head_faults
 from router.wire.summary import Summary, ToolCall, Usage
 from tests.gateway import upstream
 from tests.gateway.conftest import Run

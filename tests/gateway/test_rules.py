@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from router.dispatch.rules import Facts, Standing, decide
+from router.engine.rules import Facts, Standing, decide
 from router.errors import RequestRefused
 from router.types import Decision
 

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from router.dispatch.call import Call
-from router.dispatch.rules import Plan
+from router.engine.call import Call
+from router.engine.rules import Plan
 from router.errors import BackendError, InputError, RequestRefused, RouterError
 from router.settings import Store
 from router.types import Decision, Tier

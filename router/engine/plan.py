@@ -11,9 +11,9 @@ from random import Random
 from router.backends.discovery import LocalModel, LocalServer
 from router.backends.resilience import Breaker
 from router.decide.router import Router
-from router.dispatch.batch import Batcher
-from router.dispatch.call import Call
-from router.dispatch.rules import Facts, Plan, Standing, decide
+from router.engine.batch import Batcher
+from router.engine.call import Call
+from router.engine.rules import Facts, Plan, Standing, decide
 from router.errors import ConfigError, InputError, RequestRefused
 from router.outcomes.budget import Ledger
 from router.prices import estimate_usd

@@ -9,13 +9,13 @@ from uuid import uuid4
 
 from router.backends.base import Ask, Backend
 from router.backends.metering import answer_cost_usd
-from router.dispatch.call import Call
-from router.dispatch.cascade import CASCADE_HEADER, CASCADES
-from router.dispatch.look import Look
-from router.dispatch.opened import Opened
-from router.dispatch.planner import Planned, Planner
-from router.dispatch.record import Record
-from router.dispatch.signatures import Signatures
+from router.engine.call import Call
+from router.engine.cascade import CASCADE_HEADER, CASCADES
+from router.engine.look import Look
+from router.engine.opened import Opened
+from router.engine.plan import Planned, Planner
+from router.engine.record import Record
+from router.engine.signatures import Signatures
 from router.errors import (
     BackendError,
     BackendGarbled,

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from router.backends.base import Ask, Backend
 from router.backends.metering import answer_cost_usd
-from router.dispatch.call import Call
-from router.dispatch.planner import Planner
+from router.engine.call import Call
+from router.engine.plan import Planner
 from router.prices import estimate_usd
 from router.types import Tier
 from router.wire import Api, Json

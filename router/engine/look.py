@@ -6,15 +6,15 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from router.answers.reading import Answer
-from router.dispatch.cascade import answer_of, faults, head_faults, head_read, second_body
-from router.dispatch.opened import Opened
-from router.dispatch.planner import Planned
-from router.dispatch.record import Record
+from router.engine.cascade import answer_of, faults, head_faults, head_read, second_body
+from router.engine.opened import Opened
+from router.engine.plan import Planned
+from router.engine.record import Record
 from router.errors import RouterError
 from router.wire.summary import Summary
 
 if TYPE_CHECKING:
-    from router.dispatch.dispatcher import Dispatcher, Reply
+    from router.engine.dispatcher import Dispatcher, Reply
 
 
 class Look:

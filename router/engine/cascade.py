@@ -5,7 +5,7 @@ import re
 from typing import get_args
 
 from router.answers.reading import Answer
-from router.dispatch.call import Call
+from router.engine.call import Call
 from router.settings import Cascade
 from router.wire import Json
 from router.wire.summary import Summary
