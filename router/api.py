@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from router.types import Tier
 
 if TYPE_CHECKING:
-    from router.gateway.service import Service
+    from router.app import Service
     from router.settings import Settings
 
 
@@ -51,7 +51,7 @@ async def aroute_request(
     from router.wire.openai import summary
 
     if service is None:
-        from router.gateway.service import Service as Opened
+        from router.app import Service as Opened
         from router.settings import load_settings
 
         async with Opened(load_settings()) as opened:
@@ -88,7 +88,7 @@ async def _with_kept_service(
 ) -> Routed:
     async with _opening():
         if _kept.service is None:
-            from router.gateway.service import Service as Opened
+            from router.app import Service as Opened
             from router.settings import load_settings
 
             settings: Settings = load_settings()

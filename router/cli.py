@@ -144,8 +144,8 @@ def _trail(prompt: str) -> list[dict[str, object]]:
     from router.settings import load_settings
 
     try:
+        from router.app import Service
         from router.engine.call import Call
-        from router.gateway.service import Service
     except ModuleNotFoundError:
         return []
 

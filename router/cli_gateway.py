@@ -97,8 +97,8 @@ def ask(
 async def _ask(text: str, tier: Any, model: str | None, private: bool) -> None:
     from contextlib import aclosing
 
+    from router.app import Service
     from router.engine.call import Call
-    from router.gateway.service import Service
     from router.privacy.wall import PRIVATE_HEADER
     from router.settings import load_settings
     from router.wire.summary import mapping, sequence

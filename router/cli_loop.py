@@ -145,7 +145,7 @@ def judge(
 ) -> None:
     """Let the cloud model say, blind, whether logged local answers were good enough."""
     with extra("gateway"):
-        from router.gateway.service import Service
+        from router.app import Service
         from router.loop import judge as judging
         from router.settings import load_settings
 

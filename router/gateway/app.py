@@ -2,9 +2,9 @@
 
 from starlette.routing import Route, Router
 
+from router.app import Service
 from router.gateway.endpoints import Answering, Endpoint, Endpoints
 from router.gateway.metrics import Metrics
-from router.gateway.service import Service
 from router.gateway.watch import Watch
 from router.wire import Api
 

@@ -7,11 +7,11 @@ from time import time
 
 from sqlalchemy import Connection, case, func, insert, select
 
+from router.app import Service
 from router.decide.router import Router
 from router.engine.cascade import answer_of, second_body
 from router.engine.record import Record
 from router.errors import RouterError
-from router.gateway.service import Service
 from router.loop.monitor import unexpected
 from router.loop.study import store
 from router.outcomes.events import note

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from router.app import chosen_model, detectors_of
 from router.backends import claude
 from router.backends.discovery import OLLAMA_CONTEXT, LocalServer, discover
 from router.backends.http import Http
 from router.engine.plan import CLOUD_URL
 from router.errors import BackendError, BackendRejected, RouterError
-from router.gateway.service import chosen_model, detectors_of
 from router.registry.artifact import load, resolve
 from router.settings import Settings, secret
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from router.app import Service
 from router.engine.call import Call
 from router.engine.plan import Planned
 from router.errors import BackendError, RequestRefused, RouterError
@@ -18,7 +19,6 @@ from router.gateway import models
 from router.gateway.guard import key_name
 from router.gateway.http import Gone, Stream, UnlessGone, answered, parsed, read, refused
 from router.gateway.metrics import CONTENT_TYPE, Metrics
-from router.gateway.service import Service
 from router.wire import Api, Json
 
 _log = logging.getLogger("router.gateway")

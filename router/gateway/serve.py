@@ -12,9 +12,9 @@ from contextlib import contextmanager
 import uvicorn
 from rich.console import Console
 
+from router.app import Service
 from router.errors import ConfigError
 from router.gateway.app import create_app
-from router.gateway.service import Service
 from router.gateway.watch import watching
 from router.settings import Settings
 

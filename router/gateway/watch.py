@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Engine, RowMapping, and_, func, or_, select
 
+from router.app import Service
 from router.decide.router import Router
 from router.errors import RouterError
 from router.gateway.background import PrivateOpinions, Shadow
-from router.gateway.service import Service
 from router.loop.monitor import WINDOW, CalibrationTest, Drift, drift
 from router.outcomes.events import note
 from router.outcomes.export import request_of

@@ -3,12 +3,12 @@
 import asyncio
 from types import TracebackType
 
+from router.app import chosen_model, timeouts_of
 from router.backends.base import Ask
 from router.backends.discovery import LocalModel, LocalServer, discover
 from router.backends.http import Http
 from router.backends.local import LocalBackend
 from router.errors import BackendUnreachable
-from router.gateway.service import chosen_model, timeouts_of
 from router.settings import Settings, secret
 from router.wire import Api, Json
 from router.wire.convert import summary_of

@@ -9,9 +9,9 @@ from typing import Any, Self
 import httpx
 import uvicorn
 
+from router.app import Service
 from router.gateway.app import create_app
 from router.gateway.serve import bound
-from router.gateway.service import Service
 from router.settings import Settings, load_settings
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from router.app import Service
 from router.errors import ConfigError
 from router.gateway.guard import hash_of
 from router.gateway.serve import bound
-from router.gateway.service import Service
 from router.settings import load_settings
 from tests.gateway import upstream
 from tests.gateway.conftest import Run
