@@ -63,8 +63,8 @@ def study(
     limit = seconds(budget)
     with extra("gateway"):
         from router.decide.router import Router
-        from router.loop.local import Local
-        from router.loop.study import study as work
+        from router.labelling.local import Local
+        from router.labelling.second_opinions import study as work
         from router.settings import load_settings
 
         settings = load_settings()
@@ -99,9 +99,9 @@ def probe(
 ) -> None:
     """Measure what a local model can do, without the cloud, and tell the router."""
     with extra("gateway"):
-        from router.loop.local import Local
-        from router.probes import load_probes
-        from router.probes.measure import answer_probes, learned_version
+        from router.labelling.local import Local
+        from router.labelling.probes import load_probes
+        from router.labelling.probes.measure import answer_probes, learned_version
         from router.settings import load_settings
 
         settings = load_settings()
@@ -146,7 +146,7 @@ def judge(
     """Let the cloud model say, blind, whether logged local answers were good enough."""
     with extra("gateway"):
         from router.app import Service
-        from router.loop import judge as judging
+        from router.labelling import judge as judging
         from router.settings import load_settings
 
         settings = load_settings()

@@ -12,7 +12,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from router.decide.heads import sigmoid
-from router.probes.measure import fitted_shift
+from router.labelling.probes.measure import fitted_shift
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training import metrics

@@ -12,8 +12,8 @@ from router.decide.router import Router
 from router.engine.cascade import answer_of, second_body
 from router.engine.record import Record
 from router.errors import RouterError
+from router.labelling.second_opinions import store
 from router.loop.monitor import unexpected
-from router.loop.study import store
 from router.outcomes.events import note
 from router.outcomes.tables import shadow
 from router.registry import versions

@@ -26,14 +26,14 @@ from sqlalchemy import create_engine, delete, insert
 
 from router.backends.discovery import LocalModel
 from router.decide.router import Router
-from router.loop.local import Local
-from router.loop.study import study
+from router.labelling.local import Local
+from router.labelling.probes import Probe, load_probes
+from router.labelling.probes.checks import passed
+from router.labelling.probes.measure import learned_version
+from router.labelling.second_opinions import study
 from router.outcomes import transfer
 from router.outcomes.database import open_database
 from router.outcomes.tables import decisions, feedback, opinions
-from router.probes import Probe, load_probes
-from router.probes.checks import passed
-from router.probes.measure import learned_version
 from router.registry import artifact as artifacts
 from router.settings import load_settings, shipped_models
 from tests.gateway.running import Gateway

@@ -10,9 +10,9 @@ from sqlalchemy import Engine, select
 
 from router.decide.router import Router
 from router.errors import BackendUnreachable, RequestRefused
-from router.loop import judge as judging
-from router.loop.local import Local
-from router.loop.study import Studied, study
+from router.labelling import judge as judging
+from router.labelling.local import Local
+from router.labelling.second_opinions import Studied, study
 from router.outcomes.database import open_database
 from router.outcomes.tables import feedback, opinions
 from router.settings import Settings, load_settings

@@ -11,7 +11,7 @@ import pytest
 from router.cli_loop import seconds
 from router.decide.router import Router
 from router.errors import InputError
-from router.probes import load_probes
+from router.labelling.probes import load_probes
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from tests.gateway import upstream

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from router.loop.choose import most_informative, worth
+from router.labelling.choosing import most_informative, worth
 from router.loop.monitor import ALPHA, WINDOW, CalibrationTest, drift, traffic_of
 
 

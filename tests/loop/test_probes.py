@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from router.errors import InputError
-from router.probes import Probe, load_probes
-from router.probes.checks import passed
-from router.probes.measure import fitted_shift, measured
-from router.probes.sandbox import passes
+from router.labelling.probes import Probe, load_probes
+from router.labelling.probes.checks import passed
+from router.labelling.probes.measure import fitted_shift, measured
+from router.labelling.probes.sandbox import passes
 
 PROBES = load_probes()
 

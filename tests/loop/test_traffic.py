@@ -11,8 +11,8 @@ from sqlalchemy import Engine, update
 
 from router.decide.router import extractor_of
 from router.errors import DataError, LogError
+from router.labelling.probes import load_probes
 from router.outcomes.tables import decisions
-from router.probes import load_probes
 from router.registry.artifact import Artifact
 from training.log import Window, read_window
 from training.mistakes import mistakes

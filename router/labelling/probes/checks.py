@@ -21,7 +21,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from router.probes import sandbox
+from router.labelling.probes import sandbox
 
 Check = Mapping[str, Any]
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d[\d,]*(?:\.\d+)?")

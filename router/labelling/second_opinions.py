@@ -12,9 +12,9 @@ from router.decide.after import FreeLabel
 from router.decide.router import Router
 from router.engine.cascade import answer_of, second_body
 from router.errors import BackendError, BackendUnreachable, InputError
-from router.loop import Progress, logged
-from router.loop.local import Local
-from router.loop.logged import Logged
+from router.labelling import Progress, logged
+from router.labelling.local import Local
+from router.labelling.logged import Logged
 from router.outcomes.tables import decisions, opinions
 from router.text.asks import asks_for
 

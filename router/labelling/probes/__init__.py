@@ -1,5 +1,5 @@
 """What a local model can do, measured on tasks whose answers a program can check."""
 
-from router.probes.load import Probe, load_probes
+from router.labelling.probes.load import Probe, load_probes
 
 __all__ = ["Probe", "load_probes"]

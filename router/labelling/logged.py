@@ -9,7 +9,7 @@ from sqlalchemy import Engine, RowMapping, Select, and_, select
 
 from router.decide.router import Router
 from router.engine.call import Call
-from router.loop.choose import most_informative, worth
+from router.labelling.choosing import most_informative, worth
 from router.outcomes.tables import decisions, opinions
 from router.types import Request
 

@@ -11,11 +11,11 @@ from sqlalchemy import Engine, insert, select
 from router.backends.discovery import LocalModel, digest_of
 from router.decide.heads import sigmoid
 from router.decide.router import Router
-from router.loop import Progress
-from router.loop.local import Local
+from router.labelling import Progress
+from router.labelling.local import Local
+from router.labelling.probes.checks import passed
+from router.labelling.probes.load import Probe
 from router.outcomes.tables import probes as table
-from router.probes.checks import passed
-from router.probes.load import Probe
 from router.registry import artifact as artifacts
 from router.registry import versions
 from router.registry.ability import ability_for, normalised

@@ -17,8 +17,8 @@ from router.decide.router import Router
 from router.engine.aside import Aside
 from router.engine.call import Call
 from router.errors import InputError, RequestRefused
-from router.loop import Progress, logged
-from router.loop.logged import Logged
+from router.labelling import Progress, logged
+from router.labelling.logged import Logged
 from router.outcomes.tables import feedback
 from router.prices import estimate_usd
 from router.text.structure import clip

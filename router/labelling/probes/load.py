@@ -13,8 +13,8 @@ from router.errors import InputError
 class Probe:
     """A task with the check of its answer.
 
-    `kind`: what it asks of a model; `level`: 1 (easy) to 5; `check`: see `router.probes.checks`;
-    `solution`: an answer that passes.
+    `kind`: what it asks of a model; `level`: 1 (easy) to 5; `check`: see
+    `router.labelling.probes.checks`; `solution`: an answer that passes.
     """
 
     id: str
@@ -27,8 +27,8 @@ class Probe:
 
 def probes_folder() -> Path:
     """Folder of the probes that came with the package (or the repository's)."""
-    packaged = Path(__file__).parent.parent / "_probes"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "data" / "probes"
+    packaged = Path(__file__).parents[2] / "_probes"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "data" / "probes"
 
 
 def load_probes(folder: Path | None = None) -> list[Probe]:
