@@ -148,7 +148,7 @@ def savings(
 def key(name: Annotated[str, typer.Argument(help="Whose key it is.")]) -> None:
     """Make an API key; only its hash goes into router.toml."""
     with extra("gateway"):
-        from router.gateway.guard import hash_of
+        from router.gateway.auth import hash_of
     made = "rk-" + secrets.token_urlsafe(32)
     print(f"The key of {name}, shown once:\n  {made}\nAdd to router.toml:")
     print(f'  [api_keys]\n  {name} = "{hash_of(made)}"')

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from router.errors import TrainingError
-from router.loop.monitor import Drift, drift, traffic_of
+from router.monitor.alarms import Drift, drift, traffic_of
 from router.registry.artifact import Artifact
 from router.threshold import Reference, Rule
 from training.assemble import assembled

@@ -56,7 +56,7 @@ class Router:
     ) -> None:
         manifest = artifact.manifest
         self.version = artifact.version
-        self.traffic: Mapping[str, Any] = manifest.get("traffic", {})  # see `router.loop.monitor`
+        self.traffic: Mapping[str, Any] = manifest.get("traffic", {})  # see `router.monitor.alarms`
         self.cloud_model, self.local_model = cloud_model, local_model
         self.output_tokens = output_tokens
         self.rule: Rule = rule or Cut(

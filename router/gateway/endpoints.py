@@ -16,9 +16,17 @@ from router.engine.call import Call
 from router.engine.plan import Planned
 from router.errors import BackendError, RequestRefused, RouterError
 from router.gateway import models
-from router.gateway.guard import key_name
-from router.gateway.http import Gone, Stream, UnlessGone, answered, parsed, read, refused
+from router.gateway.auth import key_name
 from router.gateway.metrics import CONTENT_TYPE, Metrics
+from router.gateway.responses import (
+    Gone,
+    Stream,
+    UnlessGone,
+    answered,
+    parsed,
+    read,
+    refused,
+)
 from router.wire import Api, Json
 
 _log = logging.getLogger("router.gateway")

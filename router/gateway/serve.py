@@ -14,8 +14,8 @@ from rich.console import Console
 
 from router.app import Service
 from router.errors import ConfigError
-from router.gateway.app import create_app
-from router.gateway.watch import watching
+from router.gateway.routes import create_app
+from router.monitor.watch import watching
 from router.settings import Settings
 
 _DRAIN_S = 30

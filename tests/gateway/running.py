@@ -10,7 +10,7 @@ import httpx
 import uvicorn
 
 from router.app import Service
-from router.gateway.app import create_app
+from router.gateway.routes import create_app
 from router.gateway.serve import bound
 from router.settings import Settings, load_settings
 

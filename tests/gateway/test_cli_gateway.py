@@ -88,7 +88,7 @@ def test_doctor_says_what_to_do_and_fails(call: object) -> None:
 
 
 def test_a_key_is_shown_once_and_kept_as_a_hash(call: object) -> None:
-    from router.gateway.guard import hash_of
+    from router.gateway.auth import hash_of
 
     lines = call("key", "laptop").stdout.splitlines()  # type: ignore[operator]
     assert lines[-1].strip() == f'laptop = "{hash_of(lines[1].strip())}"'

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import insert, select
 
 from router.decide.router import Router
-from router.gateway.background import PrivateOpinions, Shadow
 from router.gateway.metrics import Metrics
-from router.gateway.watch import Watch
-from router.loop.monitor import WINDOW, traffic_of
+from router.monitor.alarms import WINDOW, traffic_of
+from router.monitor.shadow import PrivateOpinions, Shadow
+from router.monitor.watch import Watch
 from router.outcomes import events
 from router.outcomes.tables import decisions, feedback, opinions, shadow
 from router.registry import artifact as artifacts

@@ -5,7 +5,7 @@ from starlette.routing import Route, Router
 from router.app import Service
 from router.gateway.endpoints import Answering, Endpoint, Endpoints
 from router.gateway.metrics import Metrics
-from router.gateway.watch import Watch
+from router.monitor.watch import Watch
 from router.wire import Api
 
 

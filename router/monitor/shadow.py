@@ -13,7 +13,7 @@ from router.engine.cascade import answer_of, second_body
 from router.engine.record import Record
 from router.errors import RouterError
 from router.labelling.second_opinions import store
-from router.loop.monitor import unexpected
+from router.monitor.alarms import unexpected
 from router.outcomes.events import note
 from router.outcomes.tables import shadow
 from router.registry import versions

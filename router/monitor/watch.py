@@ -16,8 +16,8 @@ from sqlalchemy import Engine, RowMapping, and_, func, or_, select
 from router.app import Service
 from router.decide.router import Router
 from router.errors import RouterError
-from router.gateway.background import PrivateOpinions, Shadow
-from router.loop.monitor import WINDOW, CalibrationTest, Drift, drift
+from router.monitor.alarms import WINDOW, CalibrationTest, Drift, drift
+from router.monitor.shadow import PrivateOpinions, Shadow
 from router.outcomes.events import note
 from router.outcomes.export import request_of
 from router.outcomes.kept import features_of

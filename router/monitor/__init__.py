@@ -1,0 +1,1 @@
+"""Watching over the model that serves: calibration, drift, a challenger in shadow, the way back."""
