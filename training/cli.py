@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from router.console import run
+from router.cli.console import run
 from router.errors import PromotionRefused
 from router.registry import artifact as artifacts
 from router.registry import versions

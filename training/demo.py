@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from router.cli import show
+from router.cli.main import show
 from router.decide.router import Router
 from router.registry import artifact as artifacts
 from router.settings import Settings, load_settings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from router.cli_loop import seconds
+from router.cli.loop import seconds
 from router.decide.router import Router
 from router.errors import InputError
 from router.labelling.probes import load_probes

@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from router.cli_gateway import opened_log
-from router.console import extra
+from router.cli.console import extra
+from router.cli.gateway import opened_log
 from router.errors import InputError
 
 models_app = typer.Typer(invoke_without_command=True, help="The versions of the model.")

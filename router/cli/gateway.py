@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from router.console import extra
+from router.cli.console import extra
 from router.errors import InputError
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from router import cli_gateway, cli_loop
-from router.console import run
+from router.cli import gateway as cli_gateway
+from router.cli import loop as cli_loop
+from router.cli.console import run
 from router.decide.explain import explain_after
 from router.decide.router import Router
 from router.errors import RouterError
