@@ -17,10 +17,10 @@ from hypothesis import settings
 from router.decide.router import Router
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
-from training.dataset import Dataset, checked
+from training.data.dataset import Dataset, checked
+from training.data.readers import read
 from training.encoder import of_artifact
 from training.pipeline import Trained, train
-from training.readers import read
 
 settings.register_profile("router", deadline=None)  # machines are small and busy
 settings.load_profile("router")
@@ -31,7 +31,7 @@ EVERYDAY = ROOT / "data" / "everyday"
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training import featurize
+    from training.data import featurize
 
     monkeypatch.setattr(featurize, "CACHE", tmp_path_factory.getbasetemp() / "features")
     for name in [n for n in os.environ if n.startswith("ROUTER_")]:

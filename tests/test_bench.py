@@ -10,8 +10,8 @@ from router.registry.artifact import Artifact
 from training import report
 from training.bench import WORKS, base_for, bench, load_material, task_of, works_in
 from training.bench_look import bench_answers
-from training.dataset import Dataset
-from training.readers import read
+from training.data.dataset import Dataset
+from training.data.readers import read
 
 from .conftest import EVERYDAY
 

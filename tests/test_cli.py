@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 
 from .conftest import ROOT
 

@@ -6,9 +6,9 @@ import pytest
 from router.registry.artifact import Artifact
 from training import plots
 from training.comparison import Comparison, compare, encoder_choices, try_encoder
-from training.dataset import Dataset
+from training.data.dataset import Dataset
+from training.data.readers import read
 from training.encoder import of_artifact
-from training.readers import read
 
 from .conftest import EVERYDAY
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from router.errors import DataError
-from training.dataset import REQUIRED, Dataset, checked
-from training.readers import read
+from training.data.dataset import REQUIRED, Dataset, checked
+from training.data.readers import read
 
 ROW = {
     "prompt_id": "p1", "group": "g1", "source": "s", "category": "c", "prompt": "Say hi.",

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from router.registry.artifact import Artifact
-from training import featurize as module
+from training.data import featurize as module
+from training.data.featurize import featurize
 from training.encoder import of_artifact
-from training.featurize import featurize
 
 
 def test_cache_gives_the_same_and_survives_damage(

@@ -12,16 +12,16 @@ from router.registry.artifact import Artifact
 from router.text.features import Features
 from training import metrics
 from training.calibrate import platt
-from training.dataset import Dataset
+from training.data.dataset import Dataset
+from training.data.featurize import featurize
+from training.data.splits import SHARES, group_folds, group_sample, part_of, parts
 from training.design import Scaling, matrix, one_hot, take
 from training.encoder import find, of_artifact, write
 from training.encoder import read as read_encoder
-from training.featurize import featurize
 from training.fit import fit_heads, rows_of
 from training.head import REFERENCE, soft_rows
 from training.pipeline import Trained, base_of, best_cut, calibrated, train
 from training.scoring import fitted_of
-from training.splits import SHARES, group_folds, group_sample, part_of, parts
 
 VOCABULARY = 29525
 

@@ -10,7 +10,7 @@ from router.registry import versions
 from router.registry.artifact import Artifact
 from training import promote as promotion
 from training import scoring
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.pipeline import Trained, save, train
 from training.tracking import CHALLENGER, CHAMPION, REGISTERED, Tracking
 

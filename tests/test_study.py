@@ -23,12 +23,12 @@ from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from training import metrics
 from training.acts import Stages, quality, quality_at
-from training.answers import answered, read_answers, read_prompts
 from training.cli import app
-from training.dataset import Dataset
+from training.data.answers import answered, read_answers, read_prompts
+from training.data.dataset import Dataset
+from training.data.opinions import Opinions, as_prose
 from training.logistic import fit_logistic
 from training.look import look_table
-from training.opinions import Opinions, as_prose
 from training.second import fit_second, strengths_of
 from training.study import mixed, reliability_of, soft_labels, study
 from training.verifier import (

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from router.decide.default import default_router
 from router.decide.router import Router
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 
 ODD = [
     "a[UNK]b", "[PAD]", "x\x00y", "\x7f", "a\x0bb", "\x1c", "a\x85b", "a b", "", " \t\n",

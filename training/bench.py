@@ -23,14 +23,14 @@ from router.types import FloatArray, IntArray
 from training import metrics
 from training.baselines import BASELINES, Task
 from training.bench_everyday import everyday_bench
+from training.data.featurize import featurize
+from training.data.readers import read
+from training.data.splits import group_folds, group_sample, part_of
 from training.design import take
 from training.encoder import of_artifact, with_transformer
-from training.featurize import featurize
 from training.fit import Fitted, fit_heads
 from training.head import TIERS, Base
 from training.pipeline import calibrated
-from training.readers import read
-from training.splits import group_folds, group_sample, part_of
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 BASE_STRENGTH = 0.01

@@ -20,9 +20,9 @@ from training.cases import (
     prompt_logits,
     prompt_only,
 )
+from training.data.opinions import PromptLogits
+from training.data.splits import group_folds, group_hash
 from training.look import look_table
-from training.opinions import PromptLogits
-from training.splits import group_folds, group_hash
 from training.verifier import VerifierRows, fit_verifier
 
 _COMPARED = ("equal", "comparable")

@@ -8,13 +8,13 @@ import pandas as pd
 
 from router.registry.artifact import Artifact
 from training import metrics
+from training.data.everyday import canonical, prompt_id
+from training.data.featurize import featurize
+from training.data.readers import read_table
+from training.data.splits import group_folds
 from training.design import take
 from training.encoder import of_artifact
-from training.everyday import canonical, prompt_id
-from training.featurize import featurize
 from training.fit import fit_heads
-from training.readers import read_table
-from training.splits import group_folds
 
 
 def graded(folder: Path) -> pd.DataFrame:

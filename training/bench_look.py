@@ -29,9 +29,9 @@ from training.cases import (
     prompt_only,
     teaching,
 )
-from training.opinions import PromptLogits
-from training.readers import read
-from training.splits import group_folds
+from training.data.opinions import PromptLogits
+from training.data.readers import read
+from training.data.splits import group_folds
 from training.verifier import fit_verifier
 
 ACTS = "acts: "

@@ -27,11 +27,11 @@ from training.bench import (
     task_of,
     works_in,
 )
+from training.data.splits import group_folds, group_sample
 from training.design import take
 from training.fit import Fitted, fit_heads
 from training.head import TIERS, Base
 from training.pipeline import Progress
-from training.splits import group_folds, group_sample
 
 LABELS = (0, 50, 200, 1000, 4000)
 PROBES, SWAPPED, KNOWN = 100, "gemma-2-2b-it", "Meta-Llama-3.1-8B-Instruct"

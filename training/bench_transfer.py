@@ -9,8 +9,8 @@ import pandas as pd
 from router.answers.verifier import Verifier
 from router.decide.heads import sigmoid
 from training.cases import FOLDS, Bench, Case, Look, judged
+from training.data.splits import group_folds, group_sample
 from training.design import take
-from training.splits import group_folds, group_sample
 from training.study import learn, soft_labels
 from training.verifier import (
     ADAPT_PRIOR,

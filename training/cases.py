@@ -13,11 +13,11 @@ from router.decide.heads import sigmoid
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training import metrics
-from training.answers import Answered, read_answers
-from training.dataset import Dataset
-from training.opinions import Opinions, PromptLogits, Strengths
+from training.data.answers import Answered, read_answers
+from training.data.dataset import Dataset
+from training.data.opinions import Opinions, PromptLogits, Strengths
+from training.data.splits import group_folds
 from training.second import Prompts, measured, strengths_of
-from training.splits import group_folds
 from training.verifier import VerifierRows, rows_of
 
 _LLAMA, _CLAUDE = "Meta-Llama-3.1-8B-Instruct", "claude-3-5-sonnet-20241022"

@@ -36,7 +36,7 @@ def verifier(
     json_file: Json = None,
 ) -> None:
     """Teach a model to judge local answers, from answers with known outcomes."""
-    from training.answers import read_answers
+    from training.data.answers import read_answers
     from training.second import fit_second
 
     start = artifacts.load(folder_of(base))
@@ -67,7 +67,7 @@ def study(
     """Learn from the agreement of local models, without labels (or with a few)."""
     from training import pipeline
     from training import study as studies
-    from training.answers import read_answers, read_prompts
+    from training.data.answers import read_answers, read_prompts
 
     start = artifacts.load(folder_of(base))
     with steps() as step:
@@ -98,7 +98,7 @@ def stages(
     from router.settings import shipped_models
     from training.bench_acts import stage_rows
     from training.cases import Bench, looks_in, teaching
-    from training.readers import read
+    from training.data.readers import read
 
     model = artifacts.load(artifacts.resolve(shipped_models()))
     with steps() as step:

@@ -17,13 +17,13 @@ from router.text.request import request_from_prompt
 from router.types import FloatArray
 from training import metrics
 from training.baselines import BASELINES, Task
-from training.dataset import Dataset
+from training.data.dataset import Dataset
+from training.data.featurize import featurize
+from training.data.splits import unseen
 from training.encoder import EncoderSource, of_artifact, with_transformer
 from training.evaluate import outcome_pairs
-from training.featurize import featurize
 from training.pipeline import train
 from training.scoring import scored_by
-from training.splits import unseen
 
 SHOWN = ("prompt length", "kNN", "random", "oracle")
 

@@ -14,8 +14,8 @@ from router.decide.router import Router
 from router.registry import artifact as artifacts
 from router.settings import Settings, load_settings
 from training import pipeline, report, report_lesson
-from training.readers import read
-from training.sample import open_log
+from training.data.readers import read
+from training.data.sample import open_log
 from training.teach import teach
 from training.tracking import Tracking
 

@@ -15,19 +15,19 @@ from router.threshold import Reference, Rule
 from training.assemble import assembled
 from training.before_after import FREE, Material, judged_later, quality_curve
 from training.calibrate import FOLDS_PRIOR
-from training.dataset import Dataset
+from training.data.dataset import Dataset
+from training.data.log import Window, joined, label_rows, soft_rows
+from training.data.splits import seen_hashes
 from training.encoder import of_artifact
 from training.fit import Fitted
 from training.head import KEPT
-from training.labels import Label, Noise, noise
-from training.log import Window, joined, label_rows, soft_rows
+from training.labels.rule import Label, Noise, noise
+from training.labels.trust import believed
 from training.metrics import Interval
 from training.pipeline import MIN_THRESHOLD_ROWS, Progress, base_of, calibrated
 from training.scoring import fitted_of
 from training.second import Prompts
-from training.splits import seen_hashes
 from training.study import learn as fit_on_labels
-from training.trust import believed
 
 TEST_SHARE = 0.25  # of the requests with labels, the newest
 MIN_LABELS = 20

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from training.log import Window
+from training.data.log import Window
 
 _WORDS = 5
 _PER_CLUSTER = 12  # mistakes that a cluster needs on average

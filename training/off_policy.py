@@ -18,8 +18,8 @@ from scipy.stats import norm
 
 from router.errors import DataError
 from router.types import FloatArray, IntArray
+from training.data.splits import group_folds
 from training.metrics import Interval
-from training.splits import group_folds
 
 LOCAL, CLOUD = 0, 1
 MIN_EFFECTIVE = 50.0  # rows; below, no estimate is worth its interval

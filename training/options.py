@@ -12,8 +12,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from router.errors import ArtifactError, RouterError
 from router.registry import artifact as artifacts
-from training.dataset import Dataset, combined
-from training.readers import read
+from training.data.dataset import Dataset, combined
+from training.data.readers import read
 
 console = Console(highlight=False)
 

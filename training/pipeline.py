@@ -18,15 +18,15 @@ from router.text.features import Features
 from router.types import FloatArray
 from training.assemble import assembled
 from training.calibrate import FOLDS_PRIOR, ROWS_PRIOR, platt
-from training.dataset import Dataset
+from training.data.dataset import Dataset
+from training.data.everyday import SOURCE as EVERYDAY
+from training.data.featurize import featurize
+from training.data.splits import parts, seen_hashes
 from training.design import take
 from training.encoder import EncoderSource, of_artifact
 from training.evaluate import Evaluation, evaluate_pairs, outcome_pairs
-from training.everyday import SOURCE as EVERYDAY
-from training.featurize import featurize
 from training.fit import Fitted, fit_heads, rows_of
 from training.head import TIERS, Base
-from training.splits import parts, seen_hashes
 
 MIN_THRESHOLD_ROWS = 50
 Progress = Callable[[str], None]

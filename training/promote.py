@@ -11,7 +11,7 @@ from router.registry import versions
 from router.registry.artifact import Artifact
 from router.types import FloatArray
 from training import metrics
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.metrics import Interval
 from training.scoring import scored_by
 

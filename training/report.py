@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.evaluate import Evaluation
 
 

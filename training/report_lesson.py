@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from training.labels import SOURCES
+from training.labels.rule import SOURCES
 from training.teach import Taught
 from training.what_if import WhatIf
 

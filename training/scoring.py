@@ -3,13 +3,13 @@
 from router.decide.heads import Heads
 from router.errors import DataError
 from router.registry.artifact import Artifact
-from training.dataset import Dataset
+from training.data.dataset import Dataset
+from training.data.featurize import featurize
+from training.data.splits import unseen
 from training.encoder import of_artifact
 from training.evaluate import Evaluation, Scored, evaluate_scored, outcome_pairs, scored_pairs
-from training.featurize import featurize
 from training.fit import Fitted
 from training.head import TIERS
-from training.splits import unseen
 
 
 def fitted_of(artifact: Artifact) -> Fitted:

@@ -15,15 +15,15 @@ from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray, IntArray
 from training import metrics
-from training.dataset import Dataset
+from training.data.dataset import Dataset
+from training.data.featurize import featurize
+from training.data.opinions import Opinions, PromptLogits, Strengths
+from training.data.splits import PARTS, group_folds, group_hash, parts
 from training.design import take
-from training.featurize import featurize
 from training.fit import Fitted, fit_heads
 from training.head import MIN_ROWS, REFERENCE, TIERS, Base
 from training.look import look_table
-from training.opinions import Opinions, PromptLogits, Strengths
 from training.scoring import fitted_of
-from training.splits import PARTS, group_folds, group_hash, parts
 from training.verifier import (
     adapted,
     core_rows,

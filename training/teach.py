@@ -17,8 +17,8 @@ from router.registry import artifact as artifacts
 from router.registry import versions
 from router.settings import Settings
 from router.threshold import Reference
+from training.data.log import Window, read_window
 from training.learn import Lesson, learn
-from training.log import Window, read_window
 from training.pipeline import Progress
 from training.tracking import CHALLENGER, CHAMPION, Tracking
 from training.what_if import WhatIf, what_if

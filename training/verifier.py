@@ -15,8 +15,8 @@ from router.answers.verifier import NAMES, SIZE, Verifier
 from router.text.asks import ASKS
 from router.types import FloatArray, IntArray
 from training.calibrate import platt
+from training.data.opinions import Draw, Opinions, PromptLogits, Strengths, as_prose
 from training.logistic import fit_logistic
-from training.opinions import Draw, Opinions, PromptLogits, Strengths, as_prose
 
 # Chosen by grouped folds on ZeroEval and MMLU-Pro; .01 to .3 lie within .003 of each other.
 STRENGTH = 0.03

@@ -8,7 +8,7 @@ import pytest
 from router.decide.router import Router
 from router.errors import TrainingError
 from router.registry.artifact import Artifact
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.encoder import distil, of_artifact, read, with_transformer, write
 from training.pipeline import save, train
 
@@ -42,7 +42,7 @@ def test_distilled_encoder_equals_the_shipped_one(shipped: Artifact, tmp_path: P
     again = read(tmp_path)
     assert again == source
     texts = ["Translate this into French.", "Prove that the series converges."]
-    from training.featurize import featurize
+    from training.data.featurize import featurize
 
     mine = featurize(again.extractor(), texts, cache=False)
     theirs = featurize(of_artifact(shipped).extractor(), texts, cache=False)

@@ -130,7 +130,7 @@ def test_caps_hold_under_concurrency_and_across_restarts(tmp_path: Path) -> None
 
 
 def test_the_log_becomes_outcomes_that_training_reads(run: Run, tmp_path: Path) -> None:
-    from training.readers import read
+    from training.data.readers import read
 
     gateway = run()
     for text, score in ((EASY, 1.0), (HARD, 0.0), ("ann.lee@mail.example.org?", 1.0)):

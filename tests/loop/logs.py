@@ -10,7 +10,7 @@ from sqlalchemy import Engine, insert
 from router.decide.router import Router
 from router.outcomes.database import open_database
 from router.outcomes.tables import decisions, feedback, opinions
-from training.readers import read
+from training.data.readers import read
 
 LOCAL, CLOUD = "llama3.1:8b", "claude-sonnet-5-5"
 START = 1_760_000_000.0

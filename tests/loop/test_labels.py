@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.labels import PER_GROUP, Label, Signal, capped, labelled, noise
-from training.signals import Served, implicit
-from training.trust import PER_KEY_DAY, trusted
+from training.labels.rule import PER_GROUP, Label, Signal, capped, labelled, noise
+from training.labels.signals import Served, implicit
+from training.labels.trust import PER_KEY_DAY, trusted
 
 DAY = 86_400.0
 

@@ -20,9 +20,9 @@ from router.registry.artifact import Artifact
 from router.settings import Settings, load_settings
 from router.text.request import request_from_prompt
 from tests.loop import logs
+from training.data.log import Window, read_window
+from training.data.splits import group_hash
 from training.learn import Lesson, learn
-from training.log import Window, read_window
-from training.splits import group_hash
 from training.teach import teach
 
 TEXTS = logs.prompts(400)

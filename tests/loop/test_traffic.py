@@ -14,10 +14,10 @@ from router.errors import DataError, LogError
 from router.labelling.probes import load_probes
 from router.outcomes.tables import decisions
 from router.registry.artifact import Artifact
-from training.log import Window, read_window
+from training.data.log import Window, read_window
+from training.data.sample import open_log
 from training.mistakes import mistakes
 from training.off_policy import MIN_EFFECTIVE
-from training.sample import open_log
 from training.what_if import what_if
 
 TRAFFIC = Path(__file__).parents[2] / "data" / "traffic"

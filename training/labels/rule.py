@@ -136,7 +136,7 @@ class Capped:
 def capped(labels: Sequence[Label]) -> Capped:
     """`labels` such that no key and no repeated prompt decides alone; the rest loses weight evenly.
 
-    Signals of keys that cannot be believed are gone by then: `training.trust`.
+    Signals of keys that cannot be believed are gone by then: `training.labels.trust`.
     """
     said: list[str] = []
     kept = [one for one in labels if one.weight > 0]

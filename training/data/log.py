@@ -15,8 +15,8 @@ from router.outcomes.tables import decisions, feedback, opinions
 from router.text.features import FeatureExtractor, Features
 from router.types import Request
 from training.head import REFERENCE
-from training.labels import SOURCES, Label, Signal
-from training.signals import Served, implicit
+from training.labels.rule import SOURCES, Label, Signal
+from training.labels.signals import Served, implicit
 
 _OWN_FEEDBACK = ("judge",)  # sources that nobody can claim over HTTP
 
@@ -128,7 +128,7 @@ def _prompt(text: Request | None) -> str:
 
 
 def _said(rows: Sequence[object], frame: pd.DataFrame) -> list[Signal]:
-    """Feedback as signals; sources unknown to `training.labels` count as a user's."""
+    """Feedback as signals; sources unknown to `training.labels.rule` count as a user's."""
     known = frame.set_index("id")
     out = []
     for row in rows:
@@ -171,7 +171,7 @@ def _digest(frame: pd.DataFrame, signals: Sequence[Signal], soft: pd.DataFrame) 
 
 
 def label_rows(labels: Sequence[Label], window: Window, cloud_model: str) -> pd.DataFrame:
-    """Labels in the canonical form (`training.dataset`), prompt_id being the decision."""
+    """Labels in the canonical form (`training.data.dataset`), prompt_id being the decision."""
     frame = window.frame.set_index("id")
     rows = []
     for one in labels:

@@ -3,7 +3,7 @@
 - a folder of canonical files
 - a folder of `<source>.prompts.parquet` and `<source>.outcomes.parquet` (joined on prompt_id,
   `qkey` is the group)
-- a folder of graded prompts (`*.jsonl` with `difficulty`), see `training.everyday`
+- a folder of graded prompts (`*.jsonl` with `difficulty`), see `training.data.everyday`
 """
 
 from pathlib import Path
@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from router.errors import DataError
-from training.dataset import Dataset, checked, combined
-from training.everyday import canonical, is_graded
+from training.data.dataset import Dataset, checked, combined
+from training.data.everyday import canonical, is_graded
 
 SUFFIXES = {".parquet", ".jsonl", ".csv"}
 

@@ -17,8 +17,8 @@ from router.answers.reading import Answer, Reader, Reading, only_final
 from router.errors import DataError
 from router.text.asks import asks_for
 from router.text.request import request_from_prompt
-from training.dataset import Dataset
-from training.readers import SUFFIXES, read_table
+from training.data.dataset import Dataset
+from training.data.readers import SUFFIXES, read_table
 
 COLUMNS = ("prompt_id", "model", "text", "final", "chars")
 PROMPT = ("prompt_id", "group", "source", "category", "prompt")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from training.labels import SOURCES, Signal
+from training.labels.rule import SOURCES, Signal
 
 _CHECKS = {
     "invalid tool arguments": "bad call", "invalid JSON": "bad call", "empty": "useless",
@@ -34,7 +34,7 @@ class Served:
 
 
 def implicit(served: Sequence[Served], now: float, maturity_s: float) -> list[Signal]:
-    """Signals of what happened; see `training.labels.SOURCES` for their worth and delays.
+    """Signals of what happened; see `training.labels.rule.SOURCES` for their worth and delays.
 
     `maturity_s`: only answers older than that count as accepted because nobody complained.
     """

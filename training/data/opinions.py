@@ -13,8 +13,8 @@ from router.answers.verifier import SIZE, Evidence, row
 from router.decide.router import extractor_of
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
-from training.answers import Answered, answered
-from training.dataset import Dataset
+from training.data.answers import Answered, answered
+from training.data.dataset import Dataset
 
 # Opinions drawn per answer: none once, one other and two others so often.
 SINGLES = PAIRS = 2
@@ -46,7 +46,7 @@ class Opinions:
         cls, artifact: Artifact, answers: pd.DataFrame, prompts: pd.DataFrame,
         outcomes: Dataset | None = None,
     ) -> "Opinions":  # fmt: skip
-        """`answers` as `artifact` reads and weighs them; see `training.answers.answered`."""
+        """`answers` as `artifact` reads and weighs them; see `training.data.answers.answered`."""
         reader = Reader(extractor_of(artifact))
         return cls(answered(answers, prompts, reader, outcomes), idf_of(artifact))
 

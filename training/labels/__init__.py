@@ -1,0 +1,1 @@
+"""What happened to an answer, and what that says of its quality."""
