@@ -19,7 +19,7 @@ from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from training.data.dataset import Dataset, checked
 from training.data.readers import read
-from training.encoder import of_artifact
+from training.fit.encoder import of_artifact
 from training.pipeline import Trained, train
 
 settings.register_profile("router", deadline=None)  # machines are small and busy

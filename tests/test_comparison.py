@@ -8,7 +8,7 @@ from training import plots
 from training.comparison import Comparison, compare, encoder_choices, try_encoder
 from training.data.dataset import Dataset
 from training.data.readers import read
-from training.encoder import of_artifact
+from training.fit.encoder import of_artifact
 
 from .conftest import EVERYDAY
 

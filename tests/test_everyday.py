@@ -8,7 +8,7 @@ from router.registry.artifact import Artifact
 from training import metrics
 from training.bench_everyday import graded
 from training.data.featurize import featurize
-from training.encoder import of_artifact
+from training.fit.encoder import of_artifact
 
 from .conftest import EVERYDAY
 

@@ -6,7 +6,7 @@ import pytest
 from router.registry.artifact import Artifact
 from training.data import featurize as module
 from training.data.featurize import featurize
-from training.encoder import of_artifact
+from training.fit.encoder import of_artifact
 
 
 def test_cache_gives_the_same_and_survives_damage(

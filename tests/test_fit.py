@@ -11,15 +11,15 @@ from router.registry.ability import ability_for
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from training import metrics
-from training.calibrate import platt
 from training.data.dataset import Dataset
 from training.data.featurize import featurize
 from training.data.splits import SHARES, group_folds, group_sample, part_of, parts
-from training.design import Scaling, matrix, one_hot, take
-from training.encoder import find, of_artifact, write
-from training.encoder import read as read_encoder
-from training.fit import fit_heads, rows_of
-from training.head import REFERENCE, soft_rows
+from training.fit.calibrate import platt
+from training.fit.design import Scaling, matrix, one_hot, take
+from training.fit.encoder import find, of_artifact, write
+from training.fit.encoder import read as read_encoder
+from training.fit.head import REFERENCE, soft_rows
+from training.fit.heads import fit_heads, rows_of
 from training.pipeline import Trained, base_of, best_cut, calibrated, train
 from training.scoring import fitted_of
 
@@ -120,8 +120,8 @@ def test_folding_the_base_equals_scikit_learn(
     small: Dataset, features: Features, position: dict[str, int], shipped: Artifact
 ) -> None:
     """The estimator sees the base's logits as columns; serving sees one folded weight vector."""
-    from training.fit import _base_logits
-    from training.head import Choice, Problem
+    from training.fit.head import Choice, Problem
+    from training.fit.heads import _base_logits
 
     base = base_of(shipped)
     rows = rows_of(small.rows, position, "local")

@@ -27,11 +27,9 @@ from training.cli import app
 from training.data.answers import answered, read_answers, read_prompts
 from training.data.dataset import Dataset
 from training.data.opinions import Opinions, as_prose
-from training.logistic import fit_logistic
-from training.look import look_table
-from training.second import fit_second, strengths_of
-from training.study import mixed, reliability_of, soft_labels, study
-from training.verifier import (
+from training.fit.deferral import look_table
+from training.fit.logistic import fit_logistic
+from training.fit.verifier import (
     VerifierRows,
     adapted,
     core_rows,
@@ -39,6 +37,8 @@ from training.verifier import (
     recalibrated,
     rows_of,
 )
+from training.second import fit_second, strengths_of
+from training.study import mixed, reliability_of, soft_labels, study
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import pandas as pd
 
 from router.types import FloatArray
 from training import metrics
-from training.design import take
 from training.evaluate import Scored
-from training.fit import Fitted
-from training.head import REFERENCE, TIERS
+from training.fit.design import take
+from training.fit.head import REFERENCE, TIERS
+from training.fit.heads import Fitted
 from training.metrics import Interval
 from training.second import Prompts
 

@@ -26,10 +26,10 @@ from training.bench_everyday import everyday_bench
 from training.data.featurize import featurize
 from training.data.readers import read
 from training.data.splits import group_folds, group_sample, part_of
-from training.design import take
-from training.encoder import of_artifact, with_transformer
-from training.fit import Fitted, fit_heads
-from training.head import TIERS, Base
+from training.fit.design import take
+from training.fit.encoder import of_artifact, with_transformer
+from training.fit.head import TIERS, Base
+from training.fit.heads import Fitted, fit_heads
 from training.pipeline import calibrated
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"

@@ -22,8 +22,8 @@ from training.cases import (
 )
 from training.data.opinions import PromptLogits
 from training.data.splits import group_folds, group_hash
-from training.look import look_table
-from training.verifier import VerifierRows, fit_verifier
+from training.fit.deferral import look_table
+from training.fit.verifier import VerifierRows, fit_verifier
 
 _COMPARED = ("equal", "comparable")
 Pair = tuple[Case, Case]

@@ -12,9 +12,9 @@ from training.data.everyday import canonical, prompt_id
 from training.data.featurize import featurize
 from training.data.readers import read_table
 from training.data.splits import group_folds
-from training.design import take
-from training.encoder import of_artifact
-from training.fit import fit_heads
+from training.fit.design import take
+from training.fit.encoder import of_artifact
+from training.fit.heads import fit_heads
 
 
 def graded(folder: Path) -> pd.DataFrame:

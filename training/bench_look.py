@@ -32,7 +32,7 @@ from training.cases import (
 from training.data.opinions import PromptLogits
 from training.data.readers import read
 from training.data.splits import group_folds
-from training.verifier import fit_verifier
+from training.fit.verifier import fit_verifier
 
 ACTS = "acts: "
 Runs = dict[str, dict[str, dict[str, float]]]

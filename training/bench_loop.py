@@ -28,9 +28,9 @@ from training.bench import (
     works_in,
 )
 from training.data.splits import group_folds, group_sample
-from training.design import take
-from training.fit import Fitted, fit_heads
-from training.head import TIERS, Base
+from training.fit.design import take
+from training.fit.head import TIERS, Base
+from training.fit.heads import Fitted, fit_heads
 from training.pipeline import Progress
 
 LABELS = (0, 50, 200, 1000, 4000)

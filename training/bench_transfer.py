@@ -10,9 +10,8 @@ from router.answers.verifier import Verifier
 from router.decide.heads import sigmoid
 from training.cases import FOLDS, Bench, Case, Look, judged
 from training.data.splits import group_folds, group_sample
-from training.design import take
-from training.study import learn, soft_labels
-from training.verifier import (
+from training.fit.design import take
+from training.fit.verifier import (
     ADAPT_PRIOR,
     VerifierRows,
     adapted,
@@ -21,6 +20,7 @@ from training.verifier import (
     recalibrated,
     rows_of,
 )
+from training.study import learn, soft_labels
 
 
 def run_transfer(bench: Bench, target: Look, seed: int, labels: int = 50) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from training.data.answers import Answered, read_answers
 from training.data.dataset import Dataset
 from training.data.opinions import Opinions, PromptLogits, Strengths
 from training.data.splits import group_folds
+from training.fit.verifier import VerifierRows, rows_of
 from training.second import Prompts, measured, strengths_of
-from training.verifier import VerifierRows, rows_of
 
 _LLAMA, _CLAUDE = "Meta-Llama-3.1-8B-Instruct", "claude-3-5-sonnet-20241022"
 _GPT = "gpt-4o-2024-05-13"

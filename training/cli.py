@@ -56,7 +56,7 @@ def fit(
 ) -> None:
     """Fit a model on labelled outcomes, calibrate and evaluate it, save and register it."""
     from training import pipeline
-    from training.encoder import find
+    from training.fit.encoder import find
 
     start = None if base == "none" else artifacts.load(folder_of(base))
     with steps() as step:
@@ -198,7 +198,7 @@ def encoder(
     dimensions: Annotated[int, typer.Option(help="Width of the vectors.")] = 256,
 ) -> None:
     """Distil a static encoder from a SentenceTransformer (extra [encoder])."""
-    from training import encoder as encoders
+    from training.fit import encoder as encoders
 
     with steps() as step:
         step("distilling")

@@ -20,8 +20,8 @@ from training.baselines import BASELINES, Task
 from training.data.dataset import Dataset
 from training.data.featurize import featurize
 from training.data.splits import unseen
-from training.encoder import EncoderSource, of_artifact, with_transformer
 from training.evaluate import outcome_pairs
+from training.fit.encoder import EncoderSource, of_artifact, with_transformer
 from training.pipeline import train
 from training.scoring import scored_by
 

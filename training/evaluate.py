@@ -10,9 +10,9 @@ import pandas as pd
 from router.text.features import Features
 from router.types import FloatArray
 from training import metrics
-from training.design import take
-from training.fit import Fitted
-from training.head import REFERENCE, ability_name
+from training.fit.design import take
+from training.fit.head import REFERENCE, ability_name
+from training.fit.heads import Fitted
 from training.metrics import Interval
 
 CPT_TARGETS = (0.2, 0.5, 0.8)

@@ -12,15 +12,15 @@ from router.errors import TrainingError
 from router.monitor.alarms import Drift, drift, traffic_of
 from router.registry.artifact import Artifact
 from router.threshold import Reference, Rule
-from training.assemble import assembled
 from training.before_after import FREE, Material, judged_later, quality_curve
-from training.calibrate import FOLDS_PRIOR
 from training.data.dataset import Dataset
 from training.data.log import Window, joined, label_rows, soft_rows
 from training.data.splits import seen_hashes
-from training.encoder import of_artifact
-from training.fit import Fitted
-from training.head import KEPT
+from training.fit.assemble import assembled
+from training.fit.calibrate import FOLDS_PRIOR
+from training.fit.encoder import of_artifact
+from training.fit.head import KEPT
+from training.fit.heads import Fitted
 from training.labels.rule import Label, Noise, noise
 from training.labels.trust import believed
 from training.metrics import Interval

@@ -16,17 +16,17 @@ from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray
-from training.assemble import assembled
-from training.calibrate import FOLDS_PRIOR, ROWS_PRIOR, platt
 from training.data.dataset import Dataset
 from training.data.everyday import SOURCE as EVERYDAY
 from training.data.featurize import featurize
 from training.data.splits import parts, seen_hashes
-from training.design import take
-from training.encoder import EncoderSource, of_artifact
 from training.evaluate import Evaluation, evaluate_pairs, outcome_pairs
-from training.fit import Fitted, fit_heads, rows_of
-from training.head import TIERS, Base
+from training.fit.assemble import assembled
+from training.fit.calibrate import FOLDS_PRIOR, ROWS_PRIOR, platt
+from training.fit.design import take
+from training.fit.encoder import EncoderSource, of_artifact
+from training.fit.head import TIERS, Base
+from training.fit.heads import Fitted, fit_heads, rows_of
 
 MIN_THRESHOLD_ROWS = 50
 Progress = Callable[[str], None]

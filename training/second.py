@@ -19,18 +19,12 @@ from training.data.dataset import Dataset
 from training.data.featurize import featurize
 from training.data.opinions import Opinions, PromptLogits, Strengths
 from training.data.splits import PARTS, group_folds, group_hash, parts
-from training.design import take
-from training.fit import Fitted, fit_heads
-from training.head import MIN_ROWS, REFERENCE, TIERS, Base
-from training.look import look_table
+from training.fit.deferral import look_table
+from training.fit.design import take
+from training.fit.head import MIN_ROWS, REFERENCE, TIERS, Base
+from training.fit.heads import Fitted, fit_heads
+from training.fit.verifier import adapted, core_rows, fit_verifier, recalibrated, rows_of
 from training.scoring import fitted_of
-from training.verifier import (
-    adapted,
-    core_rows,
-    fit_verifier,
-    recalibrated,
-    rows_of,
-)
 
 CALIBRATION_PRIOR = 1.0
 Progress = Callable[[str], None]

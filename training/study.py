@@ -16,15 +16,15 @@ from router.decide.heads import sigmoid
 from router.errors import TrainingError
 from router.registry.artifact import Artifact
 from router.types import FloatArray
-from training.calibrate import FOLDS_PRIOR
 from training.data.dataset import COLUMNS, Dataset, checked
 from training.data.opinions import Draw, Opinions, Strengths
 from training.data.splits import group_folds, parts
-from training.fit import Fitted
-from training.head import REFERENCE, TIERS, Base
+from training.fit.calibrate import FOLDS_PRIOR
+from training.fit.head import REFERENCE, TIERS, Base
+from training.fit.heads import Fitted
+from training.fit.verifier import ADAPT_PRIOR, recalibrated, rows_of
 from training.pipeline import Progress, Trained, base_of, calibrated, train
 from training.second import Prompts, strengths_of
-from training.verifier import ADAPT_PRIOR, recalibrated, rows_of
 
 # How many soft labels one true label weighs; 0 leaves true labels to the calibration alone.
 TRUE_WEIGHTS = (0.0, 3.0, 30.0)

@@ -9,7 +9,7 @@ from router.decide.router import Router
 from router.errors import TrainingError
 from router.registry.artifact import Artifact
 from training.data.dataset import Dataset
-from training.encoder import distil, of_artifact, read, with_transformer, write
+from training.fit.encoder import distil, of_artifact, read, with_transformer, write
 from training.pipeline import save, train
 
 pytestmark = [

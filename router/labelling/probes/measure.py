@@ -24,7 +24,7 @@ from router.types import FloatArray
 
 MAX_TOKENS = 400
 # What a probe may move the ability term by: curvature of a Gaussian prior around the guess from the
-# model's size, as in `training.calibrate`; 100 probes weigh about 20.
+# model's size, as in `training.fit.calibrate`; 100 probes weigh about 20.
 PRIOR = 2.0
 
 

@@ -1,8 +1,9 @@
 """From labelled outcomes to two heads.
 
 Both heads are scikit-learn logistic regressions with soft labels on the columns of
-`training.design.matrix`. With a base, its two logits come first among the columns and are hardly
-shrunk: some dozens of labels move their slope and shift, thousands the words (`training.head`).
+`training.fit.design.matrix`. With a base, its two logits come first among the columns and are
+hardly shrunk: some dozens of labels move their slope and shift, thousands the words
+(`training.fit.head`).
 """
 
 from collections.abc import Mapping
@@ -17,8 +18,16 @@ from router.errors import TrainingError
 from router.registry.ability import ability_for
 from router.text.features import Features
 from router.types import FloatArray
-from training.design import Scaling, matrix, take
-from training.head import MIN_ROWS, REFERENCE, TIERS, Base, Problem, Rows, ability_name
+from training.fit.design import Scaling, matrix, take
+from training.fit.head import (
+    MIN_ROWS,
+    REFERENCE,
+    TIERS,
+    Base,
+    Problem,
+    Rows,
+    ability_name,
+)
 
 
 @dataclass(frozen=True)

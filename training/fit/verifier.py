@@ -1,8 +1,8 @@
 """Fitting the verifier: a core over all pairs of local models, moved to new traffic by few labels.
 
 The core is a ridge logistic regression on all answers with known scores, each beside none, one or
-two answers of other models. Adaptation starts from its weights (`training.logistic`): fifty labels
-move little but slope and level, thousands move anything.
+two answers of other models. Adaptation starts from its weights (`training.fit.logistic`): fifty
+labels move little but slope and level, thousands move anything.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from router.answers.final import KINDS
 from router.answers.verifier import NAMES, SIZE, Verifier
 from router.text.asks import ASKS
 from router.types import FloatArray, IntArray
-from training.calibrate import platt
 from training.data.opinions import Draw, Opinions, PromptLogits, Strengths, as_prose
-from training.logistic import fit_logistic
+from training.fit.calibrate import platt
+from training.fit.logistic import fit_logistic
 
 # Chosen by grouped folds on ZeroEval and MMLU-Pro; .01 to .3 lie within .003 of each other.
 STRENGTH = 0.03
@@ -145,7 +145,7 @@ def fit_verifier(
 
 
 def recalibrated(verifier: Verifier, rows: VerifierRows, prior: float) -> Verifier:
-    """`verifier` with slope and level of both heads moved by `rows` (see `training.calibrate`)."""
+    """`verifier` with slope and level of both heads moved by `rows`."""
     logits = verifier.logits(rows.features)
     weights, bias = verifier.weights.copy(), verifier.bias.copy()
     for head, label in enumerate((rows.local, rows.cloud)):

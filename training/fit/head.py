@@ -13,10 +13,10 @@ from router.decide.heads import Heads
 from router.registry.ability import ability_for, normalised
 from router.text.structure import SIZE
 from router.types import FloatArray, IntArray
-from training.calibrate import platt
 from training.data.everyday import RUBRIC_PREFIX
 from training.data.splits import group_folds
-from training.design import MODEL, blocks, one_hot
+from training.fit.calibrate import platt
+from training.fit.design import MODEL, blocks, one_hot
 
 TIERS = ("local", "cloud")
 # Grades of the rubric are about models of this class (data/README.md).

@@ -14,9 +14,9 @@ from router.decide.heads import Heads
 from router.registry.artifact import Artifact
 from router.text.structure import NAMES
 from router.types import FloatArray
-from training.encoder import EncoderSource
-from training.fit import Fitted
-from training.head import REFERENCE
+from training.fit.encoder import EncoderSource
+from training.fit.head import REFERENCE
+from training.fit.heads import Fitted
 
 _LIBRARIES = ("numpy", "scikit-learn", "scipy", "tokenizers", "safetensors", "pandas")
 _SINGLE = ("words", "pairs", "word_idf", "pair_idf")

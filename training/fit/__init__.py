@@ -1,0 +1,1 @@
+"""Fitting heads and verifier, calibrating them, and making arrays that serve."""
