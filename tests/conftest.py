@@ -20,7 +20,7 @@ from router.registry.artifact import Artifact
 from training.data.dataset import Dataset, checked
 from training.data.readers import read
 from training.fit.encoder import of_artifact
-from training.pipeline import Trained, train
+from training.pipelines.prompts import Trained, train
 
 settings.register_profile("router", deadline=None)  # machines are small and busy
 settings.load_profile("router")

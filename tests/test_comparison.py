@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from router.registry.artifact import Artifact
-from training import plots
 from training.comparison import Comparison, compare, encoder_choices, try_encoder
 from training.data.dataset import Dataset
 from training.data.readers import read
+from training.evaluate import plots
 from training.fit.encoder import of_artifact
 
 from .conftest import EVERYDAY

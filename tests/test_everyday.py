@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from router.registry.artifact import Artifact
-from training import metrics
 from training.bench_everyday import graded
 from training.data.featurize import featurize
+from training.evaluate import metrics
 from training.fit.encoder import of_artifact
 
 from .conftest import EVERYDAY

@@ -10,18 +10,18 @@ from router.registry import artifact as artifacts
 from router.registry.ability import ability_for
 from router.registry.artifact import Artifact
 from router.text.features import Features
-from training import metrics
 from training.data.dataset import Dataset
 from training.data.featurize import featurize
 from training.data.splits import SHARES, group_folds, group_sample, part_of, parts
+from training.evaluate import metrics
+from training.evaluate.scoring import fitted_of
 from training.fit.calibrate import platt
 from training.fit.design import Scaling, matrix, one_hot, take
 from training.fit.encoder import find, of_artifact, write
 from training.fit.encoder import read as read_encoder
 from training.fit.head import REFERENCE, soft_rows
 from training.fit.heads import fit_heads, rows_of
-from training.pipeline import Trained, base_of, best_cut, calibrated, train
-from training.scoring import fitted_of
+from training.pipelines.prompts import Trained, base_of, best_cut, calibrated, train
 
 VOCABULARY = 29525
 
@@ -54,7 +54,7 @@ def test_serving_equals_scikit_learn(
 
 def test_saved_model_equals_the_fit(trained: Trained, tmp_path: Path, small: Dataset) -> None:
     from router.decide.router import Router
-    from training.pipeline import save
+    from training.pipelines.prompts import save
 
     prompts = small.prompts["prompt"].tolist()[:100]
     features = featurize(of_artifact(trained.artifact).extractor(), prompts, cache=False)

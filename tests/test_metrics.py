@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from training import metrics
+from training.evaluate import metrics
 
 sizes = st.integers(2, 60)
 

@@ -16,7 +16,7 @@ from router.threshold import (
     threshold_for_quality,
     threshold_for_share,
 )
-from training import metrics
+from training.evaluate import metrics
 
 gains = hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(-1, 1, width=16))
 

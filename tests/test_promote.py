@@ -8,10 +8,10 @@ from router.errors import ArtifactMissing, DataError, PromotionRefused
 from router.registry import artifact as artifacts
 from router.registry import versions
 from router.registry.artifact import Artifact
-from training import promote as promotion
-from training import scoring
 from training.data.dataset import Dataset
-from training.pipeline import Trained, save, train
+from training.evaluate import promote as promotion
+from training.evaluate import scoring
+from training.pipelines.prompts import Trained, save, train
 from training.tracking import CHALLENGER, CHAMPION, REGISTERED, Tracking
 
 

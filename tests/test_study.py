@@ -21,12 +21,12 @@ from router.decide.router import Router, extractor_of
 from router.errors import DataError, TrainingError
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
-from training import metrics
-from training.acts import Stages, quality, quality_at
 from training.cli import app
 from training.data.answers import answered, read_answers, read_prompts
 from training.data.dataset import Dataset
 from training.data.opinions import Opinions, as_prose
+from training.evaluate import metrics
+from training.evaluate.acts import Stages, quality, quality_at
 from training.fit.deferral import look_table
 from training.fit.logistic import fit_logistic
 from training.fit.verifier import (
@@ -37,8 +37,8 @@ from training.fit.verifier import (
     recalibrated,
     rows_of,
 )
-from training.second import fit_second, strengths_of
-from training.study import mixed, reliability_of, soft_labels, study
+from training.pipelines.agreement import mixed, reliability_of, soft_labels, study
+from training.pipelines.answers import fit_second, strengths_of
 
 
 @pytest.fixture(scope="module")

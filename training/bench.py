@@ -20,17 +20,17 @@ from router.errors import DataError, MissingExtra
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray, IntArray
-from training import metrics
-from training.baselines import BASELINES, Task
 from training.bench_everyday import everyday_bench
 from training.data.featurize import featurize
 from training.data.readers import read
 from training.data.splits import group_folds, group_sample, part_of
+from training.evaluate import metrics
+from training.evaluate.baselines import BASELINES, Task
 from training.fit.design import take
 from training.fit.encoder import of_artifact, with_transformer
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads
-from training.pipeline import calibrated
+from training.pipelines.prompts import calibrated
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 BASE_STRENGTH = 0.01

@@ -9,7 +9,6 @@ import pandas as pd
 from router.answers.verifier import NAMES, SIZE
 from router.decide.heads import sigmoid
 from router.types import FloatArray, IntArray
-from training.acts import Stages, policies
 from training.cases import (
     FIT_STRENGTH,
     FOLDS,
@@ -22,6 +21,7 @@ from training.cases import (
 )
 from training.data.opinions import PromptLogits
 from training.data.splits import group_folds, group_hash
+from training.evaluate.acts import Stages, policies
 from training.fit.deferral import look_table
 from training.fit.verifier import VerifierRows, fit_verifier
 

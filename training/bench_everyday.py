@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from router.registry.artifact import Artifact
-from training import metrics
 from training.data.everyday import canonical, prompt_id
 from training.data.featurize import featurize
 from training.data.readers import read_table
 from training.data.splits import group_folds
+from training.evaluate import metrics
 from training.fit.design import take
 from training.fit.encoder import of_artifact
 from training.fit.heads import fit_heads

@@ -15,8 +15,6 @@ from router.decide.heads import sigmoid
 from router.labelling.probes.measure import fitted_shift
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
-from training import metrics
-from training.baselines import Task
 from training.bench import (
     BASE_STRENGTH,
     Material,
@@ -28,10 +26,12 @@ from training.bench import (
     works_in,
 )
 from training.data.splits import group_folds, group_sample
+from training.evaluate import metrics
+from training.evaluate.baselines import Task
 from training.fit.design import take
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads
-from training.pipeline import Progress
+from training.pipelines.prompts import Progress
 
 LABELS = (0, 50, 200, 1000, 4000)
 PROBES, SWAPPED, KNOWN = 100, "gemma-2-2b-it", "Meta-Llama-3.1-8B-Instruct"

@@ -11,9 +11,9 @@ from router.prices import estimate_usd
 from router.registry.artifact import Artifact
 from router.types import FloatArray
 from training.bench import Material, load_material, task_of, works_in
-from training.off_policy import CLOUD, Logged, by_ridge, evaluate
-from training.pipeline import Progress
-from training.scoring import fitted_of
+from training.evaluate.off_policy import CLOUD, Logged, by_ridge, evaluate
+from training.evaluate.scoring import fitted_of
+from training.pipelines.prompts import Progress
 
 ROWS, NEAR = 5000, 0.01
 _OUTPUT_TOKENS = 500

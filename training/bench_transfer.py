@@ -20,7 +20,7 @@ from training.fit.verifier import (
     recalibrated,
     rows_of,
 )
-from training.study import learn, soft_labels
+from training.pipelines.agreement import learn, soft_labels
 
 
 def run_transfer(bench: Bench, target: Look, seed: int, labels: int = 50) -> dict[str, Any]:

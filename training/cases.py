@@ -12,13 +12,13 @@ import pandas as pd
 from router.decide.heads import sigmoid
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
-from training import metrics
 from training.data.answers import Answered, read_answers
 from training.data.dataset import Dataset
 from training.data.opinions import Opinions, PromptLogits, Strengths
 from training.data.splits import group_folds
+from training.evaluate import metrics
 from training.fit.verifier import VerifierRows, rows_of
-from training.second import Prompts, measured, strengths_of
+from training.pipelines.answers import Prompts, measured, strengths_of
 
 _LLAMA, _CLAUDE = "Meta-Llama-3.1-8B-Instruct", "claude-3-5-sonnet-20241022"
 _GPT = "gpt-4o-2024-05-13"

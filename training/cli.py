@@ -55,8 +55,8 @@ def fit(
     track: Annotated[bool, typer.Option(help="Log the run to MLflow in this folder.")] = True,
 ) -> None:
     """Fit a model on labelled outcomes, calibrate and evaluate it, save and register it."""
-    from training import pipeline
     from training.fit.encoder import find
+    from training.pipelines import prompts as pipeline
 
     start = None if base == "none" else artifacts.load(folder_of(base))
     with steps() as step:
@@ -110,7 +110,7 @@ def evaluate(
     json_file: Json = None,
 ) -> None:
     """Judge a model on outcomes; groups that it was fitted on are left out."""
-    from training import scoring
+    from training.evaluate import scoring
 
     artifact = artifacts.load(folder_of(model))
     with steps() as step:
@@ -166,7 +166,7 @@ def promote(
     seed: Seed = 0,
 ) -> None:
     """Make the challenger current if it is not worse on the same rows; or roll back."""
-    from training import promote as promotion
+    from training.evaluate import promote as promotion
     from training.tracking import CHALLENGER, CHAMPION, Tracking
 
     tracking = Tracking()

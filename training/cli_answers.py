@@ -37,7 +37,7 @@ def verifier(
 ) -> None:
     """Teach a model to judge local answers, from answers with known outcomes."""
     from training.data.answers import read_answers
-    from training.second import fit_second
+    from training.pipelines.answers import fit_second
 
     start = artifacts.load(folder_of(base))
     with steps() as step:
@@ -65,9 +65,9 @@ def study(
     json_file: Json = None,
 ) -> None:
     """Learn from the agreement of local models, without labels (or with a few)."""
-    from training import pipeline
-    from training import study as studies
     from training.data.answers import read_answers, read_prompts
+    from training.pipelines import agreement as studies
+    from training.pipelines import prompts as pipeline
 
     start = artifacts.load(folder_of(base))
     with steps() as step:

@@ -15,15 +15,15 @@ from router.errors import MissingExtra
 from router.registry.artifact import Artifact, pack_vectors
 from router.text.request import request_from_prompt
 from router.types import FloatArray
-from training import metrics
-from training.baselines import BASELINES, Task
 from training.data.dataset import Dataset
 from training.data.featurize import featurize
 from training.data.splits import unseen
-from training.evaluate import outcome_pairs
+from training.evaluate import metrics
+from training.evaluate.baselines import BASELINES, Task
+from training.evaluate.evaluation import outcome_pairs
+from training.evaluate.scoring import scored_by
 from training.fit.encoder import EncoderSource, of_artifact, with_transformer
-from training.pipeline import train
-from training.scoring import scored_by
+from training.pipelines.prompts import train
 
 SHOWN = ("prompt length", "kNN", "random", "oracle")
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.data.dataset import Dataset
-from training.evaluate import Evaluation
+from training.evaluate.evaluation import Evaluation
 
 
 def left_out(console: Console, data: Dataset) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from training.evaluate.what_if import WhatIf
 from training.labels.rule import SOURCES
 from training.teach import Taught
-from training.what_if import WhatIf
 
 
 def show(console: Console, taught: Taught) -> None:
@@ -70,4 +70,4 @@ def show_what_if(console: Console, found: Sequence[WhatIf]) -> None:
             f"{one.quality.rows}, worth {one.quality.effective:.0f}",
         )  # fmt: skip
     console.print(table)
-    console.print("Doubly robust estimates with 95 % intervals; see training.off_policy.")
+    console.print("Doubly robust estimates with 95 % intervals; see training.evaluate.off_policy.")

@@ -18,10 +18,10 @@ from router.registry import versions
 from router.settings import Settings
 from router.threshold import Reference
 from training.data.log import Window, read_window
-from training.learn import Lesson, learn
-from training.pipeline import Progress
+from training.evaluate.what_if import WhatIf, what_if
+from training.pipelines.learn import Lesson, learn
+from training.pipelines.prompts import Progress
 from training.tracking import CHALLENGER, CHAMPION, Tracking
-from training.what_if import WhatIf, what_if
 
 _HOUR_S = 3600.0
 
@@ -105,7 +105,7 @@ def _settled(
 def asked_of_log(
     settings: Settings, thresholds: Sequence[float], model: artifacts.Artifact | None = None
 ) -> list[WhatIf]:
-    """`training.what_if.what_if` on the whole log that `settings` name. Raises DataError."""
+    """`what_if` on the whole log that `settings` name. Raises DataError."""
     champion = artifacts.load(artifacts.resolve(settings.models_dir, settings.version))
     engine = open_database(settings.log_url)
     try:

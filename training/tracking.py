@@ -12,11 +12,11 @@ import joblib
 import pandas as pd
 
 from router.errors import TrainingError
-from training import plots
-from training.pipeline import Trained
+from training.evaluate import plots
+from training.pipelines.prompts import Trained
 
 if TYPE_CHECKING:
-    from training.learn import Lesson
+    from training.pipelines.learn import Lesson
 
 EXPERIMENT = "router"
 REGISTERED = "hybrid-router"

@@ -10,7 +10,7 @@ from router.errors import TrainingError
 from router.registry.artifact import Artifact
 from training.data.dataset import Dataset
 from training.fit.encoder import distil, of_artifact, read, with_transformer, write
-from training.pipeline import save, train
+from training.pipelines.prompts import save, train
 
 pytestmark = [
     pytest.mark.encoder,

@@ -39,7 +39,7 @@ from router.settings import load_settings, shipped_models
 from tests.gateway.running import Gateway
 from tests.gateway.upstream import Upstream
 from tests.loop.real_models import MAX_TOKENS, Models
-from training.metrics import curve
+from training.evaluate.metrics import curve
 from training.teach import teach
 
 PRICED_AS = "claude-haiku-4-5"

@@ -22,7 +22,7 @@ from router.text.request import request_from_prompt
 from tests.loop import logs
 from training.data.log import Window, read_window
 from training.data.splits import group_hash
-from training.learn import Lesson, learn
+from training.pipelines.learn import Lesson, learn
 from training.teach import teach
 
 TEXTS = logs.prompts(400)

@@ -3,7 +3,15 @@ import pytest
 
 from router.errors import DataError
 from router.types import FloatArray
-from training.off_policy import CLOUD, LOCAL, Logged, by_ridge, crossed, effective, evaluate
+from training.evaluate.off_policy import (
+    CLOUD,
+    LOCAL,
+    Logged,
+    by_ridge,
+    crossed,
+    effective,
+    evaluate,
+)
 
 
 def simulated(seed: int, served: FloatArray, x: FloatArray) -> tuple[Logged, FloatArray]:

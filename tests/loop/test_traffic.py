@@ -16,9 +16,9 @@ from router.outcomes.tables import decisions
 from router.registry.artifact import Artifact
 from training.data.log import Window, read_window
 from training.data.sample import open_log
-from training.mistakes import mistakes
-from training.off_policy import MIN_EFFECTIVE
-from training.what_if import what_if
+from training.evaluate.mistakes import mistakes
+from training.evaluate.off_policy import MIN_EFFECTIVE
+from training.evaluate.what_if import what_if
 
 TRAFFIC = Path(__file__).parents[2] / "data" / "traffic"
 MEASURED = json.loads((TRAFFIC / "measured.json").read_text())

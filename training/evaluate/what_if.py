@@ -9,10 +9,17 @@ from router.errors import DataError
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.data.log import Window
+from training.evaluate.off_policy import (
+    CLOUD,
+    LOCAL,
+    Estimate,
+    Logged,
+    by_ridge,
+    evaluate,
+)
+from training.evaluate.scoring import fitted_of
 from training.fit.design import take
 from training.labels.trust import believed
-from training.off_policy import CLOUD, LOCAL, Estimate, Logged, by_ridge, evaluate
-from training.scoring import fitted_of
 
 _LEARNED = ("learned", "exploration")
 

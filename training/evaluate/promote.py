@@ -10,10 +10,10 @@ from router.registry import artifact as artifacts
 from router.registry import versions
 from router.registry.artifact import Artifact
 from router.types import FloatArray
-from training import metrics
 from training.data.dataset import Dataset
-from training.metrics import Interval
-from training.scoring import scored_by
+from training.evaluate import metrics
+from training.evaluate.metrics import Interval
+from training.evaluate.scoring import scored_by
 
 # How much worse the challenger may be at most, with 97.5 % confidence.
 QUALITY_MARGIN = 0.01

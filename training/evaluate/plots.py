@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from router.types import FloatArray
-from training import metrics
+from training.evaluate import metrics
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
@@ -108,7 +108,7 @@ def reliability_diagram(
 def looks_curve(policies: Mapping[str, Mapping[str, float]], *, axes: Axes | None = None) -> Axes:
     """Mean score over the cloud share, one line per policy; the legend says how often it looks.
 
-    `policies` as `training.acts.policies` gives them, "name, 30% cloud" each.
+    `policies` as `training.evaluate.acts.policies` gives them, "name, 30% cloud" each.
     """
     axes = axes or new_axes()
     lines: dict[str, list[tuple[float, float, float]]] = {}

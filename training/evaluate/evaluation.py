@@ -9,11 +9,11 @@ import pandas as pd
 
 from router.text.features import Features
 from router.types import FloatArray
-from training import metrics
+from training.evaluate import metrics
+from training.evaluate.metrics import Interval
 from training.fit.design import take
 from training.fit.head import REFERENCE, ability_name
 from training.fit.heads import Fitted
-from training.metrics import Interval
 
 CPT_TARGETS = (0.2, 0.5, 0.8)
 FIELDS = ("p_local", "p_cloud", "local", "cloud", "group", "source")

@@ -20,7 +20,7 @@ from training.data.dataset import Dataset
 from training.data.everyday import SOURCE as EVERYDAY
 from training.data.featurize import featurize
 from training.data.splits import parts, seen_hashes
-from training.evaluate import Evaluation, evaluate_pairs, outcome_pairs
+from training.evaluate.evaluation import Evaluation, evaluate_pairs, outcome_pairs
 from training.fit.assemble import assembled
 from training.fit.calibrate import FOLDS_PRIOR, ROWS_PRIOR, platt
 from training.fit.design import take

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from router.types import FloatArray
-from training import metrics
-from training.evaluate import Scored
+from training.evaluate import metrics
+from training.evaluate.evaluation import Scored
+from training.evaluate.metrics import Interval
 from training.fit.design import take
 from training.fit.head import REFERENCE, TIERS
 from training.fit.heads import Fitted
-from training.metrics import Interval
-from training.second import Prompts
+from training.pipelines.answers import Prompts
 
 MIN_TEST = 10.0
 FREE = "agreement"
@@ -38,7 +38,7 @@ class Material:
 
 @dataclass(frozen=True)
 class Judged:
-    """Champion and challenger on later rows; see `training.learn.Lesson`."""
+    """Champion and challenger on later rows; see `training.pipelines.learn.Lesson`."""
 
     on: str
     rows: int

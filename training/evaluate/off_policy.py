@@ -19,7 +19,7 @@ from scipy.stats import norm
 from router.errors import DataError
 from router.types import FloatArray, IntArray
 from training.data.splits import group_folds
-from training.metrics import Interval
+from training.evaluate.metrics import Interval
 
 LOCAL, CLOUD = 0, 1
 MIN_EFFECTIVE = 50.0  # rows; below, no estimate is worth its interval

@@ -12,10 +12,11 @@ from router.errors import TrainingError
 from router.monitor.alarms import Drift, drift, traffic_of
 from router.registry.artifact import Artifact
 from router.threshold import Reference, Rule
-from training.before_after import FREE, Material, judged_later, quality_curve
 from training.data.dataset import Dataset
 from training.data.log import Window, joined, label_rows, soft_rows
 from training.data.splits import seen_hashes
+from training.evaluate.metrics import Interval
+from training.evaluate.scoring import fitted_of
 from training.fit.assemble import assembled
 from training.fit.calibrate import FOLDS_PRIOR
 from training.fit.encoder import of_artifact
@@ -23,11 +24,10 @@ from training.fit.head import KEPT
 from training.fit.heads import Fitted
 from training.labels.rule import Label, Noise, noise
 from training.labels.trust import believed
-from training.metrics import Interval
-from training.pipeline import MIN_THRESHOLD_ROWS, Progress, base_of, calibrated
-from training.scoring import fitted_of
-from training.second import Prompts
-from training.study import learn as fit_on_labels
+from training.pipelines.agreement import learn as fit_on_labels
+from training.pipelines.answers import Prompts
+from training.pipelines.before_after import FREE, Material, judged_later, quality_curve
+from training.pipelines.prompts import MIN_THRESHOLD_ROWS, Progress, base_of, calibrated
 
 TEST_SHARE = 0.25  # of the requests with labels, the newest
 MIN_LABELS = 20

@@ -23,8 +23,8 @@ from training.fit.calibrate import FOLDS_PRIOR
 from training.fit.head import REFERENCE, TIERS, Base
 from training.fit.heads import Fitted
 from training.fit.verifier import ADAPT_PRIOR, recalibrated, rows_of
-from training.pipeline import Progress, Trained, base_of, calibrated, train
-from training.second import Prompts, strengths_of
+from training.pipelines.answers import Prompts, strengths_of
+from training.pipelines.prompts import Progress, Trained, base_of, calibrated, train
 
 # How many soft labels one true label weighs; 0 leaves true labels to the calibration alone.
 TRUE_WEIGHTS = (0.0, 3.0, 30.0)

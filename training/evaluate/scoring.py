@@ -6,7 +6,13 @@ from router.registry.artifact import Artifact
 from training.data.dataset import Dataset
 from training.data.featurize import featurize
 from training.data.splits import unseen
-from training.evaluate import Evaluation, Scored, evaluate_scored, outcome_pairs, scored_pairs
+from training.evaluate.evaluation import (
+    Evaluation,
+    Scored,
+    evaluate_scored,
+    outcome_pairs,
+    scored_pairs,
+)
 from training.fit.encoder import of_artifact
 from training.fit.head import TIERS
 from training.fit.heads import Fitted

@@ -1,0 +1,1 @@
+"""How good a router is: measures, estimates from logs, the gate, and pictures of them."""

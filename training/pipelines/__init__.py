@@ -1,0 +1,1 @@
+"""Each way of learning, from its data to a version."""
