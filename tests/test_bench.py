@@ -7,11 +7,18 @@ from rich.console import Console
 
 from router.errors import DataError
 from router.registry.artifact import Artifact
-from training import report
-from training.bench import WORKS, base_for, bench, load_material, task_of, works_in
-from training.bench_look import bench_answers
+from training.bench.answers import bench_answers
+from training.bench.prompts import (
+    WORKS,
+    base_for,
+    bench,
+    load_material,
+    task_of,
+    works_in,
+)
 from training.data.dataset import Dataset
 from training.data.readers import read
+from training.report import tables as report
 
 from .conftest import EVERYDAY
 

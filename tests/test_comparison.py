@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from router.registry.artifact import Artifact
-from training.comparison import Comparison, compare, encoder_choices, try_encoder
+from training.bench.comparison import Comparison, compare, encoder_choices, try_encoder
 from training.data.dataset import Dataset
 from training.data.readers import read
 from training.evaluate import plots

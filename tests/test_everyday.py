@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from router.registry.artifact import Artifact
-from training.bench_everyday import graded
+from training.bench.everyday import graded
 from training.data.featurize import featurize
 from training.evaluate import metrics
 from training.fit.encoder import of_artifact

@@ -21,7 +21,7 @@ from router.decide.router import Router, extractor_of
 from router.errors import DataError, TrainingError
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
-from training.cli import app
+from training.cli.main import app
 from training.data.answers import answered, read_answers, read_prompts
 from training.data.dataset import Dataset
 from training.data.opinions import Opinions, as_prose

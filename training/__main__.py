@@ -11,6 +11,6 @@ except ImportError as error:
         "pip install 'hybrid-router[training]'."
     ) from None
 
-from training.cli import main
+from training.cli.main import main
 
 main()

@@ -199,8 +199,8 @@ def learn(
     """Learn from the outcome log, judge it on later requests, and promote what is better."""
     with extra("gateway"):
         from router.settings import load_settings
-        from training import report_lesson
-        from training.options import steps, write_json
+        from training.cli.options import steps, write_json
+        from training.report import lesson as report_lesson
         from training.teach import teach
 
         settings = load_settings()
@@ -224,7 +224,7 @@ def what_if(
     with extra("gateway"):
         from router.registry import artifact as artifacts
         from router.settings import load_settings
-        from training.report_lesson import show_what_if
+        from training.report.lesson import show_what_if
         from training.teach import asked_of_log
 
         settings = load_settings()

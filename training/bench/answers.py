@@ -14,10 +14,8 @@ from joblib import Parallel, delayed
 from router.answers.verifier import NAMES
 from router.decide.heads import sigmoid
 from router.registry.artifact import Artifact
-from training.bench import mean_of, summary
-from training.bench_acts import acts_of_fold
-from training.bench_transfer import run_transfer, run_unseen
-from training.cases import (
+from training.bench.acts import acts_of_fold
+from training.bench.cases import (
     FIT_STRENGTH,
     FOLDS,
     Bench,
@@ -29,6 +27,8 @@ from training.cases import (
     prompt_only,
     teaching,
 )
+from training.bench.prompts import mean_of, summary
+from training.bench.transfer import run_transfer, run_unseen
 from training.data.opinions import PromptLogits
 from training.data.readers import read
 from training.data.splits import group_folds

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from router.registry import artifact as artifacts
 from router.settings import shipped_models
-from training.options import Json, console, steps, write_json
+from training.cli.options import Json, console, steps, write_json
 
 
 def bench_loop(
@@ -26,11 +26,11 @@ def bench_loop(
     out: dict[str, Any] = {}
     with steps() as step:
         if part != "off-policy":
-            from training.bench_loop import loop_bench
+            from training.bench.loop import loop_bench
 
             out["learning"] = loop_bench(data, model, seeds=seeds, jobs=jobs, progress=step)
         if part != "learning":
-            from training.bench_off_policy import off_policy_bench
+            from training.bench.off_policy import off_policy_bench
 
             out["off-policy"] = off_policy_bench(
                 data, model, simulations=simulations, jobs=jobs, progress=step

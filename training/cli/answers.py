@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from router.registry import artifact as artifacts
-from training import report
-from training.options import (
+from training.cli.options import (
     Data,
     Json,
     Seed,
@@ -18,6 +17,7 @@ from training.options import (
     steps,
     write_json,
 )
+from training.report import tables as report
 
 
 def verifier(
@@ -96,8 +96,8 @@ def stages(
     import pandas as pd
 
     from router.settings import shipped_models
-    from training.bench_acts import stage_rows
-    from training.cases import Bench, looks_in, teaching
+    from training.bench.acts import stage_rows
+    from training.bench.cases import Bench, looks_in, teaching
     from training.data.readers import read
 
     model = artifacts.load(artifacts.resolve(shipped_models()))

@@ -15,7 +15,7 @@ from router.decide.heads import sigmoid
 from router.labelling.probes.measure import fitted_shift
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
-from training.bench import (
+from training.bench.prompts import (
     BASE_STRENGTH,
     Material,
     Work,

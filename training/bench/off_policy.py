@@ -10,7 +10,7 @@ from joblib import Parallel, delayed
 from router.prices import estimate_usd
 from router.registry.artifact import Artifact
 from router.types import FloatArray
-from training.bench import Material, load_material, task_of, works_in
+from training.bench.prompts import Material, load_material, task_of, works_in
 from training.evaluate.off_policy import CLOUD, Logged, by_ridge, evaluate
 from training.evaluate.scoring import fitted_of
 from training.pipelines.prompts import Progress

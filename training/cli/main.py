@@ -1,4 +1,4 @@
-"""The commands of `python -m training`; those about answers are in `training.cli_answers`."""
+"""The commands of `python -m training`; those about answers are in `training.cli.answers`."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,8 +10,9 @@ from router.errors import PromotionRefused
 from router.registry import artifact as artifacts
 from router.registry import versions
 from router.settings import shipped_models
-from training import cli_answers, cli_loop, report
-from training.options import (
+from training.cli import answers as cli_answers
+from training.cli import loop as cli_loop
+from training.cli.options import (
     Data,
     Json,
     Models,
@@ -23,6 +24,7 @@ from training.options import (
     steps,
     write_json,
 )
+from training.report import tables as report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -135,8 +137,8 @@ def bench(
     json_file: Json = None,
 ) -> None:
     """Run the quality benchmark beside simple baselines: by prompts alone, by answers too."""
-    from training.bench import bench as run_bench
-    from training.bench_look import bench_answers
+    from training.bench.answers import bench_answers
+    from training.bench.prompts import bench as run_bench
 
     model = artifacts.load(artifacts.resolve(shipped_models()))
     result: dict[str, Any] = {"seeds": seeds}
@@ -210,7 +212,7 @@ def encoder(
 @app.command(epilog="Example: python -m training speed --json speed.json")
 def speed(json_file: Json = None) -> None:
     """Measure latency, throughput, start-up and memory of a decision on this machine."""
-    from training.speed import measure
+    from training.bench.speed import measure
 
     result = measure()
     report.speed(console, result)
@@ -222,7 +224,7 @@ def demo(
     data: Annotated[Path, typer.Option(help="Labelled traffic.")] = Path("data/everyday"),
 ) -> None:
     """Train on the bundled traffic, show cost against quality, and decide ten prompts."""
-    from training.demo import run_demo
+    from training.cli.demo import run_demo
 
     run_demo(console, data, steps)
 

@@ -20,7 +20,7 @@ from router.errors import DataError, MissingExtra
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray, IntArray
-from training.bench_everyday import everyday_bench
+from training.bench.everyday import everyday_bench
 from training.data.featurize import featurize
 from training.data.readers import read
 from training.data.splits import group_folds, group_sample, part_of

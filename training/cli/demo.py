@@ -13,10 +13,11 @@ from router.cli.main import show
 from router.decide.router import Router
 from router.registry import artifact as artifacts
 from router.settings import Settings, load_settings
-from training import report, report_lesson
 from training.data.readers import read
 from training.data.sample import open_log
 from training.pipelines import prompts as pipeline
+from training.report import lesson as report_lesson
+from training.report import tables as report
 from training.teach import teach
 from training.tracking import Tracking
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from router.answers.verifier import Verifier
 from router.decide.heads import sigmoid
-from training.cases import FOLDS, Bench, Case, Look, judged
+from training.bench.cases import FOLDS, Bench, Case, Look, judged
 from training.data.splits import group_folds, group_sample
 from training.fit.design import take
 from training.fit.verifier import (

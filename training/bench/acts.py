@@ -9,7 +9,7 @@ import pandas as pd
 from router.answers.verifier import NAMES, SIZE
 from router.decide.heads import sigmoid
 from router.types import FloatArray, IntArray
-from training.cases import (
+from training.bench.cases import (
     FIT_STRENGTH,
     FOLDS,
     Bench,

@@ -1,0 +1,1 @@
+"""`python -m training`, a file for each group of commands."""
