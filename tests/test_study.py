@@ -15,12 +15,11 @@ from typer.testing import CliRunner
 
 from router.answers.reading import Reader
 from router.answers.verifier import NAMES, SIZE, Verifier
-from router.decide.deferral import GRID, MOVES
 from router.decide.heads import sigmoid
 from router.decide.router import Router, extractor_of
 from router.errors import DataError, TrainingError
 from router.registry import artifact as artifacts
-from router.registry.artifact import Artifact
+from router.registry.artifact import GRID, MOVES, Artifact
 from training.cli.main import app
 from training.data.answers import answered, read_answers, read_prompts
 from training.data.dataset import Dataset

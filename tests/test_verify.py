@@ -15,15 +15,12 @@ from router.decide.default import default_router
 from router.decide.deferral import (
     FROM_ANSWER,
     FROM_PROMPT,
-    GRID,
-    MOVES,
     moves,
     value_of_looking,
 )
-from router.decide.explain import explain_after
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
 from router.registry import artifact as artifacts
-from router.registry.artifact import Artifact
+from router.registry.artifact import GRID, MOVES, Artifact
 
 ASKED = "How many days do seven weeks have?"
 PROSE = (
@@ -167,7 +164,7 @@ def test_the_act_follows_the_price_of_looking(shipped: Artifact) -> None:
 
 def test_pushes_say_what_moved_the_decision(router: Router) -> None:
     before = router.predict(ASKED)
-    found = explain_after(router, before, "49", ["56"])
+    found = router.explain_after(before, "49", ["56"])
     assert found.decision == router.predict_after(before, "49", ["56"])
     assert any("equal" in p.feature or "comparable" in p.feature for p in found.pushes)
 

@@ -7,11 +7,10 @@ than the look costs. In units of quality: 0.02 is two good answers more in a hun
 
 import numpy as np
 
+from router.registry.artifact import GRID
 from router.threshold import choose
 from router.types import Act, FloatArray
 
-GRID = 8  # cells of p_local and of p_cloud, each of width 1/8
-MOVES = 15  # quantiles of the move of the gain, equally likely
 # Tables: what reading the local answer beside a second opinion shows to one who knows the prompt
 # alone, and what the second opinion shows to one who has read the local answer.
 FROM_PROMPT, FROM_ANSWER = 0, 1
@@ -37,7 +36,7 @@ def value_of(gain: FloatArray, move: FloatArray, threshold: FloatArray | float) 
 
     `threshold`: one for all, or (n,).
 
-    >>> even = np.linspace(-0.5, 0.5, MOVES)[None, :]
+    >>> even = np.linspace(-0.5, 0.5, 15)[None, :]
     >>> bool(value_of(np.array([0.2]), even, 0.2) > value_of(np.array([0.9]), even, 0.2))
     True
     """

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from router.answers.verifier import Evidence, reliability_of
 from router.decide.after import AnswerLike, SecondLook, checked_answer, checked_others
 from router.decide.deferral import FROM_PROMPT, act_for, values_of_looking
+from router.decide.explain import assumptions, pushes_after, pushes_before
 from router.decide.heads import Heads, sigmoid
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
 from router.prices import estimate_usd
@@ -234,9 +235,40 @@ class Router:
         response_format: Mapping[str, Any] | None = None,
     ) -> Explanation:
         """The decision with the features that pushed it, strongest first."""
-        from router.decide.explain import explain
+        request = _request(prompt, messages, tools, response_format)
+        decision = self.decide(request)
+        pushes = pushes_before(self.heads, self.extractor, request)
+        return Explanation(decision, pushes, tuple(self._notes(decision)))
 
-        return explain(self, _request(prompt, messages, tools, response_format))
+    def explain_after(
+        self, decision: Decision, answer: AnswerLike, others: Sequence[AnswerLike] = ()
+    ) -> Explanation:
+        """The decision of `predict_after` with what pushed it, strongest first; raises as it does.
+
+        >>> router = Router.load()
+        >>> router.explain_after(router.predict("Is water wet?"), "").notes
+        ('The answer is empty, so nothing in it could be judged.',)
+        """
+        second = self.second_look()
+        evidence = self.evidence_after(decision, answer, others)
+        after = second.decide([decision], [evidence], self.look_price)[0]
+        empty = not (answer if isinstance(answer, str) else answer.text).strip()
+        notes = ("The answer is empty, so nothing in it could be judged.",) if empty else ()
+        return Explanation(after, pushes_after(second, evidence), notes)
+
+    def _notes(self, decision: Decision) -> list[str]:
+        local, cloud = self.abilities
+        notes = assumptions(
+            [("local", self.local_model, local), ("cloud", self.cloud_model, cloud)]
+        )
+        if self.second is None:
+            return notes
+        verb = "above" if decision.act == "look" else "not above"
+        value = (
+            f"A second local opinion should improve the decision by {decision.look_value:.3f}, "
+            f"{verb} its price of {self.look_price:g}."
+        )
+        return [value, *notes]
 
     def _decision(
         self, request: Request, p_local: float, p_cloud: float, cost: float, threshold: float,

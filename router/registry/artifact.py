@@ -29,7 +29,6 @@ from safetensors.numpy import save as save_arrays
 from router.answers.verifier import ARRAYS as VERIFIER_HEADS
 from router.answers.verifier import SCHEMA as VERIFIER_SCHEMA
 from router.answers.verifier import SIZE as VERIFIER_SIZE
-from router.decide.deferral import GRID, MOVES
 from router.errors import (
     ArtifactCorrupt,
     ArtifactError,
@@ -60,6 +59,8 @@ ARRAYS = {
     "reference": ("3", "n"),  # gain, local, cloud of the traffic that shares refer to
     "seen": ("m",),  # sorted 64-bit hashes of the groups that any fit so far has used
 }
+GRID = 8  # cells of p_local and of p_cloud in the table of looks, each of width 1/8
+MOVES = 15  # quantiles of the move of the gain in each cell, equally likely
 VERIFIER_ARRAYS = {**VERIFIER_HEADS, "look": ("t", "g", "g", "m")}
 Arrays = Mapping[str, NDArray[Any]]
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

@@ -19,6 +19,8 @@ OPTIONAL = ("weight", "created_at")
 COLUMNS = REQUIRED + OPTIONAL
 TIERS = ("local", "cloud")
 _SHOWN_FAULTS = 20
+# Grades of the rubric are about models of this class (data/README.md).
+REFERENCE = {"local": "Meta-Llama-3.1-8B-Instruct", "cloud": "claude-3-5-sonnet-20241022"}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from router.outcomes.kept import features_of, unpack
 from router.outcomes.tables import decisions, feedback, opinions
 from router.text.features import FeatureExtractor, Features
 from router.types import Request
-from training.fit.head import REFERENCE
+from training.data.dataset import REFERENCE
 from training.labels.rule import SOURCES, Label, Signal
 from training.labels.signals import Served, implicit
 

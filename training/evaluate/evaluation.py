@@ -9,10 +9,11 @@ import pandas as pd
 
 from router.text.features import Features
 from router.types import FloatArray
+from training.data.dataset import REFERENCE
 from training.evaluate import metrics
 from training.evaluate.metrics import Interval
 from training.fit.design import take
-from training.fit.head import REFERENCE, ability_name
+from training.fit.head import ability_name
 from training.fit.heads import Fitted
 
 CPT_TARGETS = (0.2, 0.5, 0.8)

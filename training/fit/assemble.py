@@ -14,8 +14,8 @@ from router.decide.heads import Heads
 from router.registry.artifact import Artifact
 from router.text.structure import NAMES
 from router.types import FloatArray
+from training.data.dataset import REFERENCE
 from training.fit.encoder import EncoderSource
-from training.fit.head import REFERENCE
 from training.fit.heads import Fitted
 
 _LIBRARIES = ("numpy", "scikit-learn", "scipy", "tokenizers", "safetensors", "pandas")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from router.decide.deferral import GRID, MOVES
+from router.registry.artifact import GRID, MOVES
 from router.types import FloatArray
 
 NEAREST = 400

@@ -13,14 +13,13 @@ from router.decide.heads import Heads
 from router.registry.ability import ability_for, normalised
 from router.text.structure import SIZE
 from router.types import FloatArray, IntArray
+from training.data.dataset import REFERENCE
 from training.data.everyday import RUBRIC_PREFIX
 from training.data.splits import group_folds
 from training.fit.calibrate import platt
 from training.fit.design import MODEL, blocks, one_hot
 
 TIERS = ("local", "cloud")
-# Grades of the rubric are about models of this class (data/README.md).
-REFERENCE = {"local": "Meta-Llama-3.1-8B-Instruct", "cloud": "claude-3-5-sonnet-20241022"}
 BASE = 3.0  # scale of the base's logits: less shrunk than words, since they are already trained
 # scikit-learn's C. Of {.003, .01, .03, .1, .3} this ranks best (APGR) on MMLU, GSM8K and ZeroEval
 # alike (models/BENCHMARK.md says how it was chosen); more data bears weaker shrinkage (--strength).

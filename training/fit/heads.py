@@ -18,10 +18,10 @@ from router.errors import TrainingError
 from router.registry.ability import ability_for
 from router.text.features import Features
 from router.types import FloatArray
+from training.data.dataset import REFERENCE
 from training.fit.design import Scaling, matrix, take
 from training.fit.head import (
     MIN_ROWS,
-    REFERENCE,
     TIERS,
     Base,
     Problem,

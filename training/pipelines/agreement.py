@@ -16,11 +16,11 @@ from router.decide.heads import sigmoid
 from router.errors import TrainingError
 from router.registry.artifact import Artifact
 from router.types import FloatArray
-from training.data.dataset import COLUMNS, Dataset, checked
+from training.data.dataset import COLUMNS, REFERENCE, Dataset, checked
 from training.data.opinions import Draw, Opinions, Strengths
 from training.data.splits import group_folds, parts
 from training.fit.calibrate import FOLDS_PRIOR
-from training.fit.head import REFERENCE, TIERS, Base
+from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted
 from training.fit.verifier import ADAPT_PRIOR, recalibrated, rows_of
 from training.pipelines.answers import Prompts, strengths_of

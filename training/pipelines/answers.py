@@ -14,7 +14,7 @@ from router.registry.ability import strength_of
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray, IntArray
-from training.data.dataset import Dataset
+from training.data.dataset import REFERENCE, Dataset
 from training.data.featurize import featurize
 from training.data.opinions import Opinions, PromptLogits, Strengths
 from training.data.splits import PARTS, group_folds, group_hash, parts
@@ -22,7 +22,7 @@ from training.evaluate import metrics
 from training.evaluate.scoring import fitted_of
 from training.fit.deferral import look_table
 from training.fit.design import take
-from training.fit.head import MIN_ROWS, REFERENCE, TIERS, Base
+from training.fit.head import MIN_ROWS, TIERS, Base
 from training.fit.heads import Fitted, fit_heads
 from training.fit.verifier import adapted, core_rows, fit_verifier, recalibrated, rows_of
 

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from router.types import FloatArray
+from training.data.dataset import REFERENCE
 from training.evaluate import metrics
 from training.evaluate.evaluation import Scored
 from training.evaluate.metrics import Interval
 from training.fit.design import take
-from training.fit.head import REFERENCE, TIERS
+from training.fit.head import TIERS
 from training.fit.heads import Fitted
 from training.pipelines.answers import Prompts
 
