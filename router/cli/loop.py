@@ -1,4 +1,4 @@
-"""`router study`, `learn`, `probe`, `judge` and `models`: the loop."""
+"""`router study`, `probe`, `judge` and `models`: what asks for labels, and the versions."""
 
 import asyncio
 import re
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from time import time
 from typing import Annotated, Any
 
 import typer
@@ -19,19 +18,14 @@ from router.errors import InputError
 
 models_app = typer.Typer(invoke_without_command=True, help="The versions of the model.")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
-_DAY_S = 86_400
 Budget = Annotated[str, typer.Option(help="How long at most: 90s, 30m, 2h.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
     app.command(epilog="Example: router study --model qwen2.5:3b --budget 2h --only-idle")(study)
-    app.command(epilog="Example: router learn --now")(learn)
     app.command(epilog="Example: router probe --model qwen3:8b")(probe)
     app.command(epilog="Example: router judge --sample 50 --max-usd 0.50")(judge)
-    app.command("what-if", epilog="Example: router what-if --threshold 0.2 --threshold 0.4")(
-        what_if
-    )
     app.add_typer(models_app, name="models")
 
 
@@ -180,59 +174,6 @@ def judge(
             f"{done.stored} verdicts for ${done.usd:.4f}, {done.skipped} skipped. "
             "Next: router learn"
         )
-
-
-def learn(
-    days: Annotated[float, typer.Option(min=0, help="How many days of the log; 0 is all.")] = 0,
-    now: Annotated[
-        bool, typer.Option("--now", help="Promote at once, without a time in shadow.")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of folds and bootstraps.")] = 0,
-    until: Annotated[
-        float | None, typer.Option(help="Unix time in seconds where the log ends; default: now.")
-    ] = None,
-    track: Annotated[
-        Path | None, typer.Option(help="Folder of MLflow's store; default: beside the models.")
-    ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the lesson here.")] = None,
-) -> None:
-    """Learn from the outcome log, judge it on later requests, and promote what is better."""
-    with extra("gateway"):
-        from router.settings import load_settings
-        from training.cli.options import steps, write_json
-        from training.report import lesson as report_lesson
-        from training.teach import teach
-
-        settings = load_settings()
-        end = time() if until is None else until
-        with steps() as step:
-            taught = teach(
-                settings, since=end - days * _DAY_S if days else 0.0, until=end, seed=seed,
-                at_once=now, store=track, progress=step,
-            )  # fmt: skip
-        report_lesson.show(Console(highlight=False, soft_wrap=True), taught)
-        write_json(json_file, {"status": taught.status, **taught.lesson.as_dict()})
-
-
-def what_if(
-    threshold: Annotated[
-        list[float] | None, typer.Option(help="Cut on the gain; may be repeated.")
-    ] = None,
-    version: Annotated[str | None, typer.Option(help="Ask about another version too.")] = None,
-) -> None:
-    """Say what other thresholds would have cost and answered, from the log alone."""
-    with extra("gateway"):
-        from router.registry import artifact as artifacts
-        from router.settings import load_settings
-        from training.report.lesson import show_what_if
-        from training.teach import asked_of_log
-
-        settings = load_settings()
-        other = None
-        if version is not None:
-            other = artifacts.load(artifacts.resolve(settings.models_dir, version))
-        found = asked_of_log(settings, threshold or [0.0, 0.1, 0.2, 0.3, 0.5], other)
-        show_what_if(Console(highlight=False, soft_wrap=True), found)
 
 
 @models_app.callback()

@@ -3,6 +3,7 @@ the others."""
 
 import json
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,6 @@ from rich.table import Table
 from router.cli import gateway as cli_gateway
 from router.cli import loop as cli_loop
 from router.cli.console import run
-from router.decide.explain import explain_after
 from router.decide.router import Router
 from router.errors import RouterError
 from router.registry import artifact as artifacts
@@ -27,6 +27,8 @@ app = typer.Typer(
 )
 cli_gateway.register(app)
 cli_loop.register(app)
+for _added in entry_points(group="router.commands"):  # what other packages bring: learn, what-if
+    _added.load()(app)
 Prompt = Annotated[str, typer.Argument(help="The prompt, or - to read it from standard input.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Model = Annotated[Path | None, typer.Option(help="A model folder; default: the current one.")]
@@ -104,7 +106,7 @@ def after(
     """Say whether to keep a local answer, knowing it and what other local models answered."""
     router = _router(model, local_model=local_model, cloud_model=cloud_model)
     decision = router.predict(_text(prompt))
-    explanation = explain_after(router, decision, answer, other or [])
+    explanation = router.explain_after(decision, answer, other or [])
     if as_json:
         print(json.dumps(_plain(explanation)))
     else:

@@ -1,0 +1,81 @@
+"""`router learn` and `what-if`: commands of `router` that training adds, named in pyproject.toml.
+
+The command line finds them as entry points of the group `router.commands`, so that serving need
+not know training; what is heavy is imported when a command runs.
+"""
+
+from pathlib import Path
+from time import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from router.cli.console import extra
+from router.registry import artifact as artifacts
+from router.settings import load_settings
+
+_DAY_S = 86_400
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `app`."""
+    app.command(epilog="Example: router learn --now")(learn)
+    app.command("what-if", epilog="Example: router what-if --threshold 0.2 --threshold 0.4")(
+        what_if
+    )
+
+
+def learn(
+    days: Annotated[float, typer.Option(min=0, help="How many days of the log; 0 is all.")] = 0,
+    now: Annotated[
+        bool, typer.Option("--now", help="Promote at once, without a time in shadow.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of folds and bootstraps.")] = 0,
+    until: Annotated[
+        float | None, typer.Option(help="Unix time in seconds where the log ends; default: now.")
+    ] = None,
+    track: Annotated[
+        Path | None, typer.Option(help="Folder of MLflow's store; default: beside the models.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the lesson here.")] = None,
+) -> None:
+    """Learn from the outcome log, judge it on later requests, and promote what is better."""
+    with extra("gateway"):
+        from training.cli.options import steps, write_json
+        from training.report import lesson as report_lesson
+        from training.teach import teach
+
+        settings = load_settings()
+        end = time() if until is None else until
+        with steps() as step:
+            taught = teach(
+                settings,
+                since=end - days * _DAY_S if days else 0.0,
+                until=end,
+                seed=seed,
+                at_once=now,
+                store=track,
+                progress=step,
+            )
+        report_lesson.show(Console(highlight=False, soft_wrap=True), taught)
+        write_json(json_file, {"status": taught.status, **taught.lesson.as_dict()})
+
+
+def what_if(
+    threshold: Annotated[
+        list[float] | None, typer.Option(help="Cut on the gain; may be repeated.")
+    ] = None,
+    version: Annotated[str | None, typer.Option(help="Ask about another version too.")] = None,
+) -> None:
+    """Say what other thresholds would have cost and answered, from the log alone."""
+    with extra("gateway"):
+        from training.report.lesson import show_what_if
+        from training.teach import asked_of_log
+
+        settings = load_settings()
+        other = None
+        if version is not None:
+            other = artifacts.load(artifacts.resolve(settings.models_dir, version))
+        found = asked_of_log(settings, threshold or [0.0, 0.1, 0.2, 0.3, 0.5], other)
+        show_what_if(Console(highlight=False, soft_wrap=True), found)
