@@ -5,7 +5,7 @@ Nothing here reads a clock, a file or a random number.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -31,7 +31,16 @@ class Reference:
 
 
 class Rule(Protocol):
-    """A way to set the threshold."""
+    """A way to set the threshold.
+
+    `depends_on_price`: whether the threshold differs from request to request by its price; where
+    it does not, it is computed once for all.
+    """
+
+    @property
+    def depends_on_price(self) -> bool:
+        """See above."""
+        ...
 
     def threshold(self, reference: Reference, cost_usd: float) -> float:
         """The threshold on the gain for a request whose cloud answer costs `cost_usd`."""
@@ -48,6 +57,8 @@ class Cut:
 
     gain: float
     name: str = "the set cut"
+
+    depends_on_price: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _within("gain", self.gain, -1.0, 1.0)
@@ -67,6 +78,8 @@ class CloudShare:
 
     share: float
 
+    depends_on_price: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         _within("share", self.share, 0.0, 1.0)
 
@@ -84,6 +97,8 @@ class QualityShare:
     """Recover this share of the quality gap between local and cloud, 0..1."""
 
     share: float
+
+    depends_on_price: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _within("share", self.share, 0.0, 1.0)
@@ -107,6 +122,8 @@ class Money:
 
     value_usd: float
     look_usd: float = 0.0
+
+    depends_on_price: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not self.value_usd > 0:

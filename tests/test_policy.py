@@ -93,3 +93,22 @@ def test_each_rule_reaches_the_decision(shipped: object) -> None:
         assert decision.tier == "cloud"
         assert part in decision.reason
     assert Router(shipped, rule=Money(0.0001)).predict(hard).tier == "local"  # type: ignore[arg-type]
+
+
+class DearOnes:
+    """Like money, but of cheap requests it cannot be told."""
+
+    depends_on_price = True
+
+    def threshold(self, reference: Reference, cost_usd: float) -> float:
+        return -1.0 if cost_usd <= 1.0 else 1.0
+
+    def words(self) -> str:
+        return "a cut for dear ones"
+
+
+def test_a_rule_says_itself_whether_it_depends_on_the_price() -> None:
+    router = Router.load(rule=DearOnes(), output_tokens=1_000_000)
+    decision = router.predict("What is the capital of France?")
+    assert decision.est_cost_usd > 1.0
+    assert decision.threshold == 1.0

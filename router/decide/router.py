@@ -82,9 +82,8 @@ class Router:
                 reliability_of(manifest["verifier"].get("metrics", {})),
             )  # fmt: skip
         self._ability = np.array([a.value for a in self.abilities])
-        # The threshold of a rule that looks at shares does not depend on the request.
         self._fixed: float | None = None
-        if self.rule.threshold(self.reference, 0.0) == self.rule.threshold(self.reference, 1.0):
+        if not self.rule.depends_on_price:
             self._fixed = self.rule.threshold(self.reference, 0.0)
 
     @classmethod
