@@ -30,10 +30,11 @@ test-encoder: $(VENV)/.encoder ## tests that need torch
 test-presidio: $(VENV)/.presidio ## tests that need spaCy
 	$(PY) -m pytest tests/presidio
 
-check: $(VENV)/.dev ## format, lint, types
+check: $(VENV)/.dev ## format, lint, types, and who may import whom
 	$(VENV)/bin/ruff format --check router training tests
 	$(VENV)/bin/ruff check router training tests
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 
 bench: $(VENV)/.dev ## speed and size on this machine, and what the gateway adds (needs wrk)
 	$(PY) -m training speed
