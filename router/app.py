@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 from random import Random
 from time import time
@@ -16,6 +15,7 @@ from router.backends.http import Http
 from router.backends.local import LocalBackend
 from router.backends.metering import Metered
 from router.backends.resilience import Guarded, Limits
+from router.background import Task
 from router.decide.router import Router
 from router.engine.aside import Aside
 from router.engine.dispatcher import Dispatcher
@@ -51,6 +51,7 @@ class Service:
         self.http, self._cloud_http = Http(), Http(proxies=True)
         self.server = LocalServer("none")
         self.signatures = Signatures()
+        self.tasks: list[Task] = []
         self.watchers: list[Callable[[Record], None]] = []
         self._opened = AsyncExitStack()
         self._files: tuple[object, ...] = ()
@@ -66,10 +67,11 @@ class Service:
             self.ledger = Ledger(self.log, Caps(), time)
             self._build(self.settings, policy)
             self._files = self._seen()
-            for pause_s, work in (
-                (_LOOK_AT_SERVER_S, self.refresh), (_LOOK_AT_FILES_S, self._reload_if_changed),
-            ):  # fmt: skip
-                opened.push_async_callback(self.repeat(pause_s, work))
+            for name, pause_s, work in (
+                ("local server", _LOOK_AT_SERVER_S, self.refresh),
+                ("settings", _LOOK_AT_FILES_S, self._reload_if_changed),
+            ):
+                opened.push_async_callback(self.repeat(name, pause_s, work).stop)
             self._opened = opened.pop_all()
         return self
 
@@ -168,24 +170,10 @@ class Service:
         found = (await self._discovered()).find(model)
         return found is not None and not found.loaded
 
-    def repeat(
-        self, pause_s: float, work: Callable[[], Awaitable[None]]
-    ) -> Callable[[], Awaitable[None]]:
-        """Do `work` again and again until what is returned is called."""
-        return partial(_stop, asyncio.create_task(self._every(pause_s, work)))
-
-    async def _every(self, pause_s: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await asyncio.sleep(pause_s)
-            try:
-                await work()
-            except RouterError as error:
-                _log.error("%s", error)
-
-
-async def _stop(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    def repeat(self, name: str, pause_s: float, work: Callable[[], Awaitable[None]]) -> Task:
+        """Do `work` again and again until what is returned is stopped."""
+        self.tasks.append(Task(name, pause_s, work))
+        return self.tasks[-1]
 
 
 def policy_of(settings: Settings, server: LocalServer) -> Policy:

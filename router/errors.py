@@ -27,6 +27,7 @@ RouterError
 Each message is one sentence that names what, where and what to do. No message holds prompt text.
 """
 
+from asyncio import CancelledError
 from collections.abc import Mapping
 
 
@@ -190,3 +191,34 @@ class BreakerOpen(BackendError):
     code = "breaker_open"
     retry = False
     trips = False
+
+
+CLIENT_GONE = 499  # nginx's number for a client that left before its answer was there
+# What a failure is called in answers and in the outcome log, the first that fits. What is not
+# here is a fault of the gateway's own.
+_STATUS: tuple[tuple[type[BaseException], int, str], ...] = (
+    (InputError, 400, "invalid_request"),
+    (RecursionError, 400, "too_deep"),
+    (CancelledError, CLIENT_GONE, "client_gone"),
+    (GeneratorExit, CLIENT_GONE, "client_gone"),
+)
+
+
+def status_of(error: BaseException) -> tuple[int, str]:
+    """The HTTP status and the code of a failure, the same in the answer and in the outcome log.
+
+    >>> status_of(InputError("The prompt is empty.")), status_of(KeyError("x"))
+    ((400, 'invalid_request'), (500, 'internal_error'))
+    """
+    if isinstance(error, RequestRefused | BackendError):
+        return error.status, error.code
+    found = ((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
+    return next(found, (500, "internal_error"))
+
+
+def place_of(error: BaseException) -> str:
+    """File and line where an error arose, for logs: a foreign error's words may hold a prompt."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"

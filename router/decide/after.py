@@ -136,8 +136,8 @@ class SecondLook:
         verb = "exceeds" if gain > threshold else "does not exceed"
         reason = (
             f"{_seen(evidence)} The local answer is good with probability {p_local:.2f} "
-            f"({before.p_local:.2f} from the prompt alone), the cloud's with {p_cloud:.2f}; "
-            f"the gain {gain:+.2f} {verb} the threshold {threshold:.2f}."
+            f"({before.p_local:.2f} from the prompt alone), the cloud's with {p_cloud:.2f} "
+            f"({before.p_cloud:.2f}); the gain {gain:+.2f} {verb} the threshold {threshold:.2f}."
         )
         if act == "look":
             reason += f" A second local opinion is worth asking: it should improve by {value:.3f}."

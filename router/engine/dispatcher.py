@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from uuid import uuid4
 
@@ -12,11 +13,12 @@ from router.backends.metering import answer_cost_usd
 from router.engine.call import Call
 from router.engine.cascade import CASCADE_HEADER, CASCADES
 from router.engine.look import Look
-from router.engine.opened import Opened
+from router.engine.opened import Opened, Reply
 from router.engine.plan import Planned, Planner
 from router.engine.record import Record
 from router.engine.signatures import Signatures
 from router.errors import (
+    CLIENT_GONE,
     BackendError,
     BackendGarbled,
     BackendRejected,
@@ -30,15 +32,6 @@ from router.types import Tier
 from router.wire import Json, anthropic
 from router.wire.convert import rendered, rendering, summary_of
 from router.wire.summary import Summary
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A whole answer of one tier, in its own dialect, and read."""
-
-    tier: Tier
-    body: Json
-    summary: Summary
 
 
 class Dispatcher:
@@ -141,12 +134,12 @@ class Dispatcher:
             headers=call.passed_headers, logprobs=tier == "local" and planned.wants_logprobs,
         )  # fmt: skip
 
-    async def opinion(self, planned: Planned, model: str, body: Json) -> Summary:
+    async def _opinion(self, planned: Planned, model: str, body: Json) -> Summary:
         """Another local answer to the same request. Raises RouterError."""
         ask = replace(self.ask(planned, "local"), model=model, body=body)
         return summary_of(await self._backends["local"].send(ask), self._backends["local"].api)
 
-    async def send(self, planned: Planned, tier: Tier) -> Reply:
+    async def _send(self, planned: Planned, tier: Tier) -> Reply:
         """Ask one tier for a whole answer. Raises RouterError."""
         backend = self._backends[tier]
         answer = await backend.send(self.ask(planned, tier))
@@ -161,18 +154,18 @@ class Dispatcher:
 
     async def _reply(self, planned: Planned, record: Record) -> Reply:
         plan = planned.plan
-        look = Look(self, planned, record)
+        look = Look(planned, record, partial(self._opinion, planned))
         try:
             if plan.tier == "local" and look.wanted:
-                reply, escalate = await look.at_reply()
+                reply, escalate = await look.at_reply(self._send(planned, "local"))
             else:
-                reply, escalate = await self.send(planned, plan.tier), False
+                reply, escalate = await self._send(planned, plan.tier), False
         except (BackendError, RequestRefused) as error:
-            return await self.send(planned, self._spare(planned, record, error))
+            return await self._send(planned, self._spare(planned, record, error))
         if not escalate:
             return reply
         try:
-            better = await self.send(planned, "cloud")
+            better = await self._send(planned, "cloud")
         except RouterError as error:  # the local answer is there
             record.checks.append(f"not escalated: {_code(error)}")
             return reply
@@ -181,7 +174,7 @@ class Dispatcher:
 
     async def _opened(self, planned: Planned, record: Record) -> Opened:
         plan = planned.plan
-        look = Look(self, planned, record)
+        look = Look(planned, record, partial(self._opinion, planned))
         try:
             opened = await self._start(planned, plan.tier)
             escalate = plan.tier == "local" and look.wanted and await _looked(look, opened)
@@ -266,7 +259,7 @@ class Dispatcher:
     async def _end(
         self, record: Record, started: float, error: BaseException | None = None
     ) -> None:
-        """Write the row. Whoever was cancelled does not wait for it."""
+        """Write the row. Whoever has gone does not wait for it."""
         record.latency_s = perf_counter() - started
         if error is not None:
             record.failed(error)
@@ -275,7 +268,7 @@ class Dispatcher:
         for watch in self._watchers:
             watch(record)
         written = self.log.write(record.row())
-        if error is None or isinstance(error, RouterError):
+        if record.status != CLIENT_GONE:
             await written
 
 

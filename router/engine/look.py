@@ -1,31 +1,34 @@
 """Looking at a local answer before it is given: the cascade of one request."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from router.answers.reading import Answer
 from router.engine.cascade import answer_of, faults, head_faults, head_read, second_body
-from router.engine.opened import Opened
+from router.engine.opened import Opened, Reply
 from router.engine.plan import Planned
 from router.engine.record import Record
 from router.errors import RouterError
+from router.wire import Json
 from router.wire.summary import Summary
-
-if TYPE_CHECKING:
-    from router.engine.dispatcher import Dispatcher, Reply
 
 
 class Look:
     """Judges the local answer to one request, with a second local opinion where that pays.
 
     The second opinion is asked at once, beside the first, where the prompt alone makes it worth
-    its price, and afterwards where reading the answer does.
+    its price, and afterwards where reading the answer does. `ask(model, body)`: asks for it.
     """
 
-    def __init__(self, dispatcher: "Dispatcher", planned: Planned, record: Record) -> None:
-        self._dispatcher, self._planned, self._record = dispatcher, planned, record
+    def __init__(
+        self,
+        planned: Planned,
+        record: Record,
+        ask: Callable[[str, Json], Awaitable[Summary]],
+    ) -> None:
+        self._planned, self._record, self._ask = planned, record, ask
         self._router = planned.policy.router
 
     @property
@@ -42,10 +45,8 @@ class Look:
         decision = self._planned.decision
         return self._second and decision is not None and decision.act == "look"
 
-    async def at_reply(self) -> "tuple[Reply, bool]":
-        """The local answer, and whether to escalate."""
-        dispatcher, planned = self._dispatcher, self._planned
-        first = dispatcher.send(planned, "local")
+    async def at_reply(self, first: Coroutine[Any, Any, Reply]) -> tuple[Reply, bool]:
+        """The local answer, which `first` brings, and whether to escalate."""
         if self._worth_asking:
             reply, other = await _both(first, self._opinion())
         else:
@@ -100,7 +101,7 @@ class Look:
         name = planned.policy.settings.second_model or own
         body = second_body(planned.call, same_model=name == own)
         try:
-            summary = await self._dispatcher.opinion(planned, name, body)
+            summary = await self._ask(name, body)
         except RouterError:
             return None
         record.second_model, record.second_answer = name, summary.text

@@ -1,12 +1,23 @@
-"""A stream that has begun: what was read of it so far, and the rest."""
+"""An answer of one tier: whole, or a stream that has begun."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 from router.errors import BackendGarbled
 from router.types import Tier
 from router.wire import Api, Json
 from router.wire.anthropic import Fold as AnthropicFold
 from router.wire.convert import fold_of
+from router.wire.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer of one tier, in its own dialect, and read."""
+
+    tier: Tier
+    body: Json
+    summary: Summary
 
 
 class Opened:

@@ -6,7 +6,7 @@ from typing import Any
 
 from router.engine.call import Call
 from router.engine.rules import Plan
-from router.errors import BackendError, InputError, RequestRefused, RouterError
+from router.errors import status_of
 from router.settings import Store
 from router.types import Decision, Tier
 from router.wire import Json
@@ -54,25 +54,21 @@ class Record:
 
     @property
     def reason(self) -> str:
-        """Why this tier answered, in words."""
-        if self.escalated and self.after is not None and not self.checks:
-            return self.after.reason
-        if self.escalated:
-            return f"The local answer was not good enough ({', '.join(self.checks)})."
+        """Why this tier answered, in words; of what was looked at, what was known at the end."""
         if self.fell_back:
             return self.fell_back
-        return self.plan.reason if self.plan else "Nothing was decided."
+        parts = []
+        if self.escalated and self.checks:
+            parts.append(f"The local answer was not good enough ({', '.join(self.checks)}).")
+        elif self.plan is not None and (self.after is None or self.plan.rule != "learned"):
+            parts.append(self.plan.reason)
+        if self.after is not None:
+            parts.append(self.after.reason)
+        return " ".join(parts) or "Nothing was decided."
 
     def failed(self, error: BaseException) -> None:
-        """Note how it ended. Only our own errors have words that hold no prompt."""
-        if isinstance(error, RequestRefused | BackendError):
-            self.status, self.error = error.status, error.code
-        elif isinstance(error, InputError):
-            self.status, self.error = 400, "invalid_request"
-        elif isinstance(error, RouterError):
-            self.status, self.error = 500, type(error).__name__
-        else:
-            self.status, self.error = 499, "client_gone"
+        """Note how it ended; of the error only what it is called, its words may hold the prompt."""
+        self.status, self.error = status_of(error)
 
     def headers(self, streaming: bool = False) -> dict[str, str]:
         """What every answer tells about its way."""

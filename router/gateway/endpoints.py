@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from router.app import Service
 from router.engine.call import Call
 from router.engine.plan import Planned
-from router.errors import BackendError, RequestRefused, RouterError
+from router.errors import BackendError, RequestRefused
 from router.gateway import models
 from router.gateway.auth import key_name
 from router.gateway.metrics import CONTENT_TYPE, Metrics
@@ -24,6 +24,7 @@ from router.gateway.responses import (
     UnlessGone,
     answered,
     parsed,
+    presentable,
     read,
     refused,
 )
@@ -142,6 +143,8 @@ class Endpoints:
         log = "failing" if service.log.failing else "ok"
         ready = "ok" in (local, cloud) and log == "ok"
         state = {"ready": ready, "local": local, "cloud": cloud, "log": log}
+        if failing := {t.name: t.said for t in service.tasks if t.failing}:
+            state["background"] = failing
         return answered(state, 200 if ready else 503)
 
     async def metrics(self, request: Request) -> Response:
@@ -200,22 +203,7 @@ class Answering:
             answer = await self._endpoint(Request(scope, receive))
         except (Gone, asyncio.CancelledError):  # nobody is there to be answered
             return
-        except RouterError as error:
-            answer = refused(error, self._api)
-        except RecursionError:
-            deep = RequestRefused(400, "too_deep", "The request is nested too deep.")
-            answer = refused(deep, self._api)
         except Exception as error:
-            _log.error("An unforeseen %s at %s.", type(error).__name__, _where(error))
-            failure = RouterError("The gateway failed on this request; see its log.")
-            answer = refused(failure, self._api)
+            answer = refused(presentable(error), self._api)
         with suppress(Gone):
             await answer(scope, receive, send)
-
-
-def _where(error: BaseException) -> str:
-    """The line where a foreign error arose; its words may hold a prompt, this does not."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    return f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"

@@ -43,6 +43,14 @@ class Metrics:
         )
         self._shadowed = self._gauge("router_shadow_requests", "Decided by the challenger too.")
         self._alarms = self._gauge("router_alarms", "Alarms that hold; router models has words.")
+        self._tasks = Gauge(
+            "router_task_failing", "1 while a background task fails.", ("task",),
+            registry=self._registry,
+        )  # fmt: skip
+        self._task_failures = Gauge(
+            "router_task_failures", "Failed turns of a background task since the start.",
+            ("task",), registry=self._registry,
+        )  # fmt: skip
         self._open = Gauge(
             "router_breaker_open", "1 while a tier is left alone.", ("tier",),
             registry=self._registry,
@@ -74,6 +82,9 @@ class Metrics:
             if seen.drift is not None:
                 self._drift.set(seen.drift.distance)
                 self._share.set(seen.drift.escalation)
+        for task in self._service.tasks:
+            self._tasks.labels(task.name).set(task.failing)
+            self._task_failures.labels(task.name).set(task.failures)
         for tier, breaker in self._service.breakers.items():
             self._open.labels(tier).set(breaker.open)
         return generate_latest(self._registry)

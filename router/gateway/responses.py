@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -10,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from router.errors import BackendError, InputError, RequestRefused, RouterError
+from router.errors import RequestRefused, RouterError, place_of, status_of
 from router.wire import Api, Json, anthropic, dumped, openai, sse
 
+_log = logging.getLogger("router.gateway")
 _STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
 
 
@@ -100,13 +102,17 @@ def error_body(error: RouterError, api: Api) -> Json:
     return make(status, code, str(error))
 
 
-def status_of(error: RouterError) -> tuple[int, str]:
-    """The HTTP status and the code of an error."""
-    if isinstance(error, RequestRefused | BackendError):
-        return error.status, error.code
-    if isinstance(error, InputError):
-        return 400, "invalid_request"
-    return 500, "internal_error"
+def presentable(error: Exception) -> RouterError:
+    """`error` as a client may read it: another's words may hold the prompt, so they are left out.
+
+    An unforeseen one is noted in the gateway's log, by its kind and place.
+    """
+    if isinstance(error, RouterError):
+        return error
+    if isinstance(error, RecursionError):
+        return RequestRefused(*status_of(error), "The request is nested too deep.")
+    _log.error("An unforeseen %s at %s.", type(error).__name__, place_of(error))
+    return RouterError("The gateway failed on this request; see its log.")
 
 
 class Stream:
@@ -134,8 +140,8 @@ class Stream:
         try:
             async for event in self._events:
                 await send(_body(sse.encode(event, self._name(event)), more=True))
-        except RouterError as error:
-            body = error_body(error, self._api)
+        except Exception as error:
+            body = error_body(presentable(error), self._api)
             await send(_body(sse.encode(body, self._name(body)), more=True))
         end = b"data: [DONE]\n\n" if self._api == "openai" else b""
         await send(_body(end, more=False))

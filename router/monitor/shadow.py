@@ -11,7 +11,7 @@ from router.app import Service
 from router.decide.router import Router
 from router.engine.cascade import answer_of, second_body
 from router.engine.record import Record
-from router.errors import RouterError
+from router.errors import place_of
 from router.labelling.second_opinions import store
 from router.monitor.alarms import unexpected
 from router.outcomes.events import note
@@ -138,5 +138,9 @@ class PrivateOpinions:
                 store, service.log.engine, record.id, record.model, second, None, label,
                 router.version,
             )  # fmt: skip
-        except RouterError as error:
-            _log.warning("No second opinion on a private request (%s).", type(error).__name__)
+        except Exception as error:
+            _log.warning(
+                "No second opinion on a private request (%s at %s).",
+                type(error).__name__,
+                place_of(error),
+            )

@@ -145,6 +145,9 @@ async def watching(service: Service) -> AsyncIterator[Watch]:
     watch = Watch(service, shadow)
     service.watchers += [shadow.watch, PrivateOpinions(service).watch]
     async with AsyncExitStack() as stack:
-        for pause_s, work in ((_LOOK_S, watch.look), (_SHADOW_S, shadow.work)):
-            stack.push_async_callback(service.repeat(pause_s, work))
+        for name, pause_s, work in (
+            ("watch", _LOOK_S, watch.look),
+            ("shadow", _SHADOW_S, shadow.work),
+        ):
+            stack.push_async_callback(service.repeat(name, pause_s, work).stop)
         yield watch
