@@ -89,4 +89,4 @@ $(VENV)/.presidio: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) .cache .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) .coverage .pytest_cache .mypy_cache .ruff_cache
