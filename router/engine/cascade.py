@@ -6,6 +6,7 @@ from typing import get_args
 
 from router.answers.reading import Answer
 from router.engine.call import Call
+from router.outcomes.faults import Fault
 from router.settings import Cascade
 from router.wire import Json
 from router.wire.summary import Summary
@@ -30,24 +31,24 @@ _UNSURE = -2.5
 _SAMPLED = 0.8  # temperature at which one model gives a second opinion of its own
 
 
-def faults(summary: Summary, call: Call) -> list[str]:
-    """What is wrong with an answer that no reading can excuse, in a word or two each."""
+def faults(summary: Summary, call: Call) -> list[Fault]:
+    """What is wrong with an answer that no reading can excuse."""
     found = []
     if not summary.text.strip() and not summary.calls:
-        found.append("empty")
+        found.append(Fault.EMPTY)
     if summary.finish == "refusal" or (not summary.calls and _refuses(summary.text)):
-        found.append("refusal")
+        found.append(Fault.REFUSAL)
     used = summary.usage.output_tokens if summary.usage else None
     wanted = call.max_tokens
     # A limit that the client set would cut the cloud's answer just as well.
     if summary.cut_off and (wanted is None or (used is not None and used < wanted)):
-        found.append("cut off")
+        found.append(Fault.CUT_OFF)
     if summary.logprobs and sum(summary.logprobs) / len(summary.logprobs) < _UNSURE:
-        found.append("low log-probability")
+        found.append(Fault.UNSURE)
     if call.wants_json and not summary.calls and not _is_json(summary.text):
-        found.append("invalid JSON")
+        found.append(Fault.INVALID_JSON)
     if any(not _is_object(c.arguments) or not c.name for c in summary.calls):
-        found.append("invalid tool arguments")
+        found.append(Fault.INVALID_CALL)
     return found
 
 
@@ -62,9 +63,9 @@ def head_read(text: str) -> bool:
     return len(text) >= _HEAD_CHARS or _OPENER.match(text) is None
 
 
-def head_faults(text: str) -> list[str]:
+def head_faults(text: str) -> list[Fault]:
     """The same for the first words of a stream."""
-    return ["refusal"] if _REFUSAL.match(text) else []
+    return [Fault.REFUSAL] if _REFUSAL.match(text) else []
 
 
 def answer_of(summary: Summary, model: str) -> Answer:

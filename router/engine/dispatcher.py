@@ -26,6 +26,7 @@ from router.errors import (
     RouterError,
 )
 from router.outcomes import kept
+from router.outcomes.faults import Fault
 from router.outcomes.writer import OutcomeLog
 from router.privacy import Clearance
 from router.types import Tier
@@ -167,7 +168,7 @@ class Dispatcher:
         try:
             better = await self._send(planned, "cloud")
         except RouterError as error:  # the local answer is there
-            record.checks.append(f"not escalated: {_code(error)}")
+            record.kept_for = _code(error)
             return reply
         record.escalated, record.local_answer = True, reply.summary.text
         return better
@@ -185,7 +186,7 @@ class Dispatcher:
         try:
             better = await self._start(planned, "cloud")
         except RouterError as error:
-            record.checks.append(f"not escalated: {_code(error)}")
+            record.kept_for = _code(error)
             return opened
         record.escalated, record.local_answer = True, opened.fold.summary().text
         await opened.close()
@@ -233,7 +234,7 @@ class Dispatcher:
             self._settle(planned, record, opened.tier, answer)
             self._signatures.remember(opened.signatures, planned.models[opened.tier])
             if opened.tier == "local" and self.planner.truncated(planned, answer.usage):
-                record.checks.append("prompt truncated")
+                record.checks.append(Fault.PROMPT_CUT)
             last = render.end()
         except BaseException as error:
             self._settle(planned, record, opened.tier, opened.fold.summary())

@@ -7,6 +7,7 @@ from typing import Any
 from router.engine.call import Call
 from router.engine.rules import Plan
 from router.errors import status_of
+from router.outcomes.faults import Fault
 from router.settings import Store
 from router.types import Decision, Tier
 from router.wire import Json
@@ -37,7 +38,8 @@ class Record:
     model_digest: str = ""
     local_model: str = ""
     cascade: str = "off"
-    checks: list[str] = field(default_factory=list)
+    checks: list[Fault] = field(default_factory=list)
+    kept_for: str = ""  # code of what failed when the answer should have been escalated
     second_model: str | None = None
     second_answer: str | None = None
     local_answer: str | None = None  # that was escalated
@@ -125,7 +127,7 @@ class Record:
             "explored": plan.explored if plan else False,
             "private_kinds": json.dumps(self.private) if self.private else None,
             "cascade": self.cascade,
-            "checks": json.dumps(self.checks) if self.checks else None,
+            "checks": self._checks(),
             "p_local_after": after.p_local if after else None,
             "p_cloud_after": after.p_cloud if after else None,
             "second_model": self.second_model,
@@ -145,6 +147,12 @@ class Record:
             "local_answer": self.local_answer if words else None,
             "features": self.features,
         }
+
+    def _checks(self) -> str | None:
+        """A JSON list; with why a poor answer was kept, if it was."""
+        kept = [f"not escalated: {self.kept_for}"] if self.kept_for else []
+        found = [*self.checks, *kept]
+        return json.dumps(found) if found else None
 
     def _request(self) -> str:
         body = self.call.body

@@ -8,6 +8,7 @@ however often one looks.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from math import erfc, log1p, sqrt
 from typing import Any
 
@@ -69,9 +70,25 @@ class CalibrationTest:
         return f"p_local agrees with {self.labels} fresh labels (evidence {self.evidence:.2g})."
 
 
+class Kind(StrEnum):
+    """What an alarm is about; each is said once while it holds."""
+
+    CALIBRATION = "calibration"
+    TOPICS = "topics"
+    ESCALATION = "escalation"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that has changed, in words for a person."""
+
+    kind: Kind
+    words: str
+
+
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How recent traffic differs from the traffic learned from; `alarms` in words, if any.
+    """How recent traffic differs from the traffic learned from; with `alarms`, if any.
 
     `distance`: of the mean embedding, 1 being the largest that unchanged traffic would show.
     `escalation`, `expected`: shares of requests sent to the cloud.
@@ -81,7 +98,7 @@ class Drift:
     distance: float
     escalation: float
     expected: float
-    alarms: tuple[str, ...]
+    alarms: tuple[Alarm, ...]
 
 
 def traffic_of(embeddings: FloatArray, escalation: float, seed: int = 0) -> dict[str, Any]:
@@ -114,15 +131,17 @@ def drift(
     share, expected = float(np.mean(escalated[-WINDOW:])), float(traffic["escalation"])
     alarms = []
     if distance > 1:
-        alarms.append(
+        words = (
             f"The last {WINDOW} requests are about other things than the {traffic['requests']} "
             f"learned from (distance {distance:.1f} times chance); run router learn."
         )
+        alarms.append(Alarm(Kind.TOPICS, words))
     if unexpected(share, expected, WINDOW):
-        alarms.append(
+        words = (
             f"{share:.0%} of the last {WINDOW} requests went to the cloud, {expected:.0%} was "
             "expected; look at: router models, or run: router learn."
         )
+        alarms.append(Alarm(Kind.ESCALATION, words))
     return Drift(len(embeddings), distance, share, expected, tuple(alarms))
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, RowMapping, and_, func, or_, select
 from router.app import Service
 from router.decide.router import Router
 from router.errors import RouterError
-from router.monitor.alarms import WINDOW, CalibrationTest, Drift, drift
+from router.monitor.alarms import WINDOW, Alarm, CalibrationTest, Drift, Kind, drift
 from router.monitor.shadow import PrivateOpinions, Shadow
 from router.outcomes.events import note
 from router.outcomes.export import request_of
@@ -38,7 +38,7 @@ class Watch:
     shadow: Shadow
     calibration: CalibrationTest = field(default_factory=CalibrationTest)
     drift: Drift | None = None
-    alarms: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
     async def look(self) -> None:
         """Look at the log; say what is new, and go back to the version before if need be."""
@@ -52,10 +52,10 @@ class Watch:
         self.drift = await asyncio.to_thread(recent_drift, engine, router)
         alarms = self.drift.alarms if self.drift else ()
         if test.broken:
-            alarms = (*alarms, test.words())
-        for words in alarms:
-            if words.split("(")[0] not in {a.split("(")[0] for a in self.alarms}:
-                await self._say("alarm", router.version, words)
+            alarms = (*alarms, Alarm(Kind.CALIBRATION, test.words()))
+        for alarm in alarms:
+            if alarm.kind not in {a.kind for a in self.alarms}:
+                await self._say("alarm", router.version, alarm.words)
         self.alarms = alarms
         if test.broken and self.service.settings.auto_rollback:
             await self._go_back(router, labels)

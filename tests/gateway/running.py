@@ -39,6 +39,7 @@ class Gateway:
     async def _serve(self) -> None:
         self.loop = asyncio.get_running_loop()
         listening = bound("127.0.0.1", 0)
+        listening.listen()  # before anybody is told: a client may be faster than the server
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with Service(self.settings, lambda: self.settings) as service:
             self.service = service

@@ -52,8 +52,8 @@ def test_unchanged_traffic_raises_no_alarm_and_new_traffic_does() -> None:
     assert sum(bool(d and d.alarms) for d in quiet) <= 2
     other = drift(traffic, cloud(rng, WINDOW, 0.5), [False] * WINDOW)
     assert other is not None and other.distance > 1
-    assert "about other things" in other.alarms[0]
-    assert "0% of the last 200 requests" in other.alarms[1]
+    assert "about other things" in other.alarms[0].words
+    assert "0% of the last 200 requests" in other.alarms[1].words
 
 
 def test_drift_waits_for_enough_requests() -> None:

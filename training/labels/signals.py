@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from router.outcomes.faults import Fault
 from training.labels.rule import SOURCES, Signal
 
-_CHECKS = {
-    "invalid tool arguments": "bad call", "invalid JSON": "bad call", "empty": "useless",
-    "refusal": "useless", "cut off": "cut off", "prompt truncated": "cut off",
-}  # fmt: skip
+_FAULTS: dict[str, str] = {
+    Fault.INVALID_CALL: "bad call",
+    Fault.INVALID_JSON: "bad call",
+    Fault.EMPTY: "useless",
+    Fault.REFUSAL: "useless",
+    Fault.CUT_OFF: "cut off",
+    Fault.PROMPT_CUT: "cut off",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def implicit(served: Sequence[Served], now: float, maturity_s: float) -> list[Si
 def _faults(one: Served) -> list[Signal]:
     """What the checks found; of an escalated request they speak of the local answer."""
     tier = "local" if one.escalated else one.tier
-    found = {_CHECKS[c]: c for c in one.checks if c in _CHECKS}
+    found = {_FAULTS[c] for c in one.checks if c in _FAULTS}
     return [Signal(one.id, one.group, tier, source, one.at) for source in sorted(found)]
 
 

@@ -25,8 +25,8 @@ def show(console: Console, taught: Taught) -> None:
     console.print(table)
     for sentence in lesson.words:
         console.print(f"[yellow]held back[/] {sentence}")
-    for sentence in lesson.drift.alarms if lesson.drift else ():
-        console.print(f"[yellow]drift[/] {sentence}")
+    for alarm in lesson.drift.alarms if lesson.drift else ():
+        console.print(f"[yellow]drift[/] {alarm.words}")
     for one in lesson.noise:
         console.print(
             f"{one.first} and {one.second} differ by {one.difference:.2f} on {one.answers} answers"
