@@ -143,3 +143,23 @@ def test_skip_bad_counts(tmp_path: Path, small: Dataset) -> None:
     code, out, err = run(*arguments, "--out", str(tmp_path / "m"), "--skip-bad", cwd=tmp_path)
     assert code == 0, err
     assert "Left out 1 row: score must be a number from 0 to 1." in out
+
+
+def test_the_version_and_the_completion_are_there(tmp_path: Path) -> None:
+    code, out, _ = run("router", "--version", cwd=tmp_path)
+    assert code == 0 and out.startswith("hybrid-router ")
+    code, out, _ = run("router", "--help", cwd=tmp_path)
+    assert code == 0 and "--install-completion" in out
+
+
+def test_what_training_brings_is_found_without_loading_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['router', '--help']\n"
+        "from router.cli.main import app, main\n"
+        "print(sorted(c.name or c.callback.__name__ for c in app.registered_commands))\n"
+        "print([m for m in ('pandas', 'mlflow', 'sklearn', 'torch') if m in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names, heavy = done.stdout.splitlines()
+    assert "learn" in names and "what-if" in names
+    assert heavy == "[]"

@@ -21,7 +21,7 @@ from training.data.log import Window, read_window
 from training.evaluate.what_if import WhatIf, what_if
 from training.pipelines.learn import Lesson, learn
 from training.pipelines.prompts import Progress
-from training.tracking import CHALLENGER, CHAMPION, Tracking
+from training.tracking import Tracking
 
 _HOUR_S = 3600.0
 
@@ -70,11 +70,11 @@ def teach(
             artifacts.save(lesson.artifact, models)
         progress("logging to MLflow")
         tracking = Tracking(store or models.parent)
-        tracking.point(CHAMPION, champion.version)
         folder = models / lesson.artifact.version
         tracking.log_lesson(lesson, folder, {"since": since, "until": until})
         at_once = at_once or settings.shadow_requests == 0
-        status = _settled(lesson, champion.version, models, tracking, engine, at_once)
+        status = _settled(lesson, champion.version, models, engine, at_once)
+        tracking.follow(models)
     finally:
         engine.dispose()
     return Taught(
@@ -83,9 +83,7 @@ def teach(
     )  # fmt: skip
 
 
-def _settled(
-    lesson: Lesson, champion: str, models: Path, tracking: Tracking, engine: Engine, at_once: bool
-) -> str:
+def _settled(lesson: Lesson, champion: str, models: Path, engine: Engine, at_once: bool) -> str:
     """What becomes of a lesson's model: promoted, shadow or refused."""
     version = lesson.artifact.version
     if lesson.reasons or events.rolled_back(engine, version):
@@ -94,10 +92,8 @@ def _settled(
         return "refused"
     if not at_once:
         versions.point(models, versions.CHALLENGER, version)
-        tracking.point(CHALLENGER, version)
         return "shadow"
     versions.move(models, version)
-    tracking.point(CHAMPION, version)
     events.write(engine, "promoted", version, f"{version} took over from {champion}.")
     return "promoted"
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import joblib
 import pandas as pd
 
-from router.errors import TrainingError
+from router.errors import ArtifactMissing, TrainingError
+from router.registry import artifact as artifacts
+from router.registry import versions
 from training.evaluate import plots
 from training.pipelines.prompts import Trained
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "router"
 REGISTERED = "hybrid-router"
 CHALLENGER, CHAMPION = "challenger", "champion"
+_FIT, _LESSON = "fit", "learn"  # what a registered version comes from
 _PROBE = ["Say hello.", "Prove that every finite integral domain is a field."]
 
 
@@ -40,12 +43,12 @@ class Tracking:
             logging.getLogger(name).setLevel(logging.ERROR)
         self._mlflow = mlflow
         database = (folder / "mlflow.db").resolve()
-        artifacts = (folder / "mlartifacts").resolve()
+        files = (folder / "mlartifacts").resolve()
         try:
             mlflow.set_tracking_uri(f"sqlite:///{database}")
             self.client = MlflowClient()
             if self.client.get_experiment_by_name(EXPERIMENT) is None:
-                self.client.create_experiment(EXPERIMENT, artifact_location=artifacts.as_uri())
+                self.client.create_experiment(EXPERIMENT, artifact_location=files.as_uri())
             mlflow.set_experiment(EXPERIMENT)
         except Exception as error:  # a database error of any driver
             raise TrainingError(
@@ -82,13 +85,15 @@ class Tracking:
                 )
             self._log_files(trained)
             with contextlib.redirect_stderr(io.StringIO()):  # its chatter tells a user nothing
-                self._log_model(folder, manifest["version"])
+                number = self._log_model(folder, manifest["version"], _FIT)
+            self.client.set_registered_model_alias(REGISTERED, CHALLENGER, number)
             return str(run.info.run_id)
 
     def log_lesson(self, lesson: "Lesson", folder: Path, window: dict[str, Any]) -> str:
         """Log a lesson: a run with child runs for labels, fit, evaluation and promotion.
 
-        Registers the model as challenger; returns the id of the parent run.
+        Registers the model; whether it is challenger or champion, `follow` says. Returns the id
+        of the parent run.
         """
         mlflow, manifest = self._mlflow, lesson.artifact.manifest
         found = lesson.as_dict()
@@ -119,7 +124,7 @@ class Tracking:
                 mlflow.log_dict({"reasons": found["reasons"]}, "promotion.json")
             mlflow.log_dict(manifest, "manifest.json")
             with contextlib.redirect_stderr(io.StringIO()):
-                self._log_model(folder, manifest["version"])
+                self._log_model(folder, manifest["version"], _LESSON)
             return str(parent.info.run_id)
 
     def _log_before_after(self, lesson: "Lesson") -> None:
@@ -141,7 +146,8 @@ class Tracking:
             self._mlflow.log_artifact(str(heads), "scikit-learn")
             self._mlflow.log_dict(trained.artifact.manifest, "manifest.json")
 
-    def _log_model(self, folder: Path, version: str) -> None:
+    def _log_model(self, folder: Path, version: str, source: str) -> str:
+        """Register a version; returns its number in MLflow."""
         mlflow = self._mlflow
         from mlflow.models import infer_signature
 
@@ -157,17 +163,41 @@ class Tracking:
             pip_requirements=["hybrid-router"],
         )
         found = self.client.search_model_versions(f"name='{REGISTERED}'")
-        number = max(int(v.version) for v in found)
-        self.client.set_model_version_tag(REGISTERED, str(number), "version", version)
-        self.client.set_registered_model_alias(REGISTERED, CHALLENGER, str(number))
+        number = str(max(int(v.version) for v in found))
+        self.client.set_model_version_tag(REGISTERED, number, "version", version)
+        self.client.set_model_version_tag(REGISTERED, number, "source", source)
+        return number
+
+    def follow(self, models_dir: Path) -> None:
+        """Let the aliases name what the folder's pointers name.
+
+        The gateway promotes, drops and goes back without MLflow, so this is done whenever training
+        opens the store. A fit by hand stays challenger until it is promoted or another comes.
+        """
+        try:
+            current = artifacts.resolve(models_dir).name
+        except ArtifactMissing:
+            return
+        if not self.point(CHAMPION, current) and self._named(CHAMPION) is not None:
+            self.client.delete_registered_model_alias(REGISTERED, CHAMPION)  # the shipped one again
+        waiting = versions.pointed(models_dir, versions.CHALLENGER)
+        if waiting is not None and self.point(CHALLENGER, waiting):
+            return
+        if (named := self._named(CHALLENGER)) is not None:
+            tags = named.tags
+            if tags.get("source") == _LESSON or tags.get("version") == current:
+                self.client.delete_registered_model_alias(REGISTERED, CHALLENGER)
 
     def version_of(self, alias: str) -> str | None:
         """Name of the version that an alias points to, None if there is none."""
+        found = self._named(alias)
+        return found.tags.get("version") if found is not None else None
+
+    def _named(self, alias: str) -> Any:
         try:
-            found = self.client.get_model_version_by_alias(REGISTERED, alias)
+            return self.client.get_model_version_by_alias(REGISTERED, alias)
         except Exception:  # mlflow has no narrower error for an unset alias
             return None
-        return str(found.tags.get("version")) if found.tags.get("version") else None
 
     def point(self, alias: str, version: str) -> bool:
         """Point an alias to the registered version of that name; False if none is registered."""

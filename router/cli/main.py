@@ -1,9 +1,9 @@
-"""The command line: `router predict`, `explain` and `after`; `cli_gateway` and `cli_loop` have
-the others."""
+"""The command line: `router predict`, `explain` and `after`; the other files have the others."""
 
 import json
 import sys
 from importlib.metadata import entry_points
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +21,28 @@ from router.types import Decision, Explanation
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
-    help="Decides whether a request can be answered locally or needs the cloud.",
     pretty_exceptions_enable=False,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"hybrid-router {package_version('hybrid-router')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Say which version this is."
+        ),
+    ] = False,
+) -> None:
+    """Decides whether a request can be answered locally or needs the cloud."""
+
+
 cli_gateway.register(app)
 cli_loop.register(app)
 for _added in entry_points(group="router.commands"):  # what other packages bring: learn, what-if

@@ -191,15 +191,20 @@ def point_current(models_dir: Path, version: str) -> None:
     folder = models_dir / checked_version(version)
     if not (folder / MANIFEST).is_file():
         raise ArtifactMissing(f"There is no version {version} in {models_dir}.")
-    temporary = models_dir / f".{POINTER}.{os.getpid()}"
+    write_pointer(models_dir / POINTER, version)
+
+
+def write_pointer(path: Path, version: str) -> None:
+    """Make a pointer of a models folder name `version`, in one step. Raises ArtifactError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         _write(temporary, f"{version}\n".encode())
-        os.replace(temporary, models_dir / POINTER)
+        os.replace(temporary, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise ArtifactError(
-            f"{models_dir / POINTER} could not be moved to {version} ({error.strerror}); "
+            f"{path} could not be moved to {version} ({error.strerror}); "
             "it still names the version before."
         ) from error
 

@@ -93,13 +93,13 @@ def pointed(models_dir: Path, pointer: str) -> str | None:
 def point(models_dir: Path, pointer: str, version: str | None) -> None:
     """Make a pointer name a version, or nothing."""
     path = models_dir / pointer
+    if version is not None:
+        artifacts.write_pointer(path, version)
+        return
     try:
-        if version is None:
-            path.unlink(missing_ok=True)
-        else:
-            path.write_text(f"{version}\n")
+        path.unlink(missing_ok=True)
     except OSError as error:
-        raise ArtifactError(f"{path} could not be written ({error.strerror}).") from error
+        raise ArtifactError(f"{path} could not be removed ({error.strerror}).") from error
 
 
 def move(models_dir: Path, version: str) -> None:

@@ -197,7 +197,7 @@ def own(tmp_path: Path, honest: Engine) -> Settings:
 
 
 def test_what_is_better_is_promoted_tracked_and_can_be_taken_back(own: Settings) -> None:
-    from training.tracking import CHAMPION, EXPERIMENT, Tracking
+    from training.tracking import CHALLENGER, CHAMPION, EXPERIMENT, Tracking
 
     taught = teach(own, since=0, until=UNTIL, at_once=True)
     version = taught.lesson.artifact.version
@@ -205,6 +205,7 @@ def test_what_is_better_is_promoted_tracked_and_can_be_taken_back(own: Settings)
     assert artifacts.resolve(own.models_dir).name == version
     tracking = Tracking(own.models_dir.parent)
     assert tracking.version_of(CHAMPION) == version
+    assert tracking.version_of(CHALLENGER) is None
     experiment = tracking.client.get_experiment_by_name(EXPERIMENT)
     runs = tracking.client.search_runs([experiment.experiment_id])
     children = [r for r in runs if "mlflow.parentRunId" in r.data.tags]
@@ -220,6 +221,22 @@ def test_what_is_better_is_promoted_tracked_and_can_be_taken_back(own: Settings)
     again = teach(own, since=0, until=UNTIL, at_once=True)
     assert again.status == "refused"
     assert artifacts.resolve(own.models_dir).name == taught.champion
+    assert tracking.version_of(CHALLENGER) is None, "a refused lesson challenges nobody"
+    assert tracking.version_of(CHAMPION) != version, "the way back is seen in MLflow too"
+
+
+def test_the_aliases_follow_what_the_gateway_does_without_mlflow(own: Settings) -> None:
+    from training.tracking import CHALLENGER, CHAMPION, Tracking
+
+    taught = teach(own, since=0, until=UNTIL)
+    tracking, version = Tracking(own.models_dir.parent), taught.lesson.artifact.version
+    assert tracking.version_of(CHALLENGER) == version
+    versions.move(own.models_dir, version)  # as the gateway does after the time in shadow
+    tracking.follow(own.models_dir)
+    assert (tracking.version_of(CHAMPION), tracking.version_of(CHALLENGER)) == (version, None)
+    versions.rollback(own.models_dir)
+    tracking.follow(own.models_dir)
+    assert tracking.version_of(CHAMPION) is None, "the shipped version is in no registry"
 
 
 def test_a_challenger_waits_in_shadow_unless_it_is_told_not_to(own: Settings) -> None:

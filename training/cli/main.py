@@ -54,7 +54,7 @@ def fit(
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(help="Processes for the held-out folds.")] = 1,
     json_file: Json = None,
-    track: Annotated[bool, typer.Option(help="Log the run to MLflow in this folder.")] = True,
+    track: Annotated[bool, typer.Option(help="Log the run to MLflow, beside --out.")] = True,
 ) -> None:
     """Fit a model on labelled outcomes, calibrate and evaluate it, save and register it."""
     from training.fit.encoder import find
@@ -76,7 +76,7 @@ def fit(
             step("logging to MLflow")
             from training.tracking import Tracking
 
-            Tracking().log_fit(trained, folder)
+            Tracking(out.parent).log_fit(trained, folder)
     report.left_out(console, dataset)
     report.evaluation(console, trained.evaluation)
     console.print(f"Saved {folder}.")
@@ -169,12 +169,13 @@ def promote(
 ) -> None:
     """Make the challenger current if it is not worse on the same rows; or roll back."""
     from training.evaluate import promote as promotion
-    from training.tracking import CHALLENGER, CHAMPION, Tracking
+    from training.tracking import CHALLENGER, Tracking
 
-    tracking = Tracking()
+    tracking = Tracking(models.parent)
+    tracking.follow(models)
     if back:
         version = versions.rollback(models)
-        tracking.point(CHAMPION, version)
+        tracking.follow(models)
         console.print(f"models/current and champion are back at {version}.")
         return
     version = challenger or tracking.version_of(CHALLENGER) or ""
@@ -185,7 +186,7 @@ def promote(
     with steps() as step:
         step("comparing with the champion")
         verdict = promotion.promote(models, version, read_all(data, skip_bad), seed=seed)
-    tracking.point(CHAMPION, version)
+    tracking.follow(models)
     console.print(
         f"{version} is now current and champion: on {verdict.rows} rows, quality at equal cost "
         f"changed by {verdict.quality}, calibration error by {verdict.ece}.",

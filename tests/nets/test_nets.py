@@ -1,0 +1,30 @@
+import json
+
+import click
+import pytest
+import typer
+
+from router.cli.main import app as router_app
+from tests.nets.decisions import GOLDEN, decided
+from tests.nets.helps import GOLDEN as HELPS
+from tests.nets.helps import helps
+from training.cli.main import app as training_app
+
+
+def test_two_hundred_decisions_are_as_they_were() -> None:
+    before, now = json.loads(GOLDEN.read_text()), decided()
+    assert len(now) == len(before) == 200
+    for i, (old, new) in enumerate(zip(before, now, strict=True)):
+        assert old.keys() == new.keys()
+        for name, value in old.items():
+            expected = pytest.approx(value, abs=1e-6) if isinstance(value, float) else value
+            assert new[name] == expected, (i, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "app"), [("router", router_app), ("training", training_app)], ids=str
+)
+def test_every_command_offers_what_it_did(name: str, app: typer.Typer) -> None:
+    command = typer.main.get_command(app)
+    assert isinstance(command, click.Group)
+    assert helps(name, command) == json.loads(HELPS.read_text())[name]
