@@ -23,7 +23,8 @@ PROMPTS = (
     "Explain this error: TypeError: 'NoneType' object is not subscriptable",
     "SELECT name FROM users WHERE id = 5; -- what does this return?",
     "Our Go service leaks goroutines only behind HTTP/2 when clients cancel. Find the mechanism.",
-    "Refactor this into one loop:\n```python\nfor a in x:\n    print(a)\nfor b in y:\n    print(b)\n```",
+    "Refactor this into one loop:\n"
+    "```python\nfor a in x:\n    print(a)\nfor b in y:\n    print(b)\n```",
     "Solve x^2 - 9x + 20 = 0.",
     "Prove that the square root of 2 is irrational.",
     "Prove Zorn's lemma from the axiom of choice, in full rigour.",

@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 
 GOLDEN = Path(__file__).with_name("golden_helps.json")
 
 
-def helps(name: str, command: click.Command) -> dict[str, Any]:
+def helps(name: str, command: Any) -> dict[str, Any]:
     """Command -> its help and parameters, subcommands included."""
     out = {
         name: {
