@@ -62,9 +62,15 @@ async def aroute_request(
     answer, record = await service.dispatcher.answer(Call.of("openai", body, tier=named))
     assert record.tier is not None and record.plan is not None
     return Routed(
-        summary(answer).text, record.tier, record.model, record.plan.rule, record.reason,
-        record.cost_usd, record.id, answer,
-    )  # fmt: skip
+        summary(answer).text,
+        record.tier,
+        record.model,
+        record.plan.rule,
+        record.reason,
+        record.cost_usd,
+        record.id,
+        answer,
+    )
 
 
 def route_request(

@@ -83,17 +83,25 @@ class Service:
         loop = asyncio.get_running_loop()
         self.settings = settings
         self.ledger.caps = Caps(
-            settings.budget_day_usd, settings.budget_month_usd,
-            settings.budget_key_day_usd, settings.budget_key_month_usd,
-        )  # fmt: skip
+            settings.budget_day_usd,
+            settings.budget_month_usd,
+            settings.budget_key_day_usd,
+            settings.budget_key_month_usd,
+        )
         self.local = LocalBackend(
-            self.http, settings.local_url, timeouts_of(settings.local_limits), self._loading,
+            self.http,
+            settings.local_url,
+            timeouts_of(settings.local_limits),
+            self._loading,
             secret(settings.local_api_key),
-        )  # fmt: skip
+        )
         self.claude = ClaudeBackend(
-            self._cloud_http, settings.cloud_url, secret(settings.cloud_api_key) or "none",
-            timeouts_of(settings.cloud_limits), self.signatures.written_by,
-        )  # fmt: skip
+            self._cloud_http,
+            settings.cloud_url,
+            secret(settings.cloud_api_key) or "none",
+            timeouts_of(settings.cloud_limits),
+            self.signatures.written_by,
+        )
         guarded: dict[Tier, Guarded] = {}
         parts: tuple[tuple[Backend, TierSettings], ...] = (
             (self.local, settings.local_limits),
@@ -221,6 +229,9 @@ def timeouts_of(tier: TierSettings) -> Timeouts:
 
 def _limits(tier: TierSettings) -> Limits:
     return Limits(
-        retries=tier.retries, failures=tier.failures, cool_off_s=tier.cool_off_s,
-        at_once=tier.at_once, queue=tier.queue,
-    )  # fmt: skip
+        retries=tier.retries,
+        failures=tier.failures,
+        cool_off_s=tier.cool_off_s,
+        at_once=tier.at_once,
+        queue=tier.queue,
+    )

@@ -44,9 +44,11 @@ def price_usd(
     from genai_prices import Usage, calc_price
 
     usage: Any = Usage(
-        input_tokens=input_tokens, output_tokens=output_tokens,
-        cache_read_tokens=cache_read or None, cache_write_tokens=cache_write or None,
-    )  # fmt: skip
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_read_tokens=cache_read or None,
+        cache_write_tokens=cache_write or None,
+    )
     try:
         return float(calc_price(usage, model_ref=model, provider_id="anthropic").total_price)
     except LookupError as error:

@@ -81,9 +81,13 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="ROUTER_", env_nested_delimiter="__", toml_file="router.toml",
-        extra="forbid", frozen=True, populate_by_name=True,
-    )  # fmt: skip
+        env_prefix="ROUTER_",
+        env_nested_delimiter="__",
+        toml_file="router.toml",
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+    )
 
     # The decision
     models_dir: Path = Field(default_factory=_models)
@@ -178,9 +182,11 @@ class Settings(BaseSettings):
     def rule(self) -> Rule | None:
         """The rule that was set, if one was."""
         rules: dict[str, Any] = {
-            "threshold": Cut, "cloud_share": CloudShare,
-            "quality_share": QualityShare, "value_usd": Money,
-        }  # fmt: skip
+            "threshold": Cut,
+            "cloud_share": CloudShare,
+            "quality_share": QualityShare,
+            "value_usd": Money,
+        }
         chosen = {k: v for k in rules if (v := getattr(self, k)) is not None}
         if len(chosen) > 1:
             raise ConfigError(f"Only one of {' and '.join(chosen)} can be set; remove the others.")

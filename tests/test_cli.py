@@ -15,9 +15,14 @@ from .conftest import ROOT
 
 def run(*arguments: str, cwd: Path = ROOT, stdin: str | None = None) -> tuple[int, str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", *arguments], capture_output=True, text=True, cwd=cwd, input=stdin,
-        timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160"},
-    )  # fmt: skip
+        [sys.executable, "-m", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        input=stdin,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160"},
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -90,25 +95,53 @@ def test_fit_evaluate_promote_and_rollback(tmp_path: Path, small: Dataset) -> No
     base = str(ROOT / "models" / "current")
     for name in ("first", "second"):
         code, out, err = run(
-            "training", "fit", "--data", str(data), "--base", base, "--out", str(models),
-            "--name", name, "--json", str(tmp_path / f"{name}.json"), cwd=tmp_path,
-        )  # fmt: skip
+            "training",
+            "fit",
+            "--data",
+            str(data),
+            "--base",
+            base,
+            "--out",
+            str(models),
+            "--name",
+            name,
+            "--json",
+            str(tmp_path / f"{name}.json"),
+            cwd=tmp_path,
+        )
         assert code == 0, err
         assert "Accuracy against cost" in out
     manifest = json.loads((tmp_path / "first.json").read_text())
     assert manifest["data"]["sha256"] == small.digest
     code, _, err = run(
-        "training", "fit", "--data", str(data), "--base", base, "--out", str(models),
-        "--name", "first", "--no-track", cwd=tmp_path,
-    )  # fmt: skip
+        "training",
+        "fit",
+        "--data",
+        str(data),
+        "--base",
+        base,
+        "--out",
+        str(models),
+        "--name",
+        "first",
+        "--no-track",
+        cwd=tmp_path,
+    )
     assert code == 1
     assert "exists" in err
 
     report = tmp_path / "report.json"
     code, _, err = run(
-        "training", "evaluate", "--model", str(models / "first"), "--data", str(data),
-        "--json", str(report), cwd=tmp_path,
-    )  # fmt: skip
+        "training",
+        "evaluate",
+        "--model",
+        str(models / "first"),
+        "--data",
+        str(data),
+        "--json",
+        str(report),
+        cwd=tmp_path,
+    )
     assert code == 0, err
     assert 0 <= json.loads(report.read_text())["overall"]["apgr"]["value"] <= 2
 

@@ -9,9 +9,15 @@ from training.data.dataset import REQUIRED, Dataset, checked
 from training.data.readers import read
 
 ROW = {
-    "prompt_id": "p1", "group": "g1", "source": "s", "category": "c", "prompt": "Say hi.",
-    "tier": "local", "model": "m", "score": 0.5,
-}  # fmt: skip
+    "prompt_id": "p1",
+    "group": "g1",
+    "source": "s",
+    "category": "c",
+    "prompt": "Say hi.",
+    "tier": "local",
+    "model": "m",
+    "score": 0.5,
+}
 
 
 def frame(*changes: dict[str, object]) -> pd.DataFrame:
@@ -92,14 +98,24 @@ def test_digest_ignores_order_and_sees_changes(small: Dataset) -> None:
 def test_folder_of_joined_sources(tmp_path: Path) -> None:
     prompts = pd.DataFrame(
         {
-            "prompt_id": ["a", "b"], "qkey": ["q", "q"], "source": "S", "category": "c",
-            "prompt": ["One?", "Two?"], "score_kind": "exact", "license": "MIT",
+            "prompt_id": ["a", "b"],
+            "qkey": ["q", "q"],
+            "source": "S",
+            "category": "c",
+            "prompt": ["One?", "Two?"],
+            "score_kind": "exact",
+            "license": "MIT",
         }
-    )  # fmt: skip
+    )
     outcomes = pd.DataFrame(
-        {"prompt_id": ["a", "a", "b"], "tier": ["local", "cloud", "local"],
-         "model": ["m", "k", "m"], "score": [0.0, 1.0, 1.0], "output_chars": np.nan}
-    )  # fmt: skip
+        {
+            "prompt_id": ["a", "a", "b"],
+            "tier": ["local", "cloud", "local"],
+            "model": ["m", "k", "m"],
+            "score": [0.0, 1.0, 1.0],
+            "output_chars": np.nan,
+        }
+    )
     prompts.to_parquet(tmp_path / "s.prompts.parquet")
     outcomes.to_parquet(tmp_path / "s.outcomes.parquet")
     data = read(tmp_path)

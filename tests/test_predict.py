@@ -30,9 +30,18 @@ def test_decision_is_frozen_and_whole(router: Router) -> None:
     assert decision.gain == pytest.approx(decision.p_cloud - decision.p_local)
     assert decision.model_version == router.version
     assert set(decision.as_dict()) == {
-        "tier", "p_local", "p_cloud", "gain", "threshold", "reason", "model_version",
-        "est_cost_usd", "act", "look_value", "asks",
-    }  # fmt: skip
+        "tier",
+        "p_local",
+        "p_cloud",
+        "gain",
+        "threshold",
+        "reason",
+        "model_version",
+        "est_cost_usd",
+        "act",
+        "look_value",
+        "asks",
+    }
 
 
 def test_messages_and_tools(router: Router) -> None:

@@ -248,18 +248,41 @@ def test_commands_over_files(
         )
     )
     run = CliRunner()
-    first = run.invoke(app, [
-        "verifier", "--data", str(tmp_path / "outcomes.parquet"), "--answers",
-        str(tmp_path / "answers.parquet"), "--base", base, "--out", str(tmp_path / "models"),
-        "--name", "v1", "--json", str(tmp_path / "v1.json"),
-    ])  # fmt: skip
+    first = run.invoke(
+        app,
+        [
+            "verifier",
+            "--data",
+            str(tmp_path / "outcomes.parquet"),
+            "--answers",
+            str(tmp_path / "answers.parquet"),
+            "--base",
+            base,
+            "--out",
+            str(tmp_path / "models"),
+            "--name",
+            "v1",
+            "--json",
+            str(tmp_path / "v1.json"),
+        ],
+    )
     assert first.exit_code == 0, first.output
     assert "1 other opinions" in first.output
     assert json.loads((tmp_path / "v1.json").read_text())["answers"] == 800
-    second = run.invoke(app, [
-        "study", "--answers", str(tmp_path / "answers.parquet"), "--base",
-        str(tmp_path / "models" / "v1"), "--out", str(tmp_path / "models"), "--name", "s1",
-    ])  # fmt: skip
+    second = run.invoke(
+        app,
+        [
+            "study",
+            "--answers",
+            str(tmp_path / "answers.parquet"),
+            "--base",
+            str(tmp_path / "models" / "v1"),
+            "--out",
+            str(tmp_path / "models"),
+            "--name",
+            "s1",
+        ],
+    )
     assert second.exit_code == 0, second.output
     assert "free labels" in second.output
     assert artifacts.load(tmp_path / "models" / "s1").verifier is not None

@@ -8,9 +8,24 @@ from router.decide.router import Router
 from training.data.dataset import Dataset
 
 ODD = [
-    "a[UNK]b", "[PAD]", "x\x00y", "\x7f", "a\x0bb", "\x1c", "a\x85b", "a b", "", " \t\n",
-    "_foo__bar", "## #ing", "supercalifragilistic" * 6, "don't", "naïve café", "日本語", "e=mc^2",
-]  # fmt: skip
+    "a[UNK]b",
+    "[PAD]",
+    "x\x00y",
+    "\x7f",
+    "a\x0bb",
+    "\x1c",
+    "a\x85b",
+    "a b",
+    "",
+    " \t\n",
+    "_foo__bar",
+    "## #ing",
+    "supercalifragilistic" * 6,
+    "don't",
+    "naïve café",
+    "日本語",
+    "e=mc^2",
+]
 
 
 def expected(router: Router, texts: list[str]) -> list[list[int]]:

@@ -41,9 +41,15 @@ class Taught:
 
 
 def teach(
-    settings: Settings, *, since: float, until: float, seed: int = 0, at_once: bool = False,
-    store: Path | None = None, progress: Progress = lambda step: None,
-) -> Taught:  # fmt: skip
+    settings: Settings,
+    *,
+    since: float,
+    until: float,
+    seed: int = 0,
+    at_once: bool = False,
+    store: Path | None = None,
+    progress: Progress = lambda step: None,
+) -> Taught:
     """Learn from the log between two times (Unix seconds) as `settings` say.
 
     A better model is current at once with `at_once` or without `shadow_requests`; else the gateway
@@ -62,9 +68,13 @@ def teach(
             )
         with threadpool_limits(1):  # BLAS threads spin on small fits, and would round differently
             lesson = learn(
-                window, champion, cloud_model=settings.cloud_model, rule=settings.rule(),
-                seed=seed, progress=progress,
-            )  # fmt: skip
+                window,
+                champion,
+                cloud_model=settings.cloud_model,
+                rule=settings.rule(),
+                seed=seed,
+                progress=progress,
+            )
         models = versions.writable(settings)
         with suppress(ArtifactExists):  # the same log was learned from before
             artifacts.save(lesson.artifact, models)
@@ -78,9 +88,12 @@ def teach(
     finally:
         engine.dispose()
     return Taught(
-        lesson, champion.version, status, _thresholds(settings, champion, lesson.artifact),
+        lesson,
+        champion.version,
+        status,
+        _thresholds(settings, champion, lesson.artifact),
         settings.shadow_requests,
-    )  # fmt: skip
+    )
 
 
 def _settled(lesson: Lesson, champion: str, models: Path, engine: Engine, at_once: bool) -> str:
@@ -116,9 +129,12 @@ def _window(
     settings: Settings, engine: Engine, champion: artifacts.Artifact, since: float, until: float
 ) -> Window:
     return read_window(
-        engine, extractor_of(champion), since=since, until=until,
+        engine,
+        extractor_of(champion),
+        since=since,
+        until=until,
         maturity_s=settings.maturity_h * _HOUR_S,
-    )  # fmt: skip
+    )
 
 
 def _thresholds(

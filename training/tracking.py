@@ -101,10 +101,13 @@ class Tracking:
             mlflow.set_tag("kind", "learn")
             mlflow.log_params(
                 {
-                    "version": manifest["version"], "base": manifest["base"],
-                    "seed": manifest["seed"], "log_sha256": manifest["data"]["sha256"], **window,
+                    "version": manifest["version"],
+                    "base": manifest["base"],
+                    "seed": manifest["seed"],
+                    "log_sha256": manifest["data"]["sha256"],
+                    **window,
                 }
-            )  # fmt: skip
+            )
             with mlflow.start_run(run_name="labels", nested=True):
                 mlflow.log_metrics({f"labels {k}": float(n) for k, n in lesson.labels.items()})
                 mlflow.log_dict(
@@ -131,11 +134,15 @@ class Tracking:
         better = lesson.better
         self._mlflow.log_metrics(
             {
-                "better": better.value, "better_low": better.low, "better_high": better.high,
-                "brier_before": lesson.brier[0], "brier_after": lesson.brier[1],
-                "ece_before": lesson.ece[0], "ece_after": lesson.ece[1],
+                "better": better.value,
+                "better_low": better.low,
+                "better_high": better.high,
+                "brier_before": lesson.brier[0],
+                "brier_after": lesson.brier[1],
+                "ece_before": lesson.ece[0],
+                "ece_after": lesson.ece[1],
             }
-        )  # fmt: skip
+        )
 
     def _log_files(self, trained: Trained) -> None:
         with tempfile.TemporaryDirectory() as temporary:
@@ -217,8 +224,10 @@ def figures(trained: Trained, folder: Path) -> list[Path]:
         return []
     length = np.random.default_rng(0).random(len(scored.gain))
     gains: dict[str, Any] = {
-        "router": scored.gain, "random": length, "oracle": scored.cloud - scored.local,
-    }  # fmt: skip
+        "router": scored.gain,
+        "random": length,
+        "oracle": scored.cloud - scored.local,
+    }
     rng = np.random.default_rng(0)
     curves = plots.quality_curves(gains, scored.local, scored.cloud, groups=scored.group, rng=rng)
     diagram = plots.reliability_diagram(

@@ -25,8 +25,16 @@ from router.answers.tool_calls import FENCE, calls_in, parsed
 
 Kind = Literal["none", "number", "choice", "date", "short", "data", "call", "code", "prose"]
 KINDS: tuple[Kind, ...] = (
-    "none", "number", "choice", "date", "short", "data", "call", "code", "prose",
-)  # fmt: skip
+    "none",
+    "number",
+    "choice",
+    "date",
+    "short",
+    "data",
+    "call",
+    "code",
+    "prose",
+)
 # Kinds whose final answers can be compared for equality; the others only by degree.
 EXACT: frozenset[Kind] = frozenset(("number", "choice", "date", "short", "data", "call"))
 SHORT_CHARS = 80

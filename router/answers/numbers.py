@@ -23,9 +23,15 @@ _NUMBER = re.compile(
     re.I,
 )
 _SYNONYMS = {
-    "$": "dollar", "usd": "dollar", "€": "euro", "eur": "euro", "£": "pound", "¥": "yen",
-    "percent": "%", "degree": "°",
-}  # fmt: skip
+    "$": "dollar",
+    "usd": "dollar",
+    "€": "euro",
+    "eur": "euro",
+    "£": "pound",
+    "¥": "yen",
+    "percent": "%",
+    "degree": "°",
+}
 _MAX_CHARS = 80
 _UNIT_WORDS = 3
 

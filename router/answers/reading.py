@@ -132,11 +132,15 @@ class Reader:
             known = Known(text, final, ids[i], numbers)
             out.append(
                 Reading(
-                    final, statistics(answer, known, self._marks), unique(ids[i]),
-                    vectors[i], vectors[n + i], frozenset(map(_bare, numbers)),
+                    final,
+                    statistics(answer, known, self._marks),
+                    unique(ids[i]),
+                    vectors[i],
+                    vectors[n + i],
+                    frozenset(map(_bare, numbers)),
                     frozenset(_NAMES.findall(short[i])),
                 )
-            )  # fmt: skip
+            )
         return out
 
 
@@ -152,9 +156,15 @@ def only_final(final: Final, characters: float) -> Reading:
     values["text unknown"] = values["token probability unknown"] = 1.0
     nothing = np.zeros(0)
     return Reading(
-        final, np.array(list(values.values())), nothing.astype(np.int64), nothing, nothing,
-        frozenset(), frozenset(), known=False,
-    )  # fmt: skip
+        final,
+        np.array(list(values.values())),
+        nothing.astype(np.int64),
+        nothing,
+        nothing,
+        frozenset(),
+        frozenset(),
+        known=False,
+    )
 
 
 class Known(NamedTuple):

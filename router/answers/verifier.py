@@ -73,8 +73,11 @@ SIZE = len(NAMES)
 ARRAYS = {"weights": ("2", "f"), "bias": ("2",), "mean": ("f",), "scale": ("f",)}
 
 _SUITS = {
-    "choice": {"choice"}, "number": {"number"}, "data": {"data", "call"}, "code": {"code"},
-}  # fmt: skip
+    "choice": {"choice"},
+    "number": {"number"},
+    "data": {"data", "call"},
+    "code": {"code"},
+}
 _AT = {name: i for i, name in enumerate(NAMES)}
 _STATISTIC = {name: i for i, name in enumerate(STATISTICS)}
 _MEASURE = {name: i for i, name in enumerate(AGREEMENT)}
@@ -85,10 +88,19 @@ _GRADED_AT = [_MEASURE[g] for g in _GRADED]
 # long ones belong to hard questions, elsewhere to thorough answers.
 _FREE = np.isin(
     STATISTICS,
-    ("text unknown", "very short", "cut off", "refusal", "hedging", "second thoughts",
-     "repetition", "token probability unknown", "mean token log-probability",
-     "lowest token log-probability"),
-)  # fmt: skip
+    (
+        "text unknown",
+        "very short",
+        "cut off",
+        "refusal",
+        "hedging",
+        "second thoughts",
+        "repetition",
+        "token probability unknown",
+        "mean token log-probability",
+        "lowest token log-probability",
+    ),
+)
 _OTHER_AT = [_STATISTIC[s] for s in ("length of the answer", "cut off", "refusal", "hedging")]
 
 
@@ -204,8 +216,11 @@ def _opinions(
     strength = float(np.mean(evidence.strengths)) if len(evidence.strengths) else 0.0
     start = _AT[_ABILITY[1]]
     out[start : start + 4] = (
-        strength, equal * strength, unequal * strength, unequal * evidence.strength,
-    )  # fmt: skip
+        strength,
+        equal * strength,
+        unequal * strength,
+        unequal * evidence.strength,
+    )
     return equal, unequal
 
 

@@ -47,9 +47,13 @@ class ClaudeBackend:
     async def stream(self, ask: Ask) -> AsyncGenerator[Json, None]:
         """See `Backend`."""
         events = self._http.stream(
-            f"{self._url}/v1/messages", self._cleared(ask), self._headers(ask), self.name,
-            self._timeouts, ask.deadline,
-        )  # fmt: skip
+            f"{self._url}/v1/messages",
+            self._cleared(ask),
+            self._headers(ask),
+            self.name,
+            self._timeouts,
+            ask.deadline,
+        )
         async with aclosing(events):
             async for event in events:
                 if event.get("type") == "error":
@@ -76,8 +80,10 @@ class ClaudeBackend:
 
     def _headers(self, ask: Ask) -> dict[str, str]:
         return {
-            "anthropic-version": VERSION, **ask.headers, "authorization": f"Bearer {self._key}",
-        }  # fmt: skip
+            "anthropic-version": VERSION,
+            **ask.headers,
+            "authorization": f"Bearer {self._key}",
+        }
 
 
 _COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config")

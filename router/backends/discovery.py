@@ -137,9 +137,10 @@ def _llama_cpp(listed: Json, props: Json) -> dict[str, LocalModel]:
             name,
             context=context or count(meta.get("n_ctx")) or None,
             trained_context=count(meta.get("n_ctx_train")) or None,
-            tools=caps.get("supports_tools"), images=mapping(props.get("modalities")).get("vision"),
+            tools=caps.get("supports_tools"),
+            images=mapping(props.get("modalities")).get("vision"),
             digest=f"{props.get('model_ftype')}-{meta.get('n_params')}-{meta.get('size')}",
-        )  # fmt: skip
+        )
     return out
 
 
@@ -149,11 +150,14 @@ def _studio(listed: Json) -> dict[str, LocalModel]:
         name, can = str(entry.get("id")), entry.get("capabilities")
         trained = count(entry.get("max_context_length")) or None
         out[name] = LocalModel(
-            name, count(entry.get("loaded_context_length")) or trained, trained,
+            name,
+            count(entry.get("loaded_context_length")) or trained,
+            trained,
             tools="tool_use" in can if isinstance(can, list) else None,
-            images=entry.get("type") == "vlm", embeds=entry.get("type") == "embeddings",
+            images=entry.get("type") == "vlm",
+            embeds=entry.get("type") == "embeddings",
             loaded=entry.get("state") == "loaded",
-        )  # fmt: skip
+        )
     return out
 
 
@@ -168,9 +172,13 @@ async def _show(http: Http, url: str, name: str) -> Json:
     loop = asyncio.get_running_loop()
     try:
         return await http.post(
-            f"{url}/api/show", {"model": name}, {}, "Ollama", Timeouts(connect_s=_PATIENCE_S),
+            f"{url}/api/show",
+            {"model": name},
+            {},
+            "Ollama",
+            Timeouts(connect_s=_PATIENCE_S),
             loop.time() + _PATIENCE_S,
-        )  # fmt: skip
+        )
     except BackendError:
         return {}
 

@@ -61,9 +61,14 @@ class Http:
         return await self._whole(request, url, timeout_s, timeout_s)
 
     async def post(
-        self, url: str, body: Json, headers: dict[str, str], name: str, timeouts: Timeouts,
+        self,
+        url: str,
+        body: Json,
+        headers: dict[str, str],
+        name: str,
+        timeouts: Timeouts,
         deadline: float,
-    ) -> Json:  # fmt: skip
+    ) -> Json:
         """Post an object, return the object answered. Raises BackendError."""
         left = min(timeouts.whole_s, deadline - asyncio.get_running_loop().time())
         return await self._whole(_post(url, body, headers), name, timeouts.connect_s, left)
@@ -85,9 +90,14 @@ class Http:
         return _parsed(content, name)
 
     async def stream(
-        self, url: str, body: Json, headers: dict[str, str], name: str, timeouts: Timeouts,
+        self,
+        url: str,
+        body: Json,
+        headers: dict[str, str],
+        name: str,
+        timeouts: Timeouts,
         deadline: float,
-    ) -> AsyncGenerator[Json, None]:  # fmt: skip
+    ) -> AsyncGenerator[Json, None]:
         """Post an object, return the events answered. Raises BackendError."""
         loop = asyncio.get_running_loop()
         until = min(loop.time() + timeouts.whole_s, deadline)
@@ -152,9 +162,11 @@ def _session(proxies: bool) -> aiohttp.ClientSession:
     """aiohttp's pool: no cookies, and as many connections as streams may be open."""
     connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE_S)
     return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=proxies,
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=proxies,
         timeout=aiohttp.ClientTimeout(total=None),
-    )  # fmt: skip
+    )
 
 
 def _stream(response: httpx.Response) -> httpx.AsyncByteStream:

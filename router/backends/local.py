@@ -39,9 +39,13 @@ class LocalBackend:
         """See `Backend`."""
         try:
             return await self._http.post(
-                f"{self._url}/v1/chat/completions", build(ask), self._headers, self.name,
-                self._timeouts, ask.deadline,
-            )  # fmt: skip
+                f"{self._url}/v1/chat/completions",
+                build(ask),
+                self._headers,
+                self.name,
+                self._timeouts,
+                ask.deadline,
+            )
         except BackendTimeout as error:
             error.trips = not await self._loading(ask.model)
             raise
@@ -49,9 +53,13 @@ class LocalBackend:
     async def stream(self, ask: Ask) -> AsyncGenerator[Json, None]:
         """See `Backend`."""
         events = self._http.stream(
-            f"{self._url}/v1/chat/completions", build(ask), self._headers, self.name,
-            self._timeouts, ask.deadline,
-        )  # fmt: skip
+            f"{self._url}/v1/chat/completions",
+            build(ask),
+            self._headers,
+            self.name,
+            self._timeouts,
+            ask.deadline,
+        )
         try:
             async with aclosing(events):
                 async for event in events:

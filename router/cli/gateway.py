@@ -104,9 +104,10 @@ async def _ask(text: str, tier: Any, model: str | None, private: bool) -> None:
     from router.wire.summary import mapping, sequence
 
     body = {
-        "model": model or "auto", "stream": True,
+        "model": model or "auto",
+        "stream": True,
         "messages": [{"role": "user", "content": text}],
-    }  # fmt: skip
+    }
     headers = {PRIVATE_HEADER: "private"} if private else {}
     call = Call.of("openai", body, headers=headers, tier=None if tier == "auto" else tier)
     async with Service(load_settings()) as service:

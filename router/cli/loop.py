@@ -70,9 +70,15 @@ def study(
                 router = Router.from_settings(settings, local_model=first)
                 with opened_log(settings) as engine, _bar("asking") as progress:
                     return await work(
-                        engine, router, local, second=second, budget_s=limit,
-                        only_idle=only_idle, load=load, progress=progress,
-                    )  # fmt: skip
+                        engine,
+                        router,
+                        local,
+                        second=second,
+                        budget_s=limit,
+                        only_idle=only_idle,
+                        load=load,
+                        progress=progress,
+                    )
 
         done = asyncio.run(run())
     print(
@@ -162,9 +168,14 @@ def judge(
                     return None
                 with _bar("judging") as progress:
                     return await judging.judge(
-                        engine, service.aside, found, settings.cloud_model, max_usd=most,
-                        output_tokens=settings.output_tokens, progress=progress,
-                    )  # fmt: skip
+                        engine,
+                        service.aside,
+                        found,
+                        settings.cloud_model,
+                        max_usd=most,
+                        output_tokens=settings.output_tokens,
+                        progress=progress,
+                    )
 
         done = asyncio.run(run())
     if done is None:

@@ -72,9 +72,14 @@ def predict(
 ) -> None:
     """Say where a prompt should go, with probabilities, threshold, price and reason."""
     router = _router(
-        model, local_model=local_model, cloud_model=cloud_model, threshold=threshold,
-        cloud_share=cloud_share, quality_share=quality_share, value_usd=value_usd,
-    )  # fmt: skip
+        model,
+        local_model=local_model,
+        cloud_model=cloud_model,
+        threshold=threshold,
+        cloud_share=cloud_share,
+        quality_share=quality_share,
+        value_usd=value_usd,
+    )
     decision = router.predict(_text(prompt))
     if as_json:
         print(json.dumps(decision.as_dict()))
@@ -96,9 +101,14 @@ def explain(
 ) -> None:
     """Say where a prompt should go and which features pushed it there."""
     router = _router(
-        model, local_model=local_model, cloud_model=cloud_model, threshold=threshold,
-        cloud_share=cloud_share, quality_share=quality_share, value_usd=value_usd,
-    )  # fmt: skip
+        model,
+        local_model=local_model,
+        cloud_model=cloud_model,
+        threshold=threshold,
+        cloud_share=cloud_share,
+        quality_share=quality_share,
+        value_usd=value_usd,
+    )
     text = _text(prompt)
     explanation = router.explain(text)
     trail = _trail(text)

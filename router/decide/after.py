@@ -91,11 +91,14 @@ class SecondLook:
         for decision, answer, rest in zip(decisions, answers, others, strict=True):
             out.append(
                 Evidence(
-                    next(readings), [next(readings) for _ in rest], decision.asks,
-                    self.strength(answer.model), [self.strength(a.model) for a in rest],
+                    next(readings),
+                    [next(readings) for _ in rest],
+                    decision.asks,
+                    self.strength(answer.model),
+                    [self.strength(a.model) for a in rest],
                     (_logit(decision.p_local), _logit(decision.p_cloud)),
                 )
-            )  # fmt: skip
+            )
         return out
 
     def free_label(self, asks: str, answer: Answer, others: Sequence[Answer]) -> FreeLabel:
@@ -107,9 +110,11 @@ class SecondLook:
         p_local, p_cloud = sigmoid(self.verifier.logits(self.rows([evidence])))[0].tolist()
         measures = agreement(own, rest[0], self._idf).tolist() if rest else []
         return FreeLabel(
-            p_local, p_cloud, dict(zip(AGREEMENT, measures, strict=False)),
+            p_local,
+            p_cloud,
+            dict(zip(AGREEMENT, measures, strict=False)),
             self._reliability.get(len(others), LEAST_RELIABLE),
-        )  # fmt: skip
+        )
 
     def rows(self, evidence: Sequence[Evidence]) -> FloatArray:
         """Feature rows, shape (n, SIZE)."""
@@ -142,9 +147,15 @@ class SecondLook:
         if act == "look":
             reason += f" A second local opinion is worth asking: it should improve by {value:.3f}."
         return replace(
-            before, tier=choose(gain, threshold), p_local=p_local, p_cloud=p_cloud, gain=gain,
-            reason=reason, act=act, look_value=value,
-        )  # fmt: skip
+            before,
+            tier=choose(gain, threshold),
+            p_local=p_local,
+            p_cloud=p_cloud,
+            gain=gain,
+            reason=reason,
+            act=act,
+            look_value=value,
+        )
 
 
 def checked_answer(value: Any, what: str, model: str | None = None) -> Answer:

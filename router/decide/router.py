@@ -77,10 +77,13 @@ class Router:
         self.second: SecondLook | None = None
         if artifact.verifier is not None:
             self.second = SecondLook(
-                artifact.verifier, self.extractor, self.heads.word_idf,
-                models["local"], models["reference_local"],
+                artifact.verifier,
+                self.extractor,
+                self.heads.word_idf,
+                models["local"],
+                models["reference_local"],
                 reliability_of(manifest["verifier"].get("metrics", {})),
-            )  # fmt: skip
+            )
         self._ability = np.array([a.value for a in self.abilities])
         self._fixed: float | None = None
         if not self.rule.depends_on_price:
@@ -270,9 +273,14 @@ class Router:
         return [value, *notes]
 
     def _decision(
-        self, request: Request, p_local: float, p_cloud: float, cost: float, threshold: float,
+        self,
+        request: Request,
+        p_local: float,
+        p_cloud: float,
+        cost: float,
+        threshold: float,
         value: float,
-    ) -> Decision:  # fmt: skip
+    ) -> Decision:
         gain = p_cloud - p_local
         tier = choose(gain, threshold)
         verb = "exceeds" if tier == "cloud" else "does not exceed"

@@ -36,9 +36,13 @@ class Aside:
         screening = await self._planner.screen(call, policy)
         est_usd = estimate_usd(model, len(call.payload), policy.settings.output_tokens)
         ask = Ask(
-            api="anthropic", body=call.body, model=model, clearance=screening.clear(),
-            deadline=self._deadline(), est_usd=est_usd,
-        )  # fmt: skip
+            api="anthropic",
+            body=call.body,
+            model=model,
+            clearance=screening.clear(),
+            deadline=self._deadline(),
+            est_usd=est_usd,
+        )
         summary = summary_of(await self._backends["cloud"].send(ask), "anthropic")
         return summary, answer_cost_usd(model, summary, est_usd)
 

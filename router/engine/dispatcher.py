@@ -100,10 +100,14 @@ class Dispatcher:
         policy = self.planner.policy
         now = self._clock()
         return Record(
-            id=_decision_id(now), at=now, call=call, router_version=policy.router.version,
-            policy_version=policy.version, store=policy.settings.store,
+            id=_decision_id(now),
+            at=now,
+            call=call,
+            router_version=policy.router.version,
+            policy_version=policy.version,
+            store=policy.settings.store,
             deadline=asyncio.get_running_loop().time() + policy.settings.request_s,
-        )  # fmt: skip
+        )
 
     async def _plan(self, call: Call, record: Record) -> Planned:
         policy = self.planner.policy
@@ -130,10 +134,16 @@ class Dispatcher:
         call = planned.call
         clearance: Clearance | None = planned.screening.clear() if tier == "cloud" else None
         return Ask(
-            api=call.api, body=call.body, model=planned.models[tier],
-            deadline=planned.deadline, clearance=clearance, est_usd=planned.est_usd, key=call.key,
-            headers=call.passed_headers, logprobs=tier == "local" and planned.wants_logprobs,
-        )  # fmt: skip
+            api=call.api,
+            body=call.body,
+            model=planned.models[tier],
+            deadline=planned.deadline,
+            clearance=clearance,
+            est_usd=planned.est_usd,
+            key=call.key,
+            headers=call.passed_headers,
+            logprobs=tier == "local" and planned.wants_logprobs,
+        )
 
     async def _opinion(self, planned: Planned, model: str, body: Json) -> Summary:
         """Another local answer to the same request. Raises RouterError."""
@@ -206,10 +216,11 @@ class Dispatcher:
         if spare is None or spare not in self._backends:
             if record.private and isinstance(error, BackendError):
                 raise RequestRefused(
-                    503, "private_local_unavailable",
+                    503,
+                    "private_local_unavailable",
                     "The request holds private content and may not leave, but the local tier "
                     f"failed: {error}",
-                ) from error  # fmt: skip
+                ) from error
             raise error
         # Not the error's own words: a backend may repeat the prompt in them.
         record.fell_back = f"The {planned.plan.tier} tier failed ({_code(error)})."

@@ -50,10 +50,17 @@ class Policy:
     ) -> "Policy":
         """The policy that these make."""
         parts = (
-            router.version, router.local_model, router.cloud_model, router.rule.words(),
-            repr(router.rule), router.look_price, settings.cascade, settings.exploration,
-            settings.second_model, settings.failover,
-        )  # fmt: skip
+            router.version,
+            router.local_model,
+            router.cloud_model,
+            router.rule.words(),
+            repr(router.rule),
+            router.look_price,
+            settings.cascade,
+            settings.exploration,
+            settings.second_model,
+            settings.failover,
+        )
         version = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
         return cls(settings, router, wall, version, Batcher(router.decide_batch), challenger)
 
@@ -113,17 +120,24 @@ class Planner:
         explore = settings.exploration
         facts = Facts(
             local=Standing(
-                local_name, lacks=_local_lacks(call, local, local_name, settings),
+                local_name,
+                lacks=_local_lacks(call, local, local_name, settings),
                 down=self._down("local"),
             ),
             cloud=Standing(
-                cloud_name, absent=_cloud_absent(settings), lacks=_cloud_lacks(call),
+                cloud_name,
+                absent=_cloud_absent(settings),
+                lacks=_cloud_lacks(call),
                 over_budget=await self._ledger.exceeded(est_usd, call.key) or "",
                 down=self._down("cloud"),
             ),
-            named=tier, private=screening.kinds, failover=settings.failover, decision=decision,
-            exploration=explore, draw=self._rng.random() if explore else 1.0,
-        )  # fmt: skip
+            named=tier,
+            private=screening.kinds,
+            failover=settings.failover,
+            decision=decision,
+            exploration=explore,
+            draw=self._rng.random() if explore else 1.0,
+        )
         return facts, est_usd
 
     async def screen(self, call: Call, policy: Policy) -> Screening:

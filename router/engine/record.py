@@ -95,9 +95,11 @@ class Record:
     def first_event(self) -> Json:
         """What the first event of a stream that waited for a verdict says of it."""
         return {
-            "tier": self.tier, "waited_s": round(self.waited_s, 4), "for": self.cascade,
+            "tier": self.tier,
+            "waited_s": round(self.waited_s, 4),
+            "for": self.cascade,
             "decision_id": self.id,
-        }  # fmt: skip
+        }
 
     def row(self) -> dict[str, Any]:
         """The row of the outcome log; of a private request no word is kept."""

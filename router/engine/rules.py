@@ -127,10 +127,11 @@ def _private(facts: Facts, state: _State) -> _State:
     state = _State(("local",), (*trail, Step("private", ("local",), words)))
     if problem := facts.local.absent or facts.local.lacks:
         raise RequestRefused(
-            503, "private_local_unavailable",
+            503,
+            "private_local_unavailable",
             f"The request holds private content ({kinds}) and may not leave, but the local tier "
             f"cannot answer: {problem}",
-        )  # fmt: skip
+        )
     return state
 
 
@@ -175,8 +176,12 @@ def _health(facts: Facts, state: _State) -> _State:
 
 
 _HARD: tuple[Callable[[Facts, _State], _State], ...] = (
-    _explicit, _private, _limits, _budget, _health,
-)  # fmt: skip
+    _explicit,
+    _private,
+    _limits,
+    _budget,
+    _health,
+)
 
 
 def _learned(facts: Facts, state: _State) -> Plan:
@@ -188,9 +193,14 @@ def _learned(facts: Facts, state: _State) -> Plan:
         tier, words = decision.tier, decision.reason
     trail = (*state.trail, Step("learned", (tier,), words))
     plan = Plan(
-        tier, facts.of(tier).model, "learned", words, trail,
-        spare=_other(tier) if facts.failover else None, may_escalate=tier == "local",
-    )  # fmt: skip
+        tier,
+        facts.of(tier).model,
+        "learned",
+        words,
+        trail,
+        spare=_other(tier) if facts.failover else None,
+        may_escalate=tier == "local",
+    )
     if not facts.exploration:
         return plan
     if facts.draw >= facts.exploration:
@@ -198,10 +208,15 @@ def _learned(facts: Facts, state: _State) -> Plan:
     other = _other(tier)
     words = f"Tried the {other} tier to learn from it (probability {facts.exploration:g})."
     return Plan(
-        other, facts.of(other).model, "exploration", words,
+        other,
+        facts.of(other).model,
+        "exploration",
+        words,
         (*trail, Step("exploration", (other,), words)),
-        spare=tier if facts.failover else None, propensity=facts.exploration, explored=True,
-    )  # fmt: skip
+        spare=tier if facts.failover else None,
+        propensity=facts.exploration,
+        explored=True,
+    )
 
 
 def _may_spare(facts: Facts, tier: Tier) -> bool:

@@ -81,8 +81,9 @@ async def _cloud(http: Http, settings: Settings) -> Check:
     if key is None and settings.cloud_url == CLOUD_URL:
         return Check("cloud", False, "no key", "export ANTHROPIC_API_KEY=sk-ant-...")
     headers = {
-        "authorization": f"Bearer {secret(key) or 'none'}", "anthropic-version": claude.VERSION
-    }  # fmt: skip
+        "authorization": f"Bearer {secret(key) or 'none'}",
+        "anthropic-version": claude.VERSION,
+    }
     url = settings.cloud_url.rstrip("/")
     try:
         await http.get(f"{url}/v1/models", 10.0, headers)

@@ -17,17 +17,25 @@ class Metrics:
         self._service, self._watch = service, watch
         self._registry = CollectorRegistry()
         self._requests = Counter(
-            "router_requests", "Requests by how they were decided and how they ended.",
-            ("api", "tier", "rule", "status"), registry=self._registry,
-        )  # fmt: skip
+            "router_requests",
+            "Requests by how they were decided and how they ended.",
+            ("api", "tier", "rule", "status"),
+            registry=self._registry,
+        )
         self._latency = Histogram(
-            "router_latency_seconds", "From the request to the end of the answer.",
-            ("tier",), buckets=_SECONDS, registry=self._registry,
-        )  # fmt: skip
+            "router_latency_seconds",
+            "From the request to the end of the answer.",
+            ("tier",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
         self._first = Histogram(
-            "router_first_token_seconds", "From the request to the first event of a stream.",
-            ("tier",), buckets=_SECONDS, registry=self._registry,
-        )  # fmt: skip
+            "router_first_token_seconds",
+            "From the request to the first event of a stream.",
+            ("tier",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
         self._cost = self._counter("router_cost_usd", "US dollars spent on the cloud.")
         self._private = self._counter("router_private_requests", "Requests with private content.")
         self._escalated = self._counter("router_escalations", "Local answers replaced.")
@@ -44,17 +52,23 @@ class Metrics:
         self._shadowed = self._gauge("router_shadow_requests", "Decided by the challenger too.")
         self._alarms = self._gauge("router_alarms", "Alarms that hold; router models has words.")
         self._tasks = Gauge(
-            "router_task_failing", "1 while a background task fails.", ("task",),
+            "router_task_failing",
+            "1 while a background task fails.",
+            ("task",),
             registry=self._registry,
-        )  # fmt: skip
+        )
         self._task_failures = Gauge(
-            "router_task_failures", "Failed turns of a background task since the start.",
-            ("task",), registry=self._registry,
-        )  # fmt: skip
-        self._open = Gauge(
-            "router_breaker_open", "1 while a tier is left alone.", ("tier",),
+            "router_task_failures",
+            "Failed turns of a background task since the start.",
+            ("task",),
             registry=self._registry,
-        )  # fmt: skip
+        )
+        self._open = Gauge(
+            "router_breaker_open",
+            "1 while a tier is left alone.",
+            ("tier",),
+            registry=self._registry,
+        )
 
     def watch(self, record: Record) -> None:
         """Count one request."""
@@ -65,9 +79,11 @@ class Metrics:
         if record.first_token_s is not None:
             self._first.labels(tier).observe(record.first_token_s)
         for counter, amount in (
-            (self._cost, record.cost_usd), (self._private, bool(record.private)),
-            (self._escalated, record.escalated), (self._fallbacks, bool(record.fell_back)),
-        ):  # fmt: skip
+            (self._cost, record.cost_usd),
+            (self._private, bool(record.private)),
+            (self._escalated, record.escalated),
+            (self._fallbacks, bool(record.fell_back)),
+        ):
             if amount:
                 counter.inc(amount)
 

@@ -32,7 +32,12 @@ def listed(server: LocalServer, settings: Settings) -> Json:
 
 def _entry(name: str, owner: str, words: str, context: int | None = None) -> Json:
     entry: Json = {
-        "id": name, "object": "model", "type": "model", "created": int(_SINCE.timestamp()),
-        "created_at": _SINCE.isoformat(), "owned_by": owner, "display_name": words,
-    }  # fmt: skip
+        "id": name,
+        "object": "model",
+        "type": "model",
+        "created": int(_SINCE.timestamp()),
+        "created_at": _SINCE.isoformat(),
+        "owned_by": owner,
+        "display_name": words,
+    }
     return entry | ({"context_window": context} if context else {})

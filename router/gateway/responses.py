@@ -33,9 +33,10 @@ async def read(request: Request, max_bytes: int) -> bytes:
         size += len(chunk)
         if size > max_bytes:
             raise RequestRefused(
-                413, "request_too_large",
+                413,
+                "request_too_large",
                 f"The request exceeds the {max_bytes / 2**20:g} MiB that max_request_mb allows.",
-            )  # fmt: skip
+            )
         chunks.append(chunk)
         if not message.get("more_body"):
             return b"".join(chunks)
@@ -126,8 +127,9 @@ class Stream:
     ) -> None:
         self._events, self._api = events, api
         self._headers = [
-            *_STREAM, *((k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items())
-        ]  # fmt: skip
+            *_STREAM,
+            *((k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it (ASGI)."""

@@ -88,10 +88,16 @@ async def _run(
         host, port = listening.getsockname()[:2]
         report(service, f"http://{host}:{port}")
         config = uvicorn.Config(
-            create_app(service, watch), log_level="warning", access_log=False, lifespan="off",
-            server_header=False, date_header=False, proxy_headers=False, backlog=2048,
+            create_app(service, watch),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            backlog=2048,
             timeout_graceful_shutdown=_DRAIN_S,
-        )  # fmt: skip
+        )
         # What is loaded now stays for good; collecting it again and again only makes pauses.
         gc.collect()
         gc.freeze()

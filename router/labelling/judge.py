@@ -78,9 +78,15 @@ def estimated_usd(found: Sequence[Logged], model: str, output_tokens: int) -> fl
 
 
 async def judge(
-    engine: Engine, aside: Aside, found: Sequence[Logged], model: str, *, max_usd: float,
-    output_tokens: int, progress: Progress = lambda done, of: None,
-) -> Judged:  # fmt: skip
+    engine: Engine,
+    aside: Aside,
+    found: Sequence[Logged],
+    model: str,
+    *,
+    max_usd: float,
+    output_tokens: int,
+    progress: Progress = lambda done, of: None,
+) -> Judged:
     """Judge requests until `max_usd` is spent; each verdict is stored at once.
 
     A request in which the wall finds something private is left out. Raises BackendError when the
@@ -159,17 +165,24 @@ def _question(one: Logged, pair: tuple[str, str]) -> Json:
         f"<answer_B>\n{b}\n</answer_B>"
     )
     return {
-        "system": _INSTRUCTIONS, "max_tokens": _VERDICT_TOKENS,
+        "system": _INSTRUCTIONS,
+        "max_tokens": _VERDICT_TOKENS,
         "messages": [{"role": "user", "content": text}],
-    }  # fmt: skip
+    }
 
 
 def _store(engine: Engine, decision: str, verdict: tuple[float, float]) -> None:
     now = time()
     rows = [
-        {"decision_id": decision, "at": now, "key": None, "score": score, "source": SOURCE,
-         "tier": tier}
+        {
+            "decision_id": decision,
+            "at": now,
+            "key": None,
+            "score": score,
+            "source": SOURCE,
+            "tier": tier,
+        }
         for tier, score in zip(("local", "cloud"), verdict, strict=True)
-    ]  # fmt: skip
+    ]
     with engine.begin() as connection:
         connection.execute(insert(feedback), rows)

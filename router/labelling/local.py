@@ -33,15 +33,20 @@ class Local:
             await self._http.close()
             raise BackendUnreachable(f"The local server is not there: {self.server.problem}")
         self._backend = LocalBackend(
-            self._http, settings.local_url, timeouts_of(settings.local_limits), _never,
+            self._http,
+            settings.local_url,
+            timeouts_of(settings.local_limits),
+            _never,
             secret(settings.local_api_key),
-        )  # fmt: skip
+        )
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         await self._http.close()
 
     def chosen(self, settings: Settings) -> str:

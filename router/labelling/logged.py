@@ -50,9 +50,12 @@ def usable() -> Select[Any]:
 def _usable() -> Any:
     d = decisions.c
     return and_(
-        d.status == 200, d.request.is_not(None), d.private_kinds.is_(None),
-        d.p_local.is_not(None), d.local_model.is_not(None),
-    )  # fmt: skip
+        d.status == 200,
+        d.request.is_not(None),
+        d.private_kinds.is_(None),
+        d.p_local.is_not(None),
+        d.local_model.is_not(None),
+    )
 
 
 def read(engine: Engine, query: Select[Any]) -> list[Logged]:
@@ -83,7 +86,15 @@ def _logged(row: RowMapping) -> Logged | None:
     local = row["answer"] if row["tier"] == "local" else row["local_answer"]
     cloud = row["answer"] if row["tier"] == "cloud" else None
     return Logged(
-        row["id"], call, request, row["local_model"], local or None, cloud or None,
-        row["second_model"], row["second_answer"], row["p_local"], row["p_cloud"],
+        row["id"],
+        call,
+        request,
+        row["local_model"],
+        local or None,
+        cloud or None,
+        row["second_model"],
+        row["second_answer"],
+        row["p_local"],
+        row["p_cloud"],
         row["threshold"],
-    )  # fmt: skip
+    )

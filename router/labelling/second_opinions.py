@@ -109,16 +109,28 @@ async def opinion(
 
 
 def store(
-    engine: Engine, decision: str, local_model: str, model: str, answer: str | None,
-    label: FreeLabel, version: str,
-) -> None:  # fmt: skip
+    engine: Engine,
+    decision: str,
+    local_model: str,
+    model: str,
+    answer: str | None,
+    label: FreeLabel,
+    version: str,
+) -> None:
     """Keep an opinion; `answer` None where no word may be kept."""
     measures = {k: round(v, 4) for k, v in label.agreement.items()}
     row = {
-        "decision_id": decision, "at": time(), "local_model": local_model, "model": model,
-        "answer": answer, "p_local": label.p_local, "p_cloud": label.p_cloud,
-        "agreement": json.dumps(measures), "weight": label.weight, "router_version": version,
-    }  # fmt: skip
+        "decision_id": decision,
+        "at": time(),
+        "local_model": local_model,
+        "model": model,
+        "answer": answer,
+        "p_local": label.p_local,
+        "p_cloud": label.p_cloud,
+        "agreement": json.dumps(measures),
+        "weight": label.weight,
+        "router_version": version,
+    }
     with engine.begin() as connection:
         connection.execute(insert(opinions).values(**row))
 

@@ -114,9 +114,12 @@ def traffic_of(embeddings: FloatArray, escalation: float, seed: int = 0) -> dict
         for _ in range(round(1 / _RARE))
     ]
     return {
-        "requests": len(embeddings), "escalation": escalation, "limit": float(max(drawn)),
-        "mean": np.round(mean, 5).tolist(), "deviation": np.round(deviation, 5).tolist(),
-    }  # fmt: skip
+        "requests": len(embeddings),
+        "escalation": escalation,
+        "limit": float(max(drawn)),
+        "mean": np.round(mean, 5).tolist(),
+        "deviation": np.round(deviation, 5).tolist(),
+    }
 
 
 def drift(

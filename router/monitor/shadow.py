@@ -59,12 +59,16 @@ class Shadow:
             decided = await asyncio.to_thread(challenger.decide_batch, requests)
         rows = [
             {
-                "decision_id": name, "version": challenger.version, "at": time(),
-                "p_local": d.p_local, "p_cloud": d.p_cloud, "threshold": d.threshold,
+                "decision_id": name,
+                "version": challenger.version,
+                "at": time(),
+                "p_local": d.p_local,
+                "p_cloud": d.p_cloud,
+                "threshold": d.threshold,
                 "tier": d.tier,
             }
             for (name, _), d in zip(group, decided, strict=True)
-        ]  # fmt: skip
+        ]
 
         def keep(connection: Connection) -> tuple[int, int]:
             if rows:
@@ -135,9 +139,15 @@ class PrivateOpinions:
                 return
             label = router.second.free_label(asks_for(request), answer, [said])
             await asyncio.to_thread(
-                store, service.log.engine, record.id, record.model, second, None, label,
+                store,
+                service.log.engine,
+                record.id,
+                record.model,
+                second,
+                None,
+                label,
                 router.version,
-            )  # fmt: skip
+            )
         except Exception as error:
             _log.warning(
                 "No second opinion on a private request (%s at %s).",

@@ -69,8 +69,9 @@ class Watch:
         try:
             earlier = Router(
                 await asyncio.to_thread(artifacts.load, artifacts.resolve(models, before)),
-                local_model=router.local_model, cloud_model=router.cloud_model,
-            )  # fmt: skip
+                local_model=router.local_model,
+                cloud_model=router.cloud_model,
+            )
         except RouterError as error:
             _log.error("No way back to %s: %s", before, error)
             return

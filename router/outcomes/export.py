@@ -37,9 +37,13 @@ def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
             if common is None or row["tier"] is None:
                 continue
             yield {
-                **common, "tier": row["tier"], "model": row["model"], "score": row["rated"],
-                "weight": 1.0, "created_at": row["at"],
-            }  # fmt: skip
+                **common,
+                "tier": row["tier"],
+                "model": row["model"],
+                "score": row["rated"],
+                "weight": 1.0,
+                "created_at": row["at"],
+            }
 
 
 def answers(engine: Engine) -> Iterator[dict[str, Any]]:
@@ -86,16 +90,21 @@ def _common(row: RowMapping) -> dict[str, Any] | None:
     if request is None:
         return None
     return {
-        "prompt_id": row["id"], "group": group_of(request.text), "source": "log", "category": "",
+        "prompt_id": row["id"],
+        "group": group_of(request.text),
+        "source": "log",
+        "category": "",
         "prompt": clip(request.text),
-    }  # fmt: skip
+    }
 
 
 def write(rows: Iterable[dict[str, Any]], path: Path) -> int:
     """Write rows as .jsonl, .csv or .parquet; returns how many. Raises LogError."""
     writers: dict[str, Callable[[Iterable[dict[str, Any]], Path], int]] = {
-        ".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet,
-    }  # fmt: skip
+        ".jsonl": _jsonl,
+        ".csv": _csv,
+        ".parquet": _parquet,
+    }
     if path.suffix not in writers:
         raise LogError(f"{path.name} must end in .jsonl, .csv or .parquet.")
     part = path.with_name(path.name + ".part")

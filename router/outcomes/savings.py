@@ -50,18 +50,30 @@ def savings(engine: Engine, since: float = 0.0) -> Savings:
         return func.coalesce(func.sum(case((where, column), else_=0)), 0)
 
     query = select(
-        func.count(), total(1, local), total(1, answered & (d.tier == "cloud")),
-        total(1, answered & d.escalated), total(1, answered & d.private_kinds.is_not(None)),
-        total(1, ~answered), total(d.cost_usd, d.cost_usd.is_not(None)),
+        func.count(),
+        total(1, local),
+        total(1, answered & (d.tier == "cloud")),
+        total(1, answered & d.escalated),
+        total(1, answered & d.private_kinds.is_not(None)),
+        total(1, ~answered),
+        total(d.cost_usd, d.cost_usd.is_not(None)),
         total(d.cost_usd, d.explored & (d.tier == "cloud")),
         total(d.cloud_usd, open_to_cloud & d.cloud_usd.is_not(None)),
         total(d.cloud_usd, open_to_cloud & (d.tier == "local") & d.cloud_usd.is_not(None)),
-    ).where(d.at >= since)  # fmt: skip
+    ).where(d.at >= since)
     with engine.connect() as connection:
         row = connection.execute(query).one()
     requests, at_home, cloud, escalated, private, refused = (int(n) for n in row[:6])
     spent, exploration, every, guessed = (float(usd) for usd in row[6:])
     return Savings(
-        requests, at_home, cloud, escalated, private, refused, spent, exploration, every,
+        requests,
+        at_home,
+        cloud,
+        escalated,
+        private,
+        refused,
+        spent,
+        exploration,
+        every,
         guessed / every if every else 0.0,
-    )  # fmt: skip
+    )

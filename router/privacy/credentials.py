@@ -37,7 +37,7 @@ _GATES: dict[str, tuple[str, ...]] = {
     "stripe.StripeDetector": ("k_live_",),
     "telegram_token.TelegramBotTokenDetector": (":",),
     "twilio.TwilioKeyDetector": ("AC", "SK"),
-}  # fmt: skip
+}
 # A few whose gate nearly every text passes: what must stand beside it, cheap to look for.
 _NARROW = {
     "discord.DiscordBotTokenDetector": re.compile(r"[A-Za-z\d_-]{24,}\.[A-Za-z\d_-]{6}\."),

@@ -41,9 +41,13 @@ from router.text.structure import SIZE
 
 FORMAT = 1
 MANIFEST, HEADS, ENCODER, TOKENIZER, VERIFIER, POINTER = (
-    "manifest.json", "heads.safetensors", "encoder.safetensors", "tokenizer.json",
-    "verifier.safetensors", "current",
-)  # fmt: skip
+    "manifest.json",
+    "heads.safetensors",
+    "encoder.safetensors",
+    "tokenizer.json",
+    "verifier.safetensors",
+    "current",
+)
 # Rows 0 and 1 are the local and the cloud head. d: embedding width, v: vocabulary, n: reference.
 ARRAYS = {
     "embedding": ("2", "d"),

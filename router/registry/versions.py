@@ -63,10 +63,13 @@ def versions(models_dir: Path) -> list[Version]:
         name = str(manifest.get("version", path.parent.name))
         found.append(
             Version(
-                name, roles.get(name, ""), str(manifest.get("created_at", "")),
-                str(manifest.get("base") or ""), _said(manifest),
+                name,
+                roles.get(name, ""),
+                str(manifest.get("created_at", "")),
+                str(manifest.get("base") or ""),
+                _said(manifest),
             )
-        )  # fmt: skip
+        )
     return sorted(found, key=lambda v: (v.created_at, v.name), reverse=True)
 
 

@@ -66,10 +66,21 @@ _OPTION = re.compile(r"(?m)^\(?[A-J1-9][.)]\s")
 
 # Byte classes, each byte in one of them. The order of the first nine is that of the features.
 _CLASSES = (
-    b"+-*/=^<>", b"\\", b"$", b"%", b"([{", b"_", b'"', b"?", b",",
-    b"\n", b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    b"abcdefghijklmnopqrstuvwxyz'", bytes(range(128, 256)),
-)  # fmt: skip
+    b"+-*/=^<>",
+    b"\\",
+    b"$",
+    b"%",
+    b"([{",
+    b"_",
+    b'"',
+    b"?",
+    b",",
+    b"\n",
+    b"0123456789",
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    b"abcdefghijklmnopqrstuvwxyz'",
+    bytes(range(128, 256)),
+)
 _NEWLINE, _DIGIT, _CAPITAL, _SMALL, _FOREIGN = range(9, 14)
 _OTHER = len(_CLASSES)
 _CLASS_OF = np.full(256, _OTHER, dtype=np.int64)
@@ -191,13 +202,29 @@ def structure(
     )
     out = np.empty((n, SIZE))
     columns: tuple[NDArray[Any], ...] = (
-        log(length), log(words), log(count[:, _NEWLINE]), log(numbers), numbers / (words + 1),
-        decimals / (numbers + 1), log(count[:, :9]), log(seen[:, 6]), options / 10, options > 0,
-        log(length / (options + 1)), np.where(options > 0, numbers / (options + 1), 0.0),
-        log(sentences), log(length / sentences), letters / (words + 1), share[:, :6],
-        distinct / tokens, count[:, _CAPITAL] / size, count[:, _FOREIGN] / size,
-        log(seen[:, 7:10]), around, np.array([r.json_schema for r in requests]),
-    )  # fmt: skip
+        log(length),
+        log(words),
+        log(count[:, _NEWLINE]),
+        log(numbers),
+        numbers / (words + 1),
+        decimals / (numbers + 1),
+        log(count[:, :9]),
+        log(seen[:, 6]),
+        options / 10,
+        options > 0,
+        log(length / (options + 1)),
+        np.where(options > 0, numbers / (options + 1), 0.0),
+        log(sentences),
+        log(length / sentences),
+        letters / (words + 1),
+        share[:, :6],
+        distinct / tokens,
+        count[:, _CAPITAL] / size,
+        count[:, _FOREIGN] / size,
+        log(seen[:, 7:10]),
+        around,
+        np.array([r.json_schema for r in requests]),
+    )
     at = 0
     for column in columns:
         width = 1 if column.ndim == 1 else column.shape[1]

@@ -9,8 +9,11 @@ from router.wire.to_anthropic import arguments, tool_id
 
 TO_OPENAI = {"refusal": "content_filter", "unknown": "stop", "error": "stop"}
 TO_ANTHROPIC = {
-    "stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "refusal": "refusal",
-}  # fmt: skip
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "refusal": "refusal",
+}
 
 
 def to_openai(body: Json, created: int) -> Json:
@@ -35,11 +38,13 @@ def to_openai(body: Json, created: int) -> Json:
         "model": known.model,
         "choices": [
             {
-                "index": 0, "message": message, "logprobs": None,
+                "index": 0,
+                "message": message,
+                "logprobs": None,
                 "finish_reason": TO_OPENAI.get(known.finish, known.finish),
             }
         ],
-    }  # fmt: skip
+    }
     if known.usage is not None:
         out["usage"] = openai_usage(known.usage)
     return out
@@ -61,10 +66,12 @@ def to_anthropic(body: Json, thinking: bool = False) -> Json:
     for number, call in enumerate(known.calls):
         content.append(
             {
-                "type": "tool_use", "id": tool_id(call.id or f"call_{number}"), "name": call.name,
+                "type": "tool_use",
+                "id": tool_id(call.id or f"call_{number}"),
+                "name": call.name,
                 "input": arguments(call.arguments),
             }
-        )  # fmt: skip
+        )
     return {
         "id": str(body.get("id") or ""),
         "type": "message",

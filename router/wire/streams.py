@@ -67,9 +67,11 @@ class ToOpenAI:
         if block.get("input"):
             self._silent[index] = block["input"]
         call = {
-            "index": number, "id": block.get("id"), "type": "function",
+            "index": number,
+            "id": block.get("id"),
+            "type": "function",
             "function": {"name": block.get("name"), "arguments": ""},
-        }  # fmt: skip
+        }
         return [self._chunk({"tool_calls": [call]})]
 
     def _delta(self, index: int, delta: Json) -> list[Json]:
@@ -148,10 +150,15 @@ class ToAnthropic:
     def _message_start(self, chunk: Json) -> Json:
         self._started = True
         message: Json = {
-            "id": str(chunk.get("id") or ""), "type": "message", "role": "assistant",
-            "model": str(chunk.get("model") or ""), "content": [], "stop_reason": None,
-            "stop_sequence": None, "usage": anthropic_usage(Usage()),
-        }  # fmt: skip
+            "id": str(chunk.get("id") or ""),
+            "type": "message",
+            "role": "assistant",
+            "model": str(chunk.get("model") or ""),
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": anthropic_usage(Usage()),
+        }
         return {"type": "message_start", "message": message}
 
     def _block(self, kind: str, delta: Json) -> list[Json]:

@@ -36,11 +36,19 @@ function request()
 end
 """
 ANSWER = {
-    "id": "chatcmpl-1", "object": "chat.completion", "created": 0, "model": "small",
-    "choices": [{"index": 0, "finish_reason": "stop",
-                 "message": {"role": "assistant", "content": "Hello there, this is an answer."}}],
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 0,
+    "model": "small",
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": "Hello there, this is an answer."},
+        }
+    ],
     "usage": {"prompt_tokens": 30, "completion_tokens": 8, "total_tokens": 38},
-}  # fmt: skip
+}
 CHUNKS = 100
 BODY = {"model": "local", "stream": True, "messages": [{"role": "user", "content": "Go on."}]}
 SERVE = """
@@ -195,9 +203,14 @@ def main() -> None:
 
 
 def measure(
-    folder: Path, log: Path, script: Path, direct: str, slow: str, url: str,
+    folder: Path,
+    log: Path,
+    script: Path,
+    direct: str,
+    slow: str,
+    url: str,
     running: list["subprocess.Popen[bytes]"],
-) -> None:  # fmt: skip
+) -> None:
     """All of it; gateways that are started are added to `running`."""
 
     def gateway(backend: str) -> "subprocess.Popen[bytes]":
@@ -223,15 +236,19 @@ def measure(
     print(f"memory          {resident_mb(through) - before:+.1f} MB over {asked} requests")
     first, rest = asyncio.run(one_by_one(direct, 200))
     our_first, our_rest = asyncio.run(one_by_one(url, 200))
-    print(f"streams         first byte +{our_first - first:.2f} ms, "
-          f"each chunk +{(our_rest - rest) / CHUNKS * 1e3:.0f} us")  # fmt: skip
+    print(
+        f"streams         first byte +{our_first - first:.2f} ms, "
+        f"each chunk +{(our_rest - rest) / CHUNKS * 1e3:.0f} us"
+    )
     through.terminate()
     through.wait(20)
     gateway(slow)
     found = asyncio.run(at_once(url, 500))
     whole = sum(words == CHUNKS for _, _, words in found)
-    print(f"500 streams     {whole} whole, {max(w for _, w, _ in found):.1f} s "
-          f"for {CHUNKS * 0.05:.1f} s of words")  # fmt: skip
+    print(
+        f"500 streams     {whole} whole, {max(w for _, w, _ in found):.1f} s "
+        f"for {CHUNKS * 0.05:.1f} s of words"
+    )
 
 
 if __name__ == "__main__":

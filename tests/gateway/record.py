@@ -39,19 +39,32 @@ _IDS = re.compile(r"\b(chatcmpl|call|msg|toolu)[-_][A-Za-z0-9]{16,}")
 def openai_requests() -> dict[str, dict[str, Any]]:
     """Chat completions as a person writes them with the SDK."""
     image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
-    call = {"id": "call_a.1", "type": "function",
-            "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}  # fmt: skip
-    other = {"id": "call_b", "type": "function",
-             "function": {"name": "get_weather", "arguments": '{"city": "Bergen"}'}}  # fmt: skip
-    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"],
-              "additionalProperties": False}  # fmt: skip
+    call = {
+        "id": "call_a.1",
+        "type": "function",
+        "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'},
+    }
+    other = {
+        "id": "call_b",
+        "type": "function",
+        "function": {"name": "get_weather", "arguments": '{"city": "Bergen"}'},
+    }
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
     return {
         "plain": {
             "messages": [
                 {"role": "system", "content": "Be brief."},
                 {"role": "user", "content": "Name a river."},
             ],
-            "temperature": 0.2, "seed": 7, "stop": ["\n\n", "END"], "max_completion_tokens": 16,
+            "temperature": 0.2,
+            "seed": 7,
+            "stop": ["\n\n", "END"],
+            "max_completion_tokens": 16,
         },
         "tools": {
             "messages": [
@@ -62,7 +75,9 @@ def openai_requests() -> dict[str, dict[str, Any]]:
                 {"role": "tool", "tool_call_id": "call_b", "content": "rain"},
                 {"role": "user", "content": "And tomorrow?"},
             ],
-            "tools": [OPENAI_TOOL], "tool_choice": "required", "parallel_tool_calls": False,
+            "tools": [OPENAI_TOOL],
+            "tool_choice": "required",
+            "parallel_tool_calls": False,
             "max_tokens": 64,
         },
         "image": {
@@ -77,18 +92,23 @@ def openai_requests() -> dict[str, dict[str, Any]]:
                 "type": "json_schema",
                 "json_schema": {"name": "answer", "schema": schema, "strict": True},
             },
-            "max_tokens": 32, "reasoning_effort": "low",
+            "max_tokens": 32,
+            "reasoning_effort": "low",
         },
         "stream": {
             "messages": [{"role": "user", "content": "Name a river."}],
-            "stream": True, "stream_options": {"include_usage": True}, "max_tokens": 8,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_tokens": 8,
         },
         "stream_tools": {
             "messages": [{"role": "user", "content": "Weather in Oslo?"}],
-            "tools": [OPENAI_TOOL], "stream": True,
-            "stream_options": {"include_usage": True}, "max_tokens": 64,
+            "tools": [OPENAI_TOOL],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_tokens": 64,
         },
-    }  # fmt: skip
+    }
 
 
 def anthropic_requests() -> dict[str, dict[str, Any]]:
@@ -100,13 +120,17 @@ def anthropic_requests() -> dict[str, dict[str, Any]]:
     cache = {"type": "ephemeral"}
     thought = {"type": "thinking", "thinking": "Two cities.", "signature": "c2ln"}
     use = {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {"city": "Oslo"}}
-    result = {"type": "tool_result", "tool_use_id": "toolu_1",
-              "content": [{"type": "text", "text": "4 degrees"}]}  # fmt: skip
+    result = {
+        "type": "tool_result",
+        "tool_use_id": "toolu_1",
+        "content": [{"type": "text", "text": "4 degrees"}],
+    }
     return {
         "plain": {
             "system": [{"type": "text", "text": "Be brief.", "cache_control": cache}],
             "messages": [{"role": "user", "content": "Name a river."}],
-            "stop_sequences": ["END"], "max_tokens": 16,
+            "stop_sequences": ["END"],
+            "max_tokens": 16,
         },
         "tools": {
             "messages": [
@@ -115,7 +139,8 @@ def anthropic_requests() -> dict[str, dict[str, Any]]:
                 {"role": "user", "content": [result, {"type": "text", "text": "And tomorrow?"}]},
             ],
             "tools": [CLAUDE_TOOL],
-            "tool_choice": {"type": "any", "disable_parallel_tool_use": True}, "max_tokens": 64,
+            "tool_choice": {"type": "any", "disable_parallel_tool_use": True},
+            "max_tokens": 64,
         },
         "image": {
             "messages": [
@@ -125,13 +150,16 @@ def anthropic_requests() -> dict[str, dict[str, Any]]:
         },
         "stream": {
             "messages": [{"role": "user", "content": "Name a river."}],
-            "stream": True, "max_tokens": 8,
+            "stream": True,
+            "max_tokens": 8,
         },
         "stream_tools": {
             "messages": [{"role": "user", "content": "Weather in Oslo?"}],
-            "tools": [CLAUDE_TOOL], "stream": True, "max_tokens": 64,
+            "tools": [CLAUDE_TOOL],
+            "stream": True,
+            "max_tokens": 64,
         },
-    }  # fmt: skip
+    }
 
 
 def sent(requests: dict[str, dict[str, Any]], api: str) -> dict[str, Any]:
@@ -188,8 +216,10 @@ def main(log: Path = Path("record.log")) -> None:
     """Record everything."""
     from router.gateway.embedded import NAME, Embedded
 
-    asked = {"openai": sent(openai_requests(), "openai"),
-             "anthropic": sent(anthropic_requests(), "anthropic")}  # fmt: skip
+    asked = {
+        "openai": sent(openai_requests(), "openai"),
+        "anthropic": sent(anthropic_requests(), "anthropic"),
+    }
     for api, requests in asked.items():
         write(f"{api}_sdk_requests", requests)
     model = Embedded()

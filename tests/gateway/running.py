@@ -70,8 +70,12 @@ class Gateway:
 
     def messages(self, text: str, model: str = "auto", **more: Any) -> httpx.Response:
         headers = more.pop("headers", {})
-        body = {"model": model, "max_tokens": 100,
-                "messages": [{"role": "user", "content": text}], **more}  # fmt: skip
+        body = {
+            "model": model,
+            "max_tokens": 100,
+            "messages": [{"role": "user", "content": text}],
+            **more,
+        }
         return self.client.post("/v1/messages", json=body, headers=headers)
 
     def rows(self) -> list[dict[str, Any]]:

@@ -69,9 +69,12 @@ def test_a_port_that_is_taken_is_a_sentence(run: Run) -> None:
 
 
 def test_a_changed_file_is_taken_and_a_wrong_one_is_not(
-    tmp_path: Path, local: upstream.Upstream, cloud: upstream.Upstream,
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
+    tmp_path: Path,
+    local: upstream.Upstream,
+    cloud: upstream.Upstream,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     import asyncio
 
     monkeypatch.chdir(tmp_path)

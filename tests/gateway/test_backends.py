@@ -16,8 +16,14 @@ from tests.gateway.upstream import Connection, Got
 # (https://github.com/ollama/ollama/blob/main/docs/api.md); chat goes over /v1 there too.
 TAGS = {
     "models": [
-        {"name": name, "model": name, "modified_at": "2026-10-01T10:00:00Z", "size": size,
-         "digest": digest, "details": {"format": "gguf", "family": "llama"}}
+        {
+            "name": name,
+            "model": name,
+            "modified_at": "2026-10-01T10:00:00Z",
+            "size": size,
+            "digest": digest,
+            "details": {"format": "gguf", "family": "llama"},
+        }
         for name, size, digest in (
             ("llama3.1:8b", 4_920_753_328, "46e0c10c039e"),
             ("qwen3:4b", 2_497_293_931, "359d7dd4"),
@@ -25,7 +31,7 @@ TAGS = {
             ("nomic-embed-text:latest", 274_302_450, "0a1"),
         )
     ]
-}  # fmt: skip
+}
 SHOW = {
     "llama3.1:8b": {
         "parameters": 'stop                           "<|eot_id|>"',
@@ -48,11 +54,17 @@ SHOW = {
 }
 PS = {
     "models": [
-        {"name": "llama3.1:8b", "model": "llama3.1:8b", "size": 6_654_289_920,
-         "digest": "46e0c10c039e", "expires_at": "2026-11-01T10:05:00Z", "size_vram": 6_654_289_920,
-         "context_length": 8192}
+        {
+            "name": "llama3.1:8b",
+            "model": "llama3.1:8b",
+            "size": 6_654_289_920,
+            "digest": "46e0c10c039e",
+            "expires_at": "2026-11-01T10:05:00Z",
+            "size_vram": 6_654_289_920,
+            "context_length": 8192,
+        }
     ]
-}  # fmt: skip
+}
 
 
 class Ollama:
@@ -120,8 +132,14 @@ def test_vllm_and_lm_studio(local: upstream.Upstream) -> None:
             await connection.json({"detail": "Not Found"}, 404)
 
     async def studio(connection: Connection, got: Got) -> None:
-        entry = {"id": "gemma", "type": "vlm", "state": "loaded", "max_context_length": 131072,
-                 "loaded_context_length": 4096, "capabilities": ["tool_use"]}  # fmt: skip
+        entry = {
+            "id": "gemma",
+            "type": "vlm",
+            "state": "loaded",
+            "max_context_length": 131072,
+            "loaded_context_length": 4096,
+            "capabilities": ["tool_use"],
+        }
         if got.path in ("/v1/models", "/api/v0/models"):
             await connection.json({"data": [entry]})
         else:

@@ -232,7 +232,7 @@ CALL = Call.of("openai", {"messages": [{"role": "user", "content": "x"}], "max_t
         (Summary("xqz", logprobs=[-3.1, -2.4]), ["low log-probability"]),
         (Summary("and so", finish="length", usage=Usage(5, 20)), ["cut off"]),
     ],
-)  # fmt: skip
+)
 def test_faults(answer: Summary, found: list[str]) -> None:
     assert faults(answer, CALL) == found
 

@@ -18,16 +18,23 @@ ROUTER = str(Path(sys.executable).parent / "router")
 @pytest.fixture
 def call(tmp_path: Path, local: upstream.Upstream, cloud: upstream.Upstream) -> object:
     environment = {
-        "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "ROUTER_LOCAL_URL": local.url,
-        "ROUTER_CLOUD_URL": cloud.url, "ROUTER_LOG_URL": f"sqlite:///{tmp_path}/o.db",
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "ROUTER_LOCAL_URL": local.url,
+        "ROUTER_CLOUD_URL": cloud.url,
+        "ROUTER_LOG_URL": f"sqlite:///{tmp_path}/o.db",
         "COLUMNS": "200",
-    }  # fmt: skip
+    }
 
     def run(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [ROUTER, *arguments], env={**environment, **more}, cwd=tmp_path, text=True,
-            capture_output=True, timeout=60,
-        )  # fmt: skip
+            [ROUTER, *arguments],
+            env={**environment, **more},
+            cwd=tmp_path,
+            text=True,
+            capture_output=True,
+            timeout=60,
+        )
 
     return run
 
@@ -56,7 +63,7 @@ def test_ask_streams_the_answer_and_says_who_gave_it(call: object) -> None:
         (("log", "export", "--out", "no/such/folder/x.csv"), "could not be written"),
         (("serve", "--host", "0.0.0.0"), "router key"),
     ],
-)  # fmt: skip
+)
 def test_what_goes_wrong_is_one_sentence(
     call: object, arguments: tuple[str, ...], words: str
 ) -> None:
@@ -107,9 +114,10 @@ def test_what_serve_was_told_outlives_a_change_of_the_file(
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "ROUTER_CLOUD_URL": cloud.url}
     command = [ROUTER, "serve", "--port", str(port), "--local-url", local.url]
     body = {"model": "auto", "messages": [{"role": "user", "content": HARD}]}
-    with log.open("wb") as out, subprocess.Popen(
-        command, stdout=out, stderr=out, env=environment, cwd=tmp_path
-    ) as process:  # fmt: skip
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, stdout=out, stderr=out, env=environment, cwd=tmp_path) as process,
+    ):
         try:
             wait_for(f"{url}/healthz", process, log)
             (tmp_path / "router.toml").write_text("threshold = 1.0\n")

@@ -40,11 +40,14 @@ async def thinking(connection: Connection, got: Got) -> None:
             {"type": "content_block_start", "index": 1, "content_block": {**USE, "input": {}}},
             {"type": "content_block_delta", "index": 1, "delta": deltas[2][1]},
             {"type": "content_block_stop", "index": 1},
-            {"type": "message_delta", "delta": {"stop_reason": "tool_use"},
-             "usage": {"output_tokens": 9}},
+            {
+                "type": "message_delta",
+                "delta": {"stop_reason": "tool_use"},
+                "usage": {"output_tokens": 9},
+            },
             {"type": "message_stop"},
         ]
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -60,8 +63,11 @@ def test_thinking_goes_back_to_its_own_model_and_to_no_other(
         assert gateway.client.post("/v1/messages", json=body).status_code == 200
 
     post("cloud", [ASKED], stream=stream)
-    turns = [ASKED, {"role": "assistant", "content": [THOUGHT, USE]},
-             {"role": "user", "content": [RESULT]}]  # fmt: skip
+    turns = [
+        ASKED,
+        {"role": "assistant", "content": [THOUGHT, USE]},
+        {"role": "user", "content": [RESULT]},
+    ]
     post("cloud", turns)
     assert cloud.asked[-1].body["messages"] == turns
     assert "thinking" in cloud.asked[-1].body
@@ -89,8 +95,11 @@ def test_calls_of_a_local_model_can_be_answered_in_the_cloud(
             await upstream.local(connection, got)
             return
         body = upstream.said("")
-        call = {"id": "functions.get_weather:0", "type": "function",
-                "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}  # fmt: skip
+        call = {
+            "id": "functions.get_weather:0",
+            "type": "function",
+            "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'},
+        }
         body["choices"][0]["message"]["tool_calls"] = [call]
         await connection.json(body)
 
@@ -99,8 +108,11 @@ def test_calls_of_a_local_model_can_be_answered_in_the_cloud(
     first = gateway.messages("Weather in Oslo?", model="local", tools=[CLAUDE_TOOL]).json()
     assert first["stop_reason"] == "tool_use"
     used = first["content"][0]["id"]
-    turns = [ASKED, {"role": "assistant", "content": first["content"]},
-             {"role": "user", "content": [{**RESULT, "tool_use_id": used}]}]  # fmt: skip
+    turns = [
+        ASKED,
+        {"role": "assistant", "content": first["content"]},
+        {"role": "user", "content": [{**RESULT, "tool_use_id": used}]},
+    ]
     body = {"model": "cloud", "messages": turns, "tools": [CLAUDE_TOOL], "max_tokens": 50}
     assert gateway.client.post("/v1/messages", json=body).status_code == 200
     sent = cloud.asked[-1].body["messages"]

@@ -27,8 +27,13 @@ def test_an_easy_request_stays_local_and_a_hard_one_goes_to_the_cloud(
         assert row["status"] == 200
         assert row["propensity"] == 1.0
         assert [step[0] for step in json.loads(row["trail"])] == [
-            "explicit", "private", "limits", "budget", "health", "learned",
-        ]  # fmt: skip
+            "explicit",
+            "private",
+            "limits",
+            "budget",
+            "health",
+            "learned",
+        ]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -215,8 +220,12 @@ def test_health_and_metrics_tell_the_state_without_any_text(run: Run) -> None:
 def test_models_are_listed_for_both_sdks(run: Run) -> None:
     listed = run().client.get("/v1/models").json()
     assert [m["id"] for m in listed["data"]] == [
-        "auto", "local", "cloud", "small", "claude-sonnet-5-5",
-    ]  # fmt: skip
+        "auto",
+        "local",
+        "cloud",
+        "small",
+        "claude-sonnet-5-5",
+    ]
     assert listed["object"] == "list"
     assert listed["has_more"] is False
 

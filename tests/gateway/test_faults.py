@@ -245,9 +245,10 @@ def test_a_client_that_leaves_before_its_answer_does_too(
     gateway = run()
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
-            gateway.url + "/v1/chat/completions", timeout=0.5,
+            gateway.url + "/v1/chat/completions",
+            timeout=0.5,
             json={"model": "local", "messages": [{"role": "user", "content": EASY}]},
-        )  # fmt: skip
+        )
     assert local.asked[0].gone.wait(5)
     assert wait_for_row(gateway)["error"] == "client_gone"
 
@@ -276,11 +277,21 @@ def test_a_request_that_is_too_long_is_refused_at_once(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b"null", b'{"messages": 1}', b'{"messages": [1]}', b'{"messages": []}',
-     b'{"messages": [{"role": "king", "content": "x"}]}', b"[" * 5000, b"\xff\xfe",
-     b'{"messages": [{"role": "user", "content": {"a": {}}}], "tools": "no"}',
-     b'{"messages": [{"role": "user", "content": "hi"}], "tools": {"a": 1}}'],
-)  # fmt: skip
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"messages": 1}',
+        b'{"messages": [1]}',
+        b'{"messages": []}',
+        b'{"messages": [{"role": "king", "content": "x"}]}',
+        b"[" * 5000,
+        b"\xff\xfe",
+        b'{"messages": [{"role": "user", "content": {"a": {}}}], "tools": "no"}',
+        b'{"messages": [{"role": "user", "content": "hi"}], "tools": {"a": 1}}',
+    ],
+)
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/route"])
 def test_nonsense_is_a_400_with_a_sentence(run: Run, path: str, body: bytes) -> None:
     answer = run().client.post(path, content=body)

@@ -18,27 +18,68 @@ _ODD = st.recursive(
     max_leaves=6,
 )
 _BLOCK = st.fixed_dictionaries(
-    {"type": st.sampled_from(["text", "image_url", "image", "tool_use", "tool_result", "thinking",
-                              "document", "file", "input_audio"]) | _ODD},
-    optional={"text": _TEXT | _ODD, "image_url": _ODD, "source": _ODD, "content": _ODD,
-              "id": _ODD, "tool_use_id": _ODD, "name": _ODD, "input": _ODD, "signature": _ODD},
-)  # fmt: skip
+    {
+        "type": st.sampled_from(
+            [
+                "text",
+                "image_url",
+                "image",
+                "tool_use",
+                "tool_result",
+                "thinking",
+                "document",
+                "file",
+                "input_audio",
+            ]
+        )
+        | _ODD
+    },
+    optional={
+        "text": _TEXT | _ODD,
+        "image_url": _ODD,
+        "source": _ODD,
+        "content": _ODD,
+        "id": _ODD,
+        "tool_use_id": _ODD,
+        "name": _ODD,
+        "input": _ODD,
+        "signature": _ODD,
+    },
+)
 _MESSAGE = st.fixed_dictionaries(
-    {"role": st.sampled_from(["user", "assistant", "system", "tool", "developer"]) | _ODD,
-     "content": _TEXT | st.lists(_BLOCK, max_size=3) | _ODD},
-    optional={"tool_calls": st.lists(_ODD, max_size=2) | _ODD, "tool_call_id": _ODD,
-              "refusal": _ODD, "reasoning_content": _ODD},
-)  # fmt: skip
+    {
+        "role": st.sampled_from(["user", "assistant", "system", "tool", "developer"]) | _ODD,
+        "content": _TEXT | st.lists(_BLOCK, max_size=3) | _ODD,
+    },
+    optional={
+        "tool_calls": st.lists(_ODD, max_size=2) | _ODD,
+        "tool_call_id": _ODD,
+        "refusal": _ODD,
+        "reasoning_content": _ODD,
+    },
+)
 _BODY = st.fixed_dictionaries(
     {"messages": st.lists(_MESSAGE, min_size=1, max_size=4) | _ODD},
     optional={
-        "model": st.sampled_from(["auto", "local", "cloud"]) | _ODD, "stream": st.booleans() | _ODD,
-        "system": _TEXT | st.lists(_BLOCK, max_size=2) | _ODD, "tools": st.lists(_ODD) | _ODD,
-        "tool_choice": _ODD, "max_tokens": _ODD, "n": _ODD, "stop": _ODD, "stop_sequences": _ODD,
-        "response_format": _ODD, "stream_options": _ODD, "thinking": _ODD, "output_config": _ODD,
-        "user": _ODD, "metadata": _ODD, "parallel_tool_calls": _ODD, "reasoning_effort": _ODD,
+        "model": st.sampled_from(["auto", "local", "cloud"]) | _ODD,
+        "stream": st.booleans() | _ODD,
+        "system": _TEXT | st.lists(_BLOCK, max_size=2) | _ODD,
+        "tools": st.lists(_ODD) | _ODD,
+        "tool_choice": _ODD,
+        "max_tokens": _ODD,
+        "n": _ODD,
+        "stop": _ODD,
+        "stop_sequences": _ODD,
+        "response_format": _ODD,
+        "stream_options": _ODD,
+        "thinking": _ODD,
+        "output_config": _ODD,
+        "user": _ODD,
+        "metadata": _ODD,
+        "parallel_tool_calls": _ODD,
+        "reasoning_effort": _ODD,
     },
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +88,25 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Any:
         upstream.Upstream(upstream.local) as local,
         upstream.Upstream(upstream.cloud) as cloud,
         Gateway(
-            tmp_path_factory.mktemp("fuzz"), local_url=local.url, cloud_url=cloud.url,
+            tmp_path_factory.mktemp("fuzz"),
+            local_url=local.url,
+            cloud_url=cloud.url,
             cascade="checks",
         ) as running,
-    ):  # fmt: skip
+    ):
         yield running
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/route",
-                                  "/v1/messages/count_tokens", "/v1/feedback"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat/completions",
+        "/v1/messages",
+        "/v1/route",
+        "/v1/messages/count_tokens",
+        "/v1/feedback",
+    ],
+)
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(body=_BODY | _ODD)
 def test_any_json_gets_an_answer_or_a_sentence(gateway: Gateway, path: str, body: Any) -> None:
@@ -76,11 +127,21 @@ def test_any_bytes_get_a_sentence(gateway: Gateway, data: bytes) -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     headers=st.dictionaries(
-        st.sampled_from(["x-router-tier", "x-router-cascade", "x-router-privacy", "x-api-key",
-                         "authorization", "anthropic-beta", "anthropic-version", "content-type"]),
+        st.sampled_from(
+            [
+                "x-router-tier",
+                "x-router-cascade",
+                "x-router-privacy",
+                "x-api-key",
+                "authorization",
+                "anthropic-beta",
+                "anthropic-version",
+                "content-type",
+            ]
+        ),
         st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
     )
-)  # fmt: skip
+)
 def test_any_headers_get_an_answer_or_a_sentence(gateway: Gateway, headers: dict[str, str]) -> None:
     try:
         answer = gateway.chat("hi", headers=headers)

@@ -17,23 +17,37 @@ def bodies() -> list[dict[str, Any]]:
         function = {"name": odd, "arguments": other}
         call = {"index": odd, "id": other, "function": function}
         delta = {"content": odd, "refusal": other, "tool_calls": [call, odd]}
-        choice = {"index": 0, "delta": delta, "finish_reason": other, "logprobs": odd,
-                  "message": {"content": odd, "tool_calls": [call, other]}}  # fmt: skip
+        choice = {
+            "index": 0,
+            "delta": delta,
+            "finish_reason": other,
+            "logprobs": odd,
+            "message": {"content": odd, "tool_calls": [call, other]},
+        }
         out.append({"choices": [choice, odd], "usage": other, "model": odd, "id": other})
         block = {"type": "tool_use", "id": odd, "name": other, "input": odd}
         events = [
             {"type": "message_start", "message": {"usage": odd, "model": other, "id": odd}},
             {"type": "content_block_start", "index": odd, "content_block": block},
-            {"type": "content_block_start", "index": 1, "content_block": {"type": "text",
-                                                                         "text": odd}},
-            {"type": "content_block_delta", "index": odd,
-             "delta": {"type": "input_json_delta", "partial_json": other}},
-            {"type": "content_block_delta", "index": odd,
-             "delta": {"type": "text_delta", "text": other}},
+            {
+                "type": "content_block_start",
+                "index": 1,
+                "content_block": {"type": "text", "text": odd},
+            },
+            {
+                "type": "content_block_delta",
+                "index": odd,
+                "delta": {"type": "input_json_delta", "partial_json": other},
+            },
+            {
+                "type": "content_block_delta",
+                "index": odd,
+                "delta": {"type": "text_delta", "text": other},
+            },
             {"type": "content_block_stop", "index": odd},
             {"type": "message_delta", "delta": {"stop_reason": odd}, "usage": other},
             {"type": odd, "content": [block, other], "stop_reason": other, "usage": odd},
-        ]  # fmt: skip
+        ]
         out += events
     return out
 

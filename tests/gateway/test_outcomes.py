@@ -22,9 +22,16 @@ from tests.gateway.conftest import Run
 from tests.gateway.running import EASY, HARD
 
 ROW: dict[str, Any] = {
-    "id": "a", "at": 1.0, "api": "openai", "stream": False, "rule": "learned", "reason": "r",
-    "explored": False, "escalated": False, "status": 200,
-}  # fmt: skip
+    "id": "a",
+    "at": 1.0,
+    "api": "openai",
+    "stream": False,
+    "rule": "learned",
+    "reason": "r",
+    "explored": False,
+    "escalated": False,
+    "status": 200,
+}
 
 
 @pytest.fixture
@@ -45,8 +52,12 @@ def test_the_migrations_make_the_tables_that_the_code_means(log: OutcomeLog) -> 
 
 def test_an_address_that_cannot_be_opened_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no database " * 1000)
-    for url in (f"sqlite:///{tmp_path}/file/o.db", "nonsense", "oracle://u:secret@h/x",
-                f"sqlite:///{tmp_path}/file"):  # fmt: skip
+    for url in (
+        f"sqlite:///{tmp_path}/file/o.db",
+        "nonsense",
+        "oracle://u:secret@h/x",
+        f"sqlite:///{tmp_path}/file",
+    ):
         with pytest.raises((LogError, MissingExtra)) as caught:
             open_database(url)
         assert "secret" not in str(caught.value)
@@ -64,9 +75,11 @@ def test_many_rows_share_commits(log: OutcomeLog) -> None:
 def test_one_bad_row_does_not_take_the_others_along(log: OutcomeLog) -> None:
     async def main() -> None:
         await asyncio.gather(
-            log.write({**ROW, "id": "x"}), log.write({**ROW, "id": "x"}),
-            log.write({**ROW, "id": "y", "rule": None}), log.write({**ROW, "id": "z"}),
-        )  # fmt: skip
+            log.write({**ROW, "id": "x"}),
+            log.write({**ROW, "id": "x"}),
+            log.write({**ROW, "id": "y", "rule": None}),
+            log.write({**ROW, "id": "z"}),
+        )
 
     asyncio.run(main())
     with log.engine.connect() as connection:

@@ -48,17 +48,31 @@ PRIVATE = {
     "see INV-2041": "own-pattern",
 }
 CLEAN = (
-    "What is 1234567890 * 987654321?", "2024-01-15 10:30:45,123 ERROR", "3.14159265358979323846",
-    "git clone git@github.com:a/b.git", "def f(api_key: str = None): return api_key",
-    "UUID 123e4567-e89b-12d3-a456-426614174000", "x = os.environ['API_KEY']",
-    "timestamp 1700000000000", "192.168.1.1:8080", "How do I reset a password?",
-    "ISBN 978-3-16-148410-0", "1, 2, 3, 4, 5, 6, 7, 8, 9, 10", "Falconry is an old project",
-    "sum 100 200 300 400 500 600 700", "AC power at 12:30:45", "see lines 100-200 and 300-400",
+    "What is 1234567890 * 987654321?",
+    "2024-01-15 10:30:45,123 ERROR",
+    "3.14159265358979323846",
+    "git clone git@github.com:a/b.git",
+    "def f(api_key: str = None): return api_key",
+    "UUID 123e4567-e89b-12d3-a456-426614174000",
+    "x = os.environ['API_KEY']",
+    "timestamp 1700000000000",
+    "192.168.1.1:8080",
+    "How do I reset a password?",
+    "ISBN 978-3-16-148410-0",
+    "1, 2, 3, 4, 5, 6, 7, 8, 9, 10",
+    "Falconry is an old project",
+    "sum 100 200 300 400 500 600 700",
+    "AC power at 12:30:45",
+    "see lines 100-200 and 300-400",
     "Co-Authored-By: Claude <noreply@anthropic.com>",
-    "@pytest.mark.parametrize", "a@b", "v1.2.3-rc.4+build.567", "2^64 = 18446744073709551616",
-    "The secret of success: hard work", "https://example.org/a?page=2&sort=asc",
+    "@pytest.mark.parametrize",
+    "a@b",
+    "v1.2.3-rc.4+build.567",
+    "2^64 = 18446744073709551616",
+    "The secret of success: hard work",
+    "https://example.org/a?page=2&sort=asc",
     "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("text", "kind"), PRIVATE.items())
@@ -122,32 +136,79 @@ def test_digits_of_any_script_are_digits(digits: str) -> None:
 
 PLACES = {
     "last turn": {"messages": [{"role": "user", "content": "{}"}]},
-    "first turn": {"messages": [{"role": "user", "content": "{}"},
-                                {"role": "assistant", "content": "ok"},
-                                {"role": "user", "content": HARD}]},
-    "system turn": {"messages": [{"role": "system", "content": "{}"},
-                                 {"role": "user", "content": HARD}]},
+    "first turn": {
+        "messages": [
+            {"role": "user", "content": "{}"},
+            {"role": "assistant", "content": "ok"},
+            {"role": "user", "content": HARD},
+        ]
+    },
+    "system turn": {
+        "messages": [{"role": "system", "content": "{}"}, {"role": "user", "content": HARD}]
+    },
     "block": {"messages": [{"role": "user", "content": [{"type": "text", "text": "{}"}]}]},
-    "two blocks": {"messages": [{"role": "user", "content": [
-        {"type": "text", "text": "<"}, {"type": "text", "text": ">"}]}]},
-    "arguments": {"messages": [{"role": "user", "content": HARD}, {
-        "role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "function",
-        "function": {"name": "f", "arguments": '{"to": "{}"}'}}]},
-        {"role": "tool", "tool_call_id": "c", "content": "done"}]},
-    "result": {"messages": [{"role": "user", "content": HARD}, {
-        "role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "function",
-        "function": {"name": "f", "arguments": "{}"}}]},
-        {"role": "tool", "tool_call_id": "c", "content": "{}"}]},
-    "tool": {"messages": [{"role": "user", "content": HARD}], "tools": [{
-        "type": "function", "function": {"name": "f", "description": "{}", "parameters": {}}}]},
-    "file name": {"messages": [{"role": "user", "content": [
-        {"type": "text", "text": HARD},
-        {"type": "file", "file": {"filename": "{}", "file_data": "data:application/pdf;base64,AA"}}
-    ]}]},
+    "two blocks": {
+        "messages": [
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": "<"}, {"type": "text", "text": ">"}],
+            }
+        ]
+    },
+    "arguments": {
+        "messages": [
+            {"role": "user", "content": HARD},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {
+                        "id": "c",
+                        "type": "function",
+                        "function": {"name": "f", "arguments": '{"to": "{}"}'},
+                    }
+                ],
+            },
+            {"role": "tool", "tool_call_id": "c", "content": "done"},
+        ]
+    },
+    "result": {
+        "messages": [
+            {"role": "user", "content": HARD},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+                ],
+            },
+            {"role": "tool", "tool_call_id": "c", "content": "{}"},
+        ]
+    },
+    "tool": {
+        "messages": [{"role": "user", "content": HARD}],
+        "tools": [
+            {"type": "function", "function": {"name": "f", "description": "{}", "parameters": {}}}
+        ],
+    },
+    "file name": {
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": HARD},
+                    {
+                        "type": "file",
+                        "file": {"filename": "{}", "file_data": "data:application/pdf;base64,AA"},
+                    },
+                ],
+            }
+        ]
+    },
     "key": {"messages": [{"role": "user", "content": HARD}], "metadata": {"{}": 1}},
     "user": {"messages": [{"role": "user", "content": HARD}], "user": "{}"},
     "unknown field": {"messages": [{"role": "user", "content": HARD}], "x": {"y": [["{}"]]}},
-}  # fmt: skip
+}
 SECRET = "ann.lee@mail.example.org"
 
 
@@ -183,8 +244,7 @@ def test_only_the_wall_can_clear() -> None:
 
 def test_pixels_are_not_read_as_text() -> None:
     data = base64.b64encode(b"x 4242424242424242 y").decode()
-    block = {"type": "image", "source": {"type": "base64", "media_type": "image/png",
-                                         "data": data}}  # fmt: skip
+    block = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
     assert not WALL.screen(json.dumps({"messages": [{"content": [block]}]}).encode()).private
 
 

@@ -62,8 +62,11 @@ def test_sigkill_under_load_loses_no_answered_request(
     def ask(stream: bool) -> None:
         with httpx.Client(base_url=url, timeout=10) as client:
             while not stop.is_set():
-                body = {"model": "auto", "stream": stream,
-                        "messages": [{"role": "user", "content": EASY}]}  # fmt: skip
+                body = {
+                    "model": "auto",
+                    "stream": stream,
+                    "messages": [{"role": "user", "content": EASY}],
+                }
                 try:
                     answer = client.post("/v1/chat/completions", json=body)
                 except httpx.TransportError:

@@ -47,9 +47,12 @@ def test_the_openai_sdk(gpt: openai.OpenAI, model: str) -> None:
     assert answer.choices[0].message.content
     assert answer.usage.completion_tokens > 0
     stream = gpt.chat.completions.create(
-        model=model, messages=ASK, max_tokens=8, stream=True,
+        model=model,
+        messages=ASK,
+        max_tokens=8,
+        stream=True,
         stream_options={"include_usage": True},
-    )  # fmt: skip
+    )
     chunks = list(stream)
     assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
     assert chunks[-1].usage.completion_tokens > 0
@@ -75,8 +78,9 @@ def test_tools_of_both_sdks_in_the_cloud(gpt: openai.OpenAI, claude: anthropic.A
     call = answer.choices[0].message.tool_calls[0]
     assert answer.choices[0].finish_reason == "tool_calls"
     assert (call.function.name, call.function.arguments) == (
-        "get_weather", '{"city": "mock-city"}',
-    )  # fmt: skip
+        "get_weather",
+        '{"city": "mock-city"}',
+    )
     result = {"role": "tool", "tool_call_id": call.id, "content": "4 degrees"}
     turns = [*ask, answer.choices[0].message.model_dump(exclude_none=True), result]
     final = gpt.chat.completions.create(model="cloud", messages=turns, tools=[OPENAI_TOOL])
@@ -119,10 +123,14 @@ def test_a_template_without_tools_sends_requests_with_tools_to_the_cloud(
 def test_schema_logprobs_and_seed_reach_the_local_model(gpt: openai.OpenAI) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     answer = gpt.chat.completions.create(
-        model="local", messages=[{"role": "user", "content": "Legs of a spider?"}],
-        max_tokens=20, seed=1, logprobs=True, temperature=0,
+        model="local",
+        messages=[{"role": "user", "content": "Legs of a spider?"}],
+        max_tokens=20,
+        seed=1,
+        logprobs=True,
+        temperature=0,
         response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": schema}},
-    )  # fmt: skip
+    )
     assert answer.choices[0].message.content.startswith("{")
     assert answer.choices[0].logprobs.content[0].logprob <= 0
 
@@ -191,8 +199,9 @@ def test_errors_are_the_sdks_own(gpt: openai.OpenAI, claude: anthropic.Anthropic
         gpt.chat.completions.create(model="auto", messages=[])
 
 
-def test_models_and_embeddings(gpt: openai.OpenAI, claude: anthropic.Anthropic, llmock: str,
-                               tmp_path: Path) -> None:  # fmt: skip
+def test_models_and_embeddings(
+    gpt: openai.OpenAI, claude: anthropic.Anthropic, llmock: str, tmp_path: Path
+) -> None:
     assert NAME in [m.id for m in gpt.models.list()]
     assert "auto" in [m.id for m in claude.models.list()]
     with (
@@ -213,8 +222,11 @@ def test_serve_embedded_answers_on_a_fresh_machine(tmp_path: Path) -> None:
         "--port",
         str(port),
     ]
-    environment = {"PATH": "/usr/bin:/bin", "ROUTER_LOG_URL": f"sqlite:///{tmp_path}/o.db",
-                   "HOME": str(tmp_path)}  # fmt: skip
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "ROUTER_LOG_URL": f"sqlite:///{tmp_path}/o.db",
+        "HOME": str(tmp_path),
+    }
     with (
         log.open("wb") as out,
         subprocess.Popen(command, stdout=out, stderr=out, env=environment, cwd=tmp_path) as process,

@@ -32,8 +32,16 @@ def test_a_cloud_with_random_faults_is_survived(
 
 def test_streams_that_are_cut_end_with_an_error(tmp_path: Path, llama: str) -> None:
     port, log = free_port(), tmp_path / "log"
-    command = [peer("llmock"), "serve", "--port", str(port), "--log-level", "warning",
-               "--stream-fault", "truncate=1.0"]  # fmt: skip
+    command = [
+        peer("llmock"),
+        "serve",
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+        "--stream-fault",
+        "truncate=1.0",
+    ]
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
         try:
             wait_for(f"http://127.0.0.1:{port}", process, log)
@@ -63,10 +71,21 @@ def test_no_leak_by_an_independent_benchmark(
     def selfcheck(**mode: object) -> int:
         gateway = run(cloud_url=capture, **mode)
         command = [
-            peer("pii-leak-benchmark"), "selfcheck", "--target-base-url", f"{gateway.url}/v1",
-            "--target-model", "auto", "--capture-port", str(port), "--iterations", "1",
-            "--json-out", str(tmp_path / "report.json"), "--timeout-seconds", "60",
-        ]  # fmt: skip
+            peer("pii-leak-benchmark"),
+            "selfcheck",
+            "--target-base-url",
+            f"{gateway.url}/v1",
+            "--target-model",
+            "auto",
+            "--capture-port",
+            str(port),
+            "--iterations",
+            "1",
+            "--json-out",
+            str(tmp_path / "report.json"),
+            "--timeout-seconds",
+            "60",
+        ]
         return subprocess.run(command, capture_output=True, timeout=120).returncode
 
     modes = ({}, {"cascade": "second_opinion"}, {"exploration": 0.5}, {"threshold": -1.0})

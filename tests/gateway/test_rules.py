@@ -19,9 +19,12 @@ def every() -> list[Facts]:
     words = ("", "because.")
     out = []
     for named, private, failover, prediction, explore in itertools.product(
-        (None, "local", "cloud"), ((), ("email",)), (True, False), ("local", "cloud", None),
+        (None, "local", "cloud"),
+        ((), ("email",)),
+        (True, False),
+        ("local", "cloud", None),
         (0.0, 0.3),
-    ):  # fmt: skip
+    ):
         for lacks, absent, cloud_lacks, over, down, cloud_down in itertools.product(
             words, words, words, words, words, words
         ):
@@ -31,11 +34,14 @@ def every() -> list[Facts]:
                     cloud=Standing(
                         "big", absent=absent, lacks=cloud_lacks, over_budget=over, down=cloud_down
                     ),
-                    named=named, private=private, failover=failover,  # type: ignore[arg-type]
+                    named=named,
+                    private=private,
+                    failover=failover,  # type: ignore[arg-type]
                     decision=predicted(prediction) if prediction else None,
-                    exploration=explore, draw=0.1,
+                    exploration=explore,
+                    draw=0.1,
                 )
-            )  # fmt: skip
+            )
     return out
 
 
@@ -83,10 +89,19 @@ def test_what_must_hold_for_every_decision() -> None:
         (Facts(Standing("s"), Standing("b", over_budget="Cap.")), "budget", "local"),
         (Facts(Standing("s", down="Down."), Standing("b")), "health", "cloud"),
         (Facts(Standing("s"), Standing("b"), decision=predicted("cloud")), "learned", "cloud"),
-        (Facts(Standing("s"), Standing("b"), decision=predicted("cloud"), exploration=0.1,
-               draw=0.05), "exploration", "local"),
+        (
+            Facts(
+                Standing("s"),
+                Standing("b"),
+                decision=predicted("cloud"),
+                exploration=0.1,
+                draw=0.05,
+            ),
+            "exploration",
+            "local",
+        ),
     ],
-)  # fmt: skip
+)
 def test_each_rule_gives_its_name(facts: Facts, rule: str, tier: str) -> None:
     plan = decide(facts)
     assert (plan.rule, plan.tier) == (rule, tier)
@@ -95,18 +110,26 @@ def test_each_rule_gives_its_name(facts: Facts, rule: str, tier: str) -> None:
 @pytest.mark.parametrize(
     ("facts", "status", "code"),
     [
-        (Facts(Standing("s", lacks="No."), Standing("b"), private=("card",)), 503,
-         "private_local_unavailable"),
-        (Facts(Standing("s", down="No."), Standing("b"), private=("card",)), 503,
-         "private_local_unavailable"),
+        (
+            Facts(Standing("s", lacks="No."), Standing("b"), private=("card",)),
+            503,
+            "private_local_unavailable",
+        ),
+        (
+            Facts(Standing("s", down="No."), Standing("b"), private=("card",)),
+            503,
+            "private_local_unavailable",
+        ),
         (Facts(Standing("s", lacks="No."), Standing("b"), named="local"), 400, "beyond_limits"),
-        (Facts(Standing("s", lacks="No."), Standing("b", absent="None.")), 503,
-         "tier_unavailable"),
-        (Facts(Standing("s"), Standing("b", over_budget="Cap."), named="cloud"), 402,
-         "budget_exceeded"),
+        (Facts(Standing("s", lacks="No."), Standing("b", absent="None.")), 503, "tier_unavailable"),
+        (
+            Facts(Standing("s"), Standing("b", over_budget="Cap."), named="cloud"),
+            402,
+            "budget_exceeded",
+        ),
         (Facts(Standing("s", down="No."), Standing("b", down="No.")), 503, "tier_unavailable"),
     ],
-)  # fmt: skip
+)
 def test_each_refusal_has_its_status(facts: Facts, status: int, code: str) -> None:
     with pytest.raises(RequestRefused) as caught:
         decide(facts)

@@ -92,8 +92,10 @@ def test_anthropic_results_become_messages_of_their_own() -> None:
         "city": "Oslo"
     }
     assert made["messages"][2] == {
-        "role": "tool", "tool_call_id": "toolu_1", "content": "4 degrees",
-    }  # fmt: skip
+        "role": "tool",
+        "tool_call_id": "toolu_1",
+        "content": "4 degrees",
+    }
     assert made["tool_choice"] == "required"
     assert made["parallel_tool_calls"] is False
 
@@ -110,9 +112,13 @@ def test_an_image_crosses_both_ways() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b for b in cases("llama_cpp_anthropic_answers", "llmock_anthropic_answers")
-             if isinstance(b.values[0], dict)],
-)  # fmt: skip
+    "body",
+    [
+        b
+        for b in cases("llama_cpp_anthropic_answers", "llmock_anthropic_answers")
+        if isinstance(b.values[0], dict)
+    ],
+)
 def test_recorded_anthropic_answers_are_chat_completions(body: dict[str, Any]) -> None:
     made = answers.to_openai(body, 0)
     ChatCompletion.model_validate(made)
@@ -120,9 +126,13 @@ def test_recorded_anthropic_answers_are_chat_completions(body: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(
-    "body", [b for b in cases("llama_cpp_openai_answers", "llmock_openai_answers")
-             if isinstance(b.values[0], dict)],
-)  # fmt: skip
+    "body",
+    [
+        b
+        for b in cases("llama_cpp_openai_answers", "llmock_openai_answers")
+        if isinstance(b.values[0], dict)
+    ],
+)
 def test_recorded_chat_completions_are_anthropic_answers(body: dict[str, Any]) -> None:
     made = answers.to_anthropic(body)
     Message.model_validate(made)
@@ -130,9 +140,13 @@ def test_recorded_chat_completions_are_anthropic_answers(body: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(
-    "events", [b for b in cases("llama_cpp_anthropic_answers", "llmock_anthropic_answers")
-               if isinstance(b.values[0], list)],
-)  # fmt: skip
+    "events",
+    [
+        b
+        for b in cases("llama_cpp_anthropic_answers", "llmock_anthropic_answers")
+        if isinstance(b.values[0], list)
+    ],
+)
 def test_recorded_anthropic_streams_are_chunks(events: list[Any]) -> None:
     request = {"stream_options": {"include_usage": True}}
     made = _rendered(events, request, "anthropic", "openai")
@@ -142,9 +156,13 @@ def test_recorded_anthropic_streams_are_chunks(events: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "events", [b for b in cases("llama_cpp_openai_answers", "llmock_openai_answers")
-               if isinstance(b.values[0], list)],
-)  # fmt: skip
+    "events",
+    [
+        b
+        for b in cases("llama_cpp_openai_answers", "llmock_openai_answers")
+        if isinstance(b.values[0], list)
+    ],
+)
 def test_recorded_chunks_are_anthropic_streams(events: list[Any]) -> None:
     made = _rendered(events, {}, "openai", "anthropic")
     for event in made:
@@ -176,8 +194,9 @@ def test_interleaved_calls_keep_every_argument() -> None:
     made += render.feed({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
     known = _folded(made + render.end(), "anthropic")
     assert [(c.id, c.name, c.arguments) for c in known.calls] == [
-        ("c0", "f", '{"a":1}'), ("c1", "g", '{"b":2}'),
-    ]  # fmt: skip
+        ("c0", "f", '{"a":1}'),
+        ("c1", "g", '{"b":2}'),
+    ]
     assert known.finish == "tool_calls"
 
 
@@ -196,8 +215,12 @@ def test_thinking_of_another_model_never_reaches_claude() -> None:
 
 def test_thinking_is_kept_out_of_the_text_and_away_from_local_models() -> None:
     thought = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
-    body = {"id": "m", "model": "c", "content": [thought, {"type": "text", "text": "Yes."}],
-            "stop_reason": "end_turn"}  # fmt: skip
+    body = {
+        "id": "m",
+        "model": "c",
+        "content": [thought, {"type": "text", "text": "Yes."}],
+        "stop_reason": "end_turn",
+    }
     message = answers.to_openai(body, 0)["choices"][0]["message"]
     assert (message["content"], message["reasoning_content"]) == ("Yes.", "Hm.")
     turn = {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm."}
@@ -207,10 +230,14 @@ def test_thinking_is_kept_out_of_the_text_and_away_from_local_models() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{"n": 2}, {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]},
-     {"messages": [{"role": "function", "content": "x"}]},
-     {"messages": [{"role": "tool", "content": "x"}]}, {"tools": [{"type": "web_search"}]}],
-)  # fmt: skip
+    [
+        {"n": 2},
+        {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]},
+        {"messages": [{"role": "function", "content": "x"}]},
+        {"messages": [{"role": "tool", "content": "x"}]},
+        {"tools": [{"type": "web_search"}]},
+    ],
+)
 def test_what_claude_cannot_be_asked_is_one_sentence(body: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         to_anthropic.request({"messages": [{"role": "user", "content": "x"}], **body}, "m")
@@ -232,14 +259,33 @@ _KEYS = st.sampled_from(
 )
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["type", "text", "role", "content", "id", "function", "name", "input",
-                         "tool_calls", "choices", "delta", "message", "index", "arguments"]),
-        inner, max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "type",
+                    "text",
+                    "role",
+                    "content",
+                    "id",
+                    "function",
+                    "name",
+                    "input",
+                    "tool_calls",
+                    "choices",
+                    "delta",
+                    "message",
+                    "index",
+                    "arguments",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=400)
@@ -275,5 +321,6 @@ def _alike(a: Any, b: Any) -> None:
         (c.id, c.name, json.loads(c.arguments)) for c in b.calls
     ]
     assert (a.usage.input_tokens, a.usage.output_tokens) == (
-        b.usage.input_tokens, b.usage.output_tokens,
-    )  # fmt: skip
+        b.usage.input_tokens,
+        b.usage.output_tokens,
+    )

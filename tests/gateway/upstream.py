@@ -132,8 +132,13 @@ def said(text: str = "Hello there.", model: str = "small", **usage: int) -> dict
     usage = {"prompt_tokens": 9, "completion_tokens": 3, **usage}
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return {"id": "c1", "object": "chat.completion", "model": model, "choices": [choice],
-            "usage": usage}  # fmt: skip
+    return {
+        "id": "c1",
+        "object": "chat.completion",
+        "model": model,
+        "choices": [choice],
+        "usage": usage,
+    }
 
 
 def chunks(text: str = "Hello there.", model: str = "small") -> list[Any]:
@@ -154,10 +159,16 @@ def chunks(text: str = "Hello there.", model: str = "small") -> list[Any]:
 def claude_said(text: str = "Hello from the cloud.", **more: Any) -> dict[str, Any]:
     """An Anthropic message."""
     return {
-        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-5-5",
-        "content": [{"type": "text", "text": text}], "stop_reason": "end_turn",
-        "stop_sequence": None, "usage": {"input_tokens": 10, "output_tokens": 5}, **more,
-    }  # fmt: skip
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-sonnet-5-5",
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 10, "output_tokens": 5},
+        **more,
+    }
 
 
 def claude_events(text: str = "Hello from the cloud.") -> list[Any]:
@@ -172,10 +183,13 @@ def claude_events(text: str = "Hello from the cloud.") -> list[Any]:
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         *deltas,
         {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-         "usage": {"output_tokens": 5}},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+            "usage": {"output_tokens": 5},
+        },
         {"type": "message_stop"},
-    ]  # fmt: skip
+    ]
 
 
 async def local(connection: Connection, got: Got) -> None:

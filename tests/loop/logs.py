@@ -27,31 +27,69 @@ def prompts(count: int, seed: int = 0) -> list[str]:
 def decision(router: Router, number: int, prompt: str, **more: object) -> dict[str, object]:
     found = router.predict(prompt)
     return {
-        "id": f"d{number:05d}", "at": START + 600.0 * number, "api": "openai", "key": None,
-        "stream": False, "rule": "learned", "reason": "x", "tier": "local", "model": LOCAL,
-        "local_model": LOCAL, "router_version": router.version, "p_local": found.p_local,
-        "p_cloud": found.p_cloud, "gain": found.gain, "threshold": found.threshold,
-        "propensity": 1.0, "explored": False, "escalated": False, "status": 200, "cost_usd": 0.0,
-        "cloud_usd": found.est_cost_usd, "answer": "An answer.",
-        "request": json.dumps({"messages": [{"role": "user", "content": prompt}]}), **more,
-    }  # fmt: skip
+        "id": f"d{number:05d}",
+        "at": START + 600.0 * number,
+        "api": "openai",
+        "key": None,
+        "stream": False,
+        "rule": "learned",
+        "reason": "x",
+        "tier": "local",
+        "model": LOCAL,
+        "local_model": LOCAL,
+        "router_version": router.version,
+        "p_local": found.p_local,
+        "p_cloud": found.p_cloud,
+        "gain": found.gain,
+        "threshold": found.threshold,
+        "propensity": 1.0,
+        "explored": False,
+        "escalated": False,
+        "status": 200,
+        "cost_usd": 0.0,
+        "cloud_usd": found.est_cost_usd,
+        "answer": "An answer.",
+        "request": json.dumps({"messages": [{"role": "user", "content": prompt}]}),
+        **more,
+    }
 
 
 def said(number: int, score: float, **more: object) -> dict[str, object]:
-    return {"decision_id": f"d{number:05d}", "at": START + 600.0 * number + 60, "key": None,
-            "score": score, "source": "user", "tier": None, **more}  # fmt: skip
+    return {
+        "decision_id": f"d{number:05d}",
+        "at": START + 600.0 * number + 60,
+        "key": None,
+        "score": score,
+        "source": "user",
+        "tier": None,
+        **more,
+    }
 
 
 def opinion(number: int, p_local: float, p_cloud: float = 0.9) -> dict[str, object]:
-    return {"decision_id": f"d{number:05d}", "at": START, "local_model": LOCAL, "model": "second",
-            "p_local": p_local, "p_cloud": p_cloud, "agreement": "{}", "weight": 0.4,
-            "router_version": "x"}  # fmt: skip
+    return {
+        "decision_id": f"d{number:05d}",
+        "at": START,
+        "local_model": LOCAL,
+        "model": "second",
+        "p_local": p_local,
+        "p_cloud": p_cloud,
+        "agreement": "{}",
+        "weight": 0.4,
+        "router_version": "x",
+    }
 
 
 def log(
-    folder: Path, router: Router, texts: list[str], good: Good, *, rated: bool = True,
-    studied: bool = False, seed: int = 0,
-) -> Engine:  # fmt: skip
+    folder: Path,
+    router: Router,
+    texts: list[str],
+    good: Good,
+    *,
+    rated: bool = True,
+    studied: bool = False,
+    seed: int = 0,
+) -> Engine:
     """Every prompt answered locally; `good` is the chance of each that the answer is good."""
     engine = open_database(f"sqlite:///{folder / 'outcomes.db'}")
     rng = np.random.default_rng(seed)

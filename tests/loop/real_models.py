@@ -41,8 +41,9 @@ class Models:
             answer = self._http.post(url, json={**body, "model": model}).raise_for_status().json()
             kept = {
                 "text": answer["choices"][0]["message"]["content"] or "",
-                "finish": answer["choices"][0]["finish_reason"], "usage": answer["usage"],
-            }  # fmt: skip
+                "finish": answer["choices"][0]["finish_reason"],
+                "usage": answer["usage"],
+            }
             self._known[key] = kept
             with self._path.open("a") as out:
                 out.write(json.dumps({"key": key, "model": model, "answer": kept}) + "\n")
@@ -61,8 +62,12 @@ class Models:
             self.ask, body["model"], body["messages"], body.get("temperature", 0)
         )
         usage = found["usage"]
-        answer = said(found["text"], body["model"], prompt_tokens=usage["prompt_tokens"],
-                      completion_tokens=usage["completion_tokens"])  # fmt: skip
+        answer = said(
+            found["text"],
+            body["model"],
+            prompt_tokens=usage["prompt_tokens"],
+            completion_tokens=usage["completion_tokens"],
+        )
         answer["choices"][0]["finish_reason"] = found["finish"]
         return await connection.json(answer)
 

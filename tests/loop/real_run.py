@@ -70,8 +70,14 @@ def routed(
     """Send probes through a gateway; the rows of its log, and whether each answer passes."""
     folder.mkdir(parents=True, exist_ok=True)
     out = []
-    given = {"models_dir": models_dir, "cloud_model": PRICED_AS, "cloud_api_key": "none",
-             "local_url": servers[0].url, "cloud_url": servers[1].url, **settings}  # fmt: skip
+    given = {
+        "models_dir": models_dir,
+        "cloud_model": PRICED_AS,
+        "cloud_api_key": "none",
+        "local_url": servers[0].url,
+        "cloud_url": servers[1].url,
+        **settings,
+    }
     with Gateway(folder, **given) as gateway:
         for probe in probes:
             answer = gateway.chat(probe.prompt, temperature=0, max_tokens=MAX_TOKENS)
@@ -98,16 +104,24 @@ def summed(rows: list[dict[str, Any]], scores: dict[str, tuple[bool, bool]]) -> 
     mixed = (1 - share) * both[:, 0] + share * both[:, 1]
     passes = np.array([float(r["passed"]) for r in rows])
     return {
-        "quality": interval(passes.tolist()), "share": share,
+        "quality": interval(passes.tolist()),
+        "share": share,
         "usd": sum(r["cost_usd"] for r in rows),
-        "random": float(mixed.mean()), "better than random": interval((passes - mixed).tolist()),
-    }  # fmt: skip
+        "random": float(mixed.mean()),
+        "better than random": interval((passes - mixed).tolist()),
+    }
 
 
 def lesson(
-    base: Path, folder: Path, servers: tuple[Upstream, Upstream], local: str, second: str | None,
-    graded: int, probed: list[Probe], scores: dict[str, tuple[bool, bool]],
-) -> tuple[Path, dict[str, Any]]:  # fmt: skip
+    base: Path,
+    folder: Path,
+    servers: tuple[Upstream, Upstream],
+    local: str,
+    second: str | None,
+    graded: int,
+    probed: list[Probe],
+    scores: dict[str, tuple[bool, bool]],
+) -> tuple[Path, dict[str, Any]]:
     """Study and learn on a copy of the log; the models folder and what was learned."""
     folder.mkdir(parents=True)
     shutil.copy(base, folder / "outcomes.db")
@@ -116,9 +130,12 @@ def lesson(
     shutil.copytree(current, models / current.name)
     artifacts.point_current(models, current.name)
     settings = load_settings(
-        models_dir=models, log_url=f"sqlite:///{folder / 'outcomes.db'}", local_model=local,
-        local_url=servers[0].url, cloud_model=PRICED_AS,
-    )  # fmt: skip
+        models_dir=models,
+        log_url=f"sqlite:///{folder / 'outcomes.db'}",
+        local_model=local,
+        local_url=servers[0].url,
+        cloud_model=PRICED_AS,
+    )
     engine = open_database(settings.log_url)
     with engine.begin() as connection:
         rows = connection.execute(feedback.select().order_by(feedback.c.id)).mappings().all()
@@ -131,8 +148,13 @@ def lesson(
     if probed:
         good = {p.id: scores[p.id][0] for p in probed}
         found, _ = learned_version(settings, LocalModel(local), probed, good)
-        probe = {"ability": found.ability, "before": found.before, "ece": found.ece,
-                 "ece before": found.ece_before, "passed": found.passed}  # fmt: skip
+        probe = {
+            "ability": found.ability,
+            "before": found.before,
+            "ece": found.ece,
+            "ece before": found.ece_before,
+            "passed": found.passed,
+        }
 
     async def ask() -> Any:
         async with Local(settings) as there:
@@ -142,8 +164,12 @@ def lesson(
     studied = asyncio.run(ask()) if second else None
     engine.dispose()
     taught = teach(settings, since=0, until=time.time(), at_once=True)
-    learned = {"status": taught.status, "opinions": studied.stored if studied else 0,
-               "probe": probe, **taught.lesson.as_dict()}  # fmt: skip
+    learned = {
+        "status": taught.status,
+        "opinions": studied.stored if studied else 0,
+        "probe": probe,
+        **taught.lesson.as_dict(),
+    }
     if taught.status != "promoted":  # measured all the same, as what was refused
         artifacts.point_current(models, taught.lesson.artifact.version)
     return models, learned
@@ -175,11 +201,12 @@ def main() -> None:
         logged = routed(work / "log", servers, train, shipped, exploration=EXPLORATION, **common)
         grade(work / "log" / "outcomes.db", logged)
         lessons = {
-            "agreement with itself": (local, 0, 0), "agreement with the second": (second, 0, 0),
+            "agreement with itself": (local, 0, 0),
+            "agreement with the second": (second, 0, 0),
             f"{PROBED} probes, agreement with the second": (second, 0, PROBED),
             f"agreement with the second, {FEW} graded": (second, FEW, 0),
             "all graded, no agreement": (None, len(logged), 0),
-        }  # fmt: skip
+        }
         out: dict[str, Any] = {"lessons": {}, "held out": {}}
         folders = {"before": shipped}
         for name, (other, graded, asked) in lessons.items():
@@ -199,21 +226,29 @@ def main() -> None:
                 for rule in ({}, *({"cloud_share": s} for s in SHARES)):
                     key = f"{name} / cascade {cascade} / {rule or 'default cut'}"
                     rows = routed(
-                        work / f"pass-{len(out['held out'])}", servers, held, folder,
-                        local_model=local, cascade=cascade, second_model=second, **rule,
-                    )  # fmt: skip
+                        work / f"pass-{len(out['held out'])}",
+                        servers,
+                        held,
+                        folder,
+                        local_model=local,
+                        cascade=cascade,
+                        second_model=second,
+                        **rule,
+                    )
                     out["held out"][key] = summed(rows, scores)
                     print(key, out["held out"][key])
     both = np.array([scores[p.id] for p in held], dtype=float)
     ideal = curve(both[:, 1] - both[:, 0], both[:, 0], both[:, 1])
     out["probes passed"] = {m: by_kind(models, m, probes) for m in models.urls}
     out |= {
-        "probes": len(probes), "logged": len(train), "held": len(held),
+        "probes": len(probes),
+        "logged": len(train),
+        "held": len(held),
         "always local": interval(both[:, 0].tolist()),
         "always strong": interval(both[:, 1].tolist()),
         "oracle": {str(s): float(ideal.quality[round(s * len(held))]) for s in SHARES},
         "models": {"local": local, "second": second, "strong": strong, "priced as": PRICED_AS},
-    }  # fmt: skip
+    }
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "measured.json").write_text(json.dumps(out, indent=1) + "\n")
     studied = work / "agreement-with-the-second" / "outcomes.db"
@@ -235,10 +270,18 @@ def grade(database: Path, rows: list[dict[str, Any]]) -> None:
     with engine.begin() as connection:
         connection.execute(
             insert(feedback),
-            [{"decision_id": r["id"], "at": r["at"] + i // A_DAY * DAY_S, "key": "checks",
-              "score": float(r["passed"]), "source": "user", "tier": None}
-             for i, r in enumerate(rows)],
-        )  # fmt: skip
+            [
+                {
+                    "decision_id": r["id"],
+                    "at": r["at"] + i // A_DAY * DAY_S,
+                    "key": "checks",
+                    "score": float(r["passed"]),
+                    "source": "user",
+                    "tier": None,
+                }
+                for i, r in enumerate(rows)
+            ],
+        )
     engine.dispose()
 
 

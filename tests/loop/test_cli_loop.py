@@ -36,9 +36,14 @@ class Shell:
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("ROUTER_", "ANTHROPIC_"))}
         return subprocess.run(
-            [sys.executable, "-m", "router", *words], cwd=self.folder, check=False,
-            env={**kept, "COLUMNS": "200"}, capture_output=True, text=True, timeout=240,
-        )  # fmt: skip
+            [sys.executable, "-m", "router", *words],
+            cwd=self.folder,
+            check=False,
+            env={**kept, "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
 
     def good(self, *words: str) -> str:
         done = self.run(*words)

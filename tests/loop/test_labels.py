@@ -16,8 +16,16 @@ def signal(source: str = "user", score: float | None = None, **more: object) -> 
 
 
 def label(number: int, score: float, **more: object) -> Label:
-    given = {"decision": f"d{number}", "group": f"g{number}", "tier": "local", "weight": 1.0,
-             "source": "user", "at": float(number), "key": None, **more}  # fmt: skip
+    given = {
+        "decision": f"d{number}",
+        "group": f"g{number}",
+        "tier": "local",
+        "weight": 1.0,
+        "source": "user",
+        "at": float(number),
+        "key": None,
+        **more,
+    }
     return Label(score=score, **given)  # type: ignore[arg-type]
 
 

@@ -148,10 +148,13 @@ def test_one_repeated_prompt_does_not_move_the_model(
         ]
         connection.execute(insert(decisions), rows)
         said = [
-            {**logs.said(1000 + n, float(n % 10 == 0)), "key": f"k{n % 20}",
-             "at": logs.START + 3600.0 * n}
+            {
+                **logs.said(1000 + n, float(n % 10 == 0)),
+                "key": f"k{n % 20}",
+                "at": logs.START + 3600.0 * n,
+            }
             for n in range(500)
-        ]  # fmt: skip
+        ]
         connection.execute(insert(feedback), said)
     after = lesson_of(engine, shipped)
     moved = np.abs(p_local(after.artifact) - p_local(learned.artifact)).mean()
@@ -210,8 +213,11 @@ def test_what_is_better_is_promoted_tracked_and_can_be_taken_back(own: Settings)
     runs = tracking.client.search_runs([experiment.experiment_id])
     children = [r for r in runs if "mlflow.parentRunId" in r.data.tags]
     assert {r.data.tags["mlflow.runName"] for r in children} == {
-        "labels", "fit", "evaluation", "promotion"
-    }  # fmt: skip
+        "labels",
+        "fit",
+        "evaluation",
+        "promotion",
+    }
     assert versions.rollback(own.models_dir) == taught.champion
     engine = open_database(own.log_url)
     learned = artifacts.load(own.models_dir / version)

@@ -62,7 +62,7 @@ def test_a_solution_seldom_passes_for_another_probe() -> None:
         ({"type": "without", "letter": "k"}, "no such letter", "Kilo"),
         ({"type": "code", "tests": "assert f() == 1"}, "```py\ndef f(): return 1\n```", "def f()"),
     ],
-)  # fmt: skip
+)
 def test_checks(check: dict[str, object], good: str, bad: str) -> None:
     assert passed(check, good) and not passed(check, bad)
 

@@ -40,9 +40,13 @@ def acts_of_fold(
 
 
 def fitted_stages(
-    bench: Bench, cases: Pair, train: IntArray, test: IntArray, logits: PromptLogits,
+    bench: Bench,
+    cases: Pair,
+    train: IntArray,
+    test: IntArray,
+    logits: PromptLogits,
     rng: np.random.Generator,
-) -> Stages:  # fmt: skip
+) -> Stages:
     """Probabilities at each stage on `test`; tables of looking from a half of `train` held out."""
     half = next(group_folds(cases[0].group[train], 2, rng))
     held = staged(bench, cases, train[half[0]], train[half[1]], logits, rng)
@@ -51,9 +55,13 @@ def fitted_stages(
 
 
 def staged(
-    bench: Bench, cases: Pair, train: IntArray, test: IntArray, logits: PromptLogits,
+    bench: Bench,
+    cases: Pair,
+    train: IntArray,
+    test: IntArray,
+    logits: PromptLogits,
     rng: np.random.Generator,
-) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """p_local and p_cloud on `test` from the prompt, the answer, the second opinion: (n, 2) each.
 
     `cases`: the protocol, and the same without the other opinion.
@@ -86,11 +94,15 @@ def stage_rows(bench: Bench, look: Look, seed: int = 0) -> pd.DataFrame:
         stages = staged(bench, (case, without_opinion(case)), train, test, logits, rng)
         rows = case.rows(bench, None, test).features
         equal, comparable = (rows[:, NAMES.index(f"agreement: {n}")] for n in _COMPARED)
-        part = pd.DataFrame({
-            "case": look.name, "group": [f"{group_hash(str(g)):016x}" for g in case.group[test]],
-            "local": case.local[test], "cloud": case.cloud[test],
-            "equal": np.where(comparable > 0, equal, np.nan),
-        })  # fmt: skip
+        part = pd.DataFrame(
+            {
+                "case": look.name,
+                "group": [f"{group_hash(str(g)):016x}" for g in case.group[test]],
+                "local": case.local[test],
+                "cloud": case.cloud[test],
+                "equal": np.where(comparable > 0, equal, np.nan),
+            }
+        )
         for name, p in zip(("prompt", "answer", "opinion"), stages, strict=True):
             part[f"p_local_{name}"], part[f"p_cloud_{name}"] = p[:, 0], p[:, 1]
         parts.append(part)

@@ -88,9 +88,13 @@ def run_case(
 
 
 def bench_answers(
-    data: Path, model: Artifact, *, seeds: int, jobs: int,
+    data: Path,
+    model: Artifact,
+    *,
+    seeds: int,
+    jobs: int,
     progress: Callable[[str], None] = lambda step: None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """`bench_look` on a folder: part -> case -> method -> measure -> value, low, high."""
     progress("reading the answers")
     bench = Bench.load(read(data), data, model)

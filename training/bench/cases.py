@@ -114,10 +114,12 @@ class Case:
         ]
         frame = opinions.answers.frame.drop_duplicates("prompt_id").set_index("prompt_id")
         return cls(
-            look, np.array(ids, dtype=object), frame.loc[ids, "group"].to_numpy(),
+            look,
+            np.array(ids, dtype=object),
+            frame.loc[ids, "group"].to_numpy(),
             scores.loc[[(p, look.local) for p in ids]].to_numpy(dtype="float64"),
             scores.loc[[(p, look.cloud) for p in ids]].to_numpy(dtype="float64"),
-        )  # fmt: skip
+        )
 
     def rows(
         self, bench: Bench, logits: PromptLogits | None, at: IntArray | None = None
@@ -179,9 +181,12 @@ def prompt_logits(
 
 
 def other_models(
-    bench: Bench, case: Case, train: IntArray, logits: PromptLogits | None,
+    bench: Bench,
+    case: Case,
+    train: IntArray,
+    logits: PromptLogits | None,
     rng: np.random.Generator,
-) -> VerifierRows:  # fmt: skip
+) -> VerifierRows:
     """All models' answers to the train prompts, beside as many opinions as the protocol asks."""
     opinions = bench.answers[case.look.source]
     at = np.concatenate([opinions.of_prompt[p] for p in case.prompts[train]])

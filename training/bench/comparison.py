@@ -103,11 +103,13 @@ def compare(artifact: Artifact, data: Dataset, *, seed: int = 0) -> Comparison:
     texts = data.prompts[["prompt_id", "prompt"]]
     prompts = pd.concat([test, train]).merge(texts, on="prompt_id", how="left")
     task = Task(
-        "comparison", prompts["prompt"].tolist(),
+        "comparison",
+        prompts["prompt"].tolist(),
         featurize(of_artifact(artifact).extractor(), prompts["prompt"].tolist()),
-        prompts["local"].to_numpy(dtype="float64"), prompts["cloud"].to_numpy(dtype="float64"),
+        prompts["local"].to_numpy(dtype="float64"),
+        prompts["cloud"].to_numpy(dtype="float64"),
         prompts["group"].to_numpy(),
-    )  # fmt: skip
+    )
     test_at, train_at = np.split(np.arange(len(prompts)), [len(test)])
     rng = np.random.default_rng(seed)
     gains = {"router": scored.gain}

@@ -56,16 +56,21 @@ def simulate(
         found = evaluate(log, target[at], by_ridge(log, columns[at]), seed=seed, rounds=300)
         every = np.where(target == 1, table[:, 1], table[:, 0])
         truth, here = float(every.mean()), float(every[at].mean())
-        yield kind, {
-            "dr error": abs(found.dr.value - here), "ips error": abs(found.ips.value - here),
-            "snips error": abs(found.snips.value - here),
-            "replay error": abs(found.replay.value - here),
-            "near": float(abs(found.dr.value - here) <= NEAR),
-            "near, other traffic": float(abs(found.dr.value - truth) <= NEAR),
-            "covered": float(found.dr.low <= truth <= found.dr.high),
-            "covered here": float(found.here.low <= here <= found.here.high),
-            "effective": found.effective, "truth": truth,
-        }  # fmt: skip
+        yield (
+            kind,
+            {
+                "dr error": abs(found.dr.value - here),
+                "ips error": abs(found.ips.value - here),
+                "snips error": abs(found.snips.value - here),
+                "replay error": abs(found.replay.value - here),
+                "near": float(abs(found.dr.value - here) <= NEAR),
+                "near, other traffic": float(abs(found.dr.value - truth) <= NEAR),
+                "covered": float(found.dr.low <= truth <= found.dr.high),
+                "covered here": float(found.here.low <= here <= found.here.high),
+                "effective": found.effective,
+                "truth": truth,
+            },
+        )
 
 
 def off_policy_bench(
@@ -87,9 +92,13 @@ def off_policy_bench(
             for asked, target in targets(gain).items():
                 progress(f"{work.name}: {name}, asking about {asked}")
                 runs = Parallel(n_jobs=jobs)(
-                    delayed(lambda s, sv=served, tg=target, o=outcomes, c=columns: list(
-                        simulate(o, sv, tg, c, s)))(s) for s in range(simulations)
-                )  # fmt: skip
+                    delayed(
+                        lambda s, sv=served, tg=target, o=outcomes, c=columns: list(
+                            simulate(o, sv, tg, c, s)
+                        )
+                    )(s)
+                    for s in range(simulations)
+                )
                 found: dict[str, dict[str, float]] = {}
                 for kind in outcomes:
                     rows = [dict(run)[kind] for run in runs]

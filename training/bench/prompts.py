@@ -117,10 +117,14 @@ def task_of(work: Work, material: Material) -> tuple[Task, IntArray]:
     at = index[both.index].to_numpy()
     part = material.prompts.iloc[at]
     task = Task(
-        work.name, part["prompt"].tolist(), take(material.features, at),
-        both["local"].to_numpy(dtype="float64"), both["cloud"].to_numpy(dtype="float64"),
-        part["group"].to_numpy(), None if material.minilm is None else material.minilm[at],
-    )  # fmt: skip
+        work.name,
+        part["prompt"].tolist(),
+        take(material.features, at),
+        both["local"].to_numpy(dtype="float64"),
+        both["cloud"].to_numpy(dtype="float64"),
+        part["group"].to_numpy(),
+        None if material.minilm is None else material.minilm[at],
+    )
     return task, at
 
 
@@ -175,9 +179,17 @@ def mean_of(runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def fit_and_predict(
-    work: Work, material: Material, task: Task, at: IntArray, train: IntArray, test: IntArray,
-    base: Base | None, seed: int, *, calibration: float = 0.0,
-) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    work: Work,
+    material: Material,
+    task: Task,
+    at: IntArray,
+    train: IntArray,
+    test: IntArray,
+    base: Base | None,
+    seed: int,
+    *,
+    calibration: float = 0.0,
+) -> tuple[FloatArray, FloatArray]:
     """p_local and p_cloud on `test` of a fit on `train`; a share of it may only calibrate."""
     prompts = material.prompts.iloc[at[train]]
     shares = {"calibration": calibration, "fit": 1.0}
@@ -185,10 +197,14 @@ def fit_and_predict(
     rows = material.rows[material.rows["source"] == work.source]
     position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
     fitted = fit_heads(
-        material.features, rows[rows["prompt_id"].isin(prompts["prompt_id"][part == "fit"])],
-        position, material.vocabulary, base=base,
-        focus={"local": work.local, "cloud": work.cloud}, seed=seed,
-    )  # fmt: skip
+        material.features,
+        rows[rows["prompt_id"].isin(prompts["prompt_id"][part == "fit"])],
+        position,
+        material.vocabulary,
+        base=base,
+        focus={"local": work.local, "cloud": work.cloud},
+        seed=seed,
+    )
     if calibration:
         held = rows["prompt_id"].isin(prompts["prompt_id"][part == "calibration"])
         pair = rows["model"].isin([work.local, work.cloud])
@@ -214,9 +230,14 @@ def _measures(gain: FloatArray, task: Task, test: IntArray) -> dict[str, float]:
 
 
 def calibration_after(
-    work: Work, material: Material, task: Task, at: IntArray, base: Base | None, seed: int,
+    work: Work,
+    material: Material,
+    task: Task,
+    at: IntArray,
+    base: Base | None,
+    seed: int,
     labels: int = 1000,
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """ECE and Brier skill of both heads after `labels` labels, a tenth only to calibrate."""
     rng = np.random.default_rng(seed)
     train, test = group_sample(task.group, min(labels, len(task.local) * 2 // 3), rng)
@@ -231,9 +252,14 @@ def calibration_after(
 
 
 def bench(
-    data: Path, model: Artifact, *, seeds: int, jobs: int, everyday: Path,
+    data: Path,
+    model: Artifact,
+    *,
+    seeds: int,
+    jobs: int,
+    everyday: Path,
     progress: Callable[[str], None] = lambda step: None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """All works and the everyday rows; plain values, ready for JSON."""
     progress("computing features")
     material = load_material(data, model)

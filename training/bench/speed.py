@@ -57,12 +57,14 @@ def measure(rounds: int = 3000) -> dict[str, Any]:
     ]
     measures = [
         {
-            "name": name, "value": float(value), "unit": unit,
+            "name": name,
+            "value": float(value),
+            "unit": unit,
             "target": f"{sign} {target:g} {unit}",
             "met": bool(value <= target if sign == "<=" else value >= target),
         }
         for name, value, unit, sign, target in rows
-    ]  # fmt: skip
+    ]
     return {"model": router.version, "measures": measures}
 
 

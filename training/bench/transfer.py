@@ -71,9 +71,13 @@ def _studied(
 
     def soft(verifier: Verifier) -> pd.DataFrame:
         found = soft_labels(
-            opinions, draws, verifier, bench.strength, {len(look.others): 1.0},
+            opinions,
+            draws,
+            verifier,
+            bench.strength,
+            {len(look.others): 1.0},
             bench.prompts.data.prompts,
-        )  # fmt: skip
+        )
         return found.assign(model=found["model"].where(found["tier"] == "local", look.cloud))
 
     fits = {

@@ -44,9 +44,14 @@ def verifier(
         step("reading the outcomes")
         dataset = read_all(data, skip_bad)
         fitted = fit_second(
-            dataset, read_answers(answers or data[0]), start, name=name, scratch=scratch,
-            seed=seed, progress=step,
-        )  # fmt: skip
+            dataset,
+            read_answers(answers or data[0]),
+            start,
+            name=name,
+            scratch=scratch,
+            seed=seed,
+            progress=step,
+        )
         folder = artifacts.save(fitted, out)
     report.verifier(console, fitted.manifest["verifier"])
     console.print(f"Saved {folder}.")
@@ -73,9 +78,14 @@ def study(
     with steps() as step:
         true = read_all(data, False) if data else None
         trained = studies.study(
-            read_prompts(answers), read_answers(answers), start, name=name, true=true, seed=seed,
+            read_prompts(answers),
+            read_answers(answers),
+            start,
+            name=name,
+            true=true,
+            seed=seed,
             progress=step,
-        )  # fmt: skip
+        )
         folder = pipeline.save(trained, out)
     described = trained.artifact.manifest["study"]
     console.print(

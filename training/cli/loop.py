@@ -58,7 +58,11 @@ def _off_policy(found: dict[str, Any]) -> None:
             continue
         for kind, m in kinds.items():
             table.add_row(
-                name, kind, f"{m['near']:.3f}", f"{m['covered']:.3f}", f"{m['dr error']:.4f}",
+                name,
+                kind,
+                f"{m['near']:.3f}",
+                f"{m['covered']:.3f}",
+                f"{m['dr error']:.4f}",
                 f"{m['ips error']:.4f}",
-            )  # fmt: skip
+            )
     console.print(table)

@@ -66,10 +66,15 @@ def fit(
         dataset = read_all(data, skip_bad)
         source = find(encoder, start, shipped_models())
         trained = pipeline.train(
-            dataset, source, base=start, version_name=name, strength=strength, seed=seed,
+            dataset,
+            source,
+            base=start,
+            version_name=name,
+            strength=strength,
+            seed=seed,
             jobs=jobs,
             progress=step,
-        )  # fmt: skip
+        )
         step("saving")
         folder = pipeline.save(trained, out)
         if track:

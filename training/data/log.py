@@ -69,14 +69,26 @@ def read_window(
         rows = (
             connection.execute(select(decisions).where(span).order_by(d.at, d.id)).mappings().all()
         )
-        said = connection.execute(
-            select(feedback).join(decisions, d.id == feedback.c.decision_id).where(span)
-            .order_by(feedback.c.id)
-        ).mappings().all()  # fmt: skip
-        second = connection.execute(
-            select(opinions).join(decisions, d.id == opinions.c.decision_id).where(span)
-            .order_by(opinions.c.id)
-        ).mappings().all()  # fmt: skip
+        said = (
+            connection.execute(
+                select(feedback)
+                .join(decisions, d.id == feedback.c.decision_id)
+                .where(span)
+                .order_by(feedback.c.id)
+            )
+            .mappings()
+            .all()
+        )
+        second = (
+            connection.execute(
+                select(opinions)
+                .join(decisions, d.id == opinions.c.decision_id)
+                .where(span)
+                .order_by(opinions.c.id)
+            )
+            .mappings()
+            .all()
+        )
     texts = [request_of(row["request"], row["api"]) for row in rows]
     known = [i for i, row in enumerate(rows) if texts[i] is not None or row["features"]]
     features = features_of(
@@ -87,12 +99,13 @@ def read_window(
             {
                 **{c: rows[i][c] for c in _COLUMNS},
                 "group": _group(texts[i], rows[i]["features"]),
-                "text": _name(texts[i], rows[i]["id"]), "prompt": _prompt(texts[i]),
+                "text": _name(texts[i], rows[i]["id"]),
+                "prompt": _prompt(texts[i]),
             }
             for i in known
         ],
         columns=[*_COLUMNS, "group", "text", "prompt"],
-    )  # fmt: skip
+    )
     signals = [*_said(said, frame), *implicit(_served(frame), until, maturity_s)]
     soft = pd.DataFrame(
         [{"decision": r["decision_id"], **{c: r[c] for c in _SOFT}} for r in second],
@@ -105,10 +118,28 @@ def read_window(
 
 
 _COLUMNS = (
-    "id", "at", "key", "rule", "tier", "model", "local_model", "router_version", "p_local",
-    "p_cloud", "gain", "threshold", "propensity", "explored", "escalated", "status", "checks",
-    "cost_usd", "cloud_usd", "p_local_after", "p_cloud_after",
-)  # fmt: skip
+    "id",
+    "at",
+    "key",
+    "rule",
+    "tier",
+    "model",
+    "local_model",
+    "router_version",
+    "p_local",
+    "p_cloud",
+    "gain",
+    "threshold",
+    "propensity",
+    "explored",
+    "escalated",
+    "status",
+    "checks",
+    "cost_usd",
+    "cloud_usd",
+    "p_local_after",
+    "p_cloud_after",
+)
 _SOFT = ("at", "local_model", "p_local", "p_cloud", "weight")
 
 
@@ -143,10 +174,15 @@ def _said(rows: Sequence[object], frame: pd.DataFrame) -> list[Signal]:
         score = None if SOURCES[source].score is not None else float(values["score"])
         out.append(
             Signal(
-                values["decision_id"], about["group"], tier, source, float(values["at"]), score,
+                values["decision_id"],
+                about["group"],
+                tier,
+                source,
+                float(values["at"]),
+                score,
                 values["key"],
             )
-        )  # fmt: skip
+        )
     return out
 
 
@@ -154,11 +190,18 @@ def _served(frame: pd.DataFrame) -> list[Served]:
     answered = frame[frame["status"].eq(200) & frame["tier"].notna()]
     return [
         Served(
-            r["id"], r["at"], r["group"], r["text"], r["key"], r["tier"], r["rule"],
-            tuple(json.loads(r["checks"])) if r["checks"] else (), bool(r["escalated"]),
+            r["id"],
+            r["at"],
+            r["group"],
+            r["text"],
+            r["key"],
+            r["tier"],
+            r["rule"],
+            tuple(json.loads(r["checks"])) if r["checks"] else (),
+            bool(r["escalated"]),
         )
         for r in answered.to_dict("records")
-    ]  # fmt: skip
+    ]
 
 
 def _digest(frame: pd.DataFrame, signals: Sequence[Signal], soft: pd.DataFrame) -> str:
@@ -182,11 +225,18 @@ def label_rows(labels: Sequence[Label], window: Window, cloud_model: str) -> pd.
             model = about["model"] if about["tier"] == "cloud" else cloud_model
         rows.append(
             {
-                "prompt_id": one.decision, "group": one.group, "source": "log", "category": "",
-                "prompt": about["prompt"], "tier": one.tier, "model": model, "score": one.score,
-                "weight": one.weight, "created_at": one.at,
+                "prompt_id": one.decision,
+                "group": one.group,
+                "source": "log",
+                "category": "",
+                "prompt": about["prompt"],
+                "tier": one.tier,
+                "model": model,
+                "score": one.score,
+                "weight": one.weight,
+                "created_at": one.at,
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(rows, columns=_CANONICAL).astype({"score": "float64", "weight": "float64"})
 
 
@@ -196,11 +246,15 @@ def soft_rows(window: Window, cloud_model: str) -> pd.DataFrame:
     sides = []
     for tier in ("local", "cloud"):
         side = window.soft.assign(
-            prompt_id=window.soft["decision"], source="log", category="", tier=tier,
+            prompt_id=window.soft["decision"],
+            source="log",
+            category="",
+            tier=tier,
             prompt=window.soft["decision"].map(frame["prompt"]),
             model=window.soft["local_model"] if tier == "local" else cloud_model,
-            score=window.soft[f"p_{tier}"], created_at=window.soft["at"],
-        )  # fmt: skip
+            score=window.soft[f"p_{tier}"],
+            created_at=window.soft["at"],
+        )
         sides.append(side[_CANONICAL])
     return pd.concat(sides, ignore_index=True)
 
@@ -218,6 +272,14 @@ def joined(soft: pd.DataFrame, weak: pd.DataFrame) -> pd.DataFrame:
 
 
 _CANONICAL = [
-    "prompt_id", "group", "source", "category", "prompt", "tier", "model", "score", "weight",
+    "prompt_id",
+    "group",
+    "source",
+    "category",
+    "prompt",
+    "tier",
+    "model",
+    "score",
+    "weight",
     "created_at",
-]  # fmt: skip
+]

@@ -43,9 +43,12 @@ class Opinions:
 
     @classmethod
     def read(
-        cls, artifact: Artifact, answers: pd.DataFrame, prompts: pd.DataFrame,
+        cls,
+        artifact: Artifact,
+        answers: pd.DataFrame,
+        prompts: pd.DataFrame,
         outcomes: Dataset | None = None,
-    ) -> "Opinions":  # fmt: skip
+    ) -> "Opinions":
         """`answers` as `artifact` reads and weighs them; see `training.data.answers.answered`."""
         reader = Reader(extractor_of(artifact))
         return cls(answered(answers, prompts, reader, outcomes), idf_of(artifact))
@@ -59,9 +62,12 @@ class Opinions:
         return found
 
     def draws(
-        self, rng: np.random.Generator, answers: IntArray, singles: int = SINGLES,
+        self,
+        rng: np.random.Generator,
+        answers: IntArray,
+        singles: int = SINGLES,
         pairs: int = PAIRS,
-    ) -> list[Draw]:  # fmt: skip
+    ) -> list[Draw]:
         """Answers with no other opinion, and with random ones of the same prompt."""
         prompts = self.answers.frame["prompt_id"].to_numpy()
         out: list[Draw] = []
@@ -88,7 +94,7 @@ class Opinions:
 
     def rows(
         self, draws: Sequence[Draw], strength: Strengths, prompt: PromptLogits | None = None
-    ) -> FloatArray:  # fmt: skip
+    ) -> FloatArray:
         """Feature rows of `draws`, shape (n, SIZE).
 
         `prompt` maps prompt_id to the prompt's logits for the reference models; that of the local
@@ -101,9 +107,13 @@ class Opinions:
         for n, (i, others) in enumerate(draws):
             known = prompt.get(ids[i]) if prompt else None
             evidence = Evidence(
-                readings[i], [readings[j] for j in others], asks[i], terms[i],
-                [terms[j] for j in others], known and (known[0] + terms[i], known[1]),
-            )  # fmt: skip
+                readings[i],
+                [readings[j] for j in others],
+                asks[i],
+                terms[i],
+                [terms[j] for j in others],
+                known and (known[0] + terms[i], known[1]),
+            )
             measures = [self.compared(i, j) for j in others]
             between = self.compared(*others) if len(others) > 1 else None
             out[n] = row(evidence, measures, between)

@@ -95,10 +95,13 @@ def scored_pairs(
         where = part["prompt_id"].map(position).to_numpy()
         p[0, at], p[1, at] = fitted.predict(take(features, where), names)
     return Scored(
-        p[0], p[1], pairs["local"].to_numpy(dtype="float64"),
-        pairs["cloud"].to_numpy(dtype="float64"), pairs["group"].to_numpy(),
+        p[0],
+        p[1],
+        pairs["local"].to_numpy(dtype="float64"),
+        pairs["cloud"].to_numpy(dtype="float64"),
+        pairs["group"].to_numpy(),
         pairs["source"].to_numpy(),
-    )  # fmt: skip
+    )
 
 
 def evaluate_pairs(
@@ -123,9 +126,12 @@ def evaluate_scored(scored: Scored, threshold: float, *, seed: int = 0) -> Evalu
         for s in np.unique(scored.source)
     }
     return Evaluation(
-        len(scored.gain), _measures(scored, threshold, seed), by_source,
-        cost_table(scored, threshold), scored,
-    )  # fmt: skip
+        len(scored.gain),
+        _measures(scored, threshold, seed),
+        by_source,
+        cost_table(scored, threshold),
+        scored,
+    )
 
 
 def _measures(s: Scored, threshold: float, seed: int) -> dict[str, Interval]:

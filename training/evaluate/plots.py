@@ -68,9 +68,13 @@ def _curve(
 
 
 def _band(
-    gain: FloatArray, local: FloatArray, cloud: FloatArray, groups: FloatArray,
-    rng: np.random.Generator, rounds: int = 100,
-) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    gain: FloatArray,
+    local: FloatArray,
+    cloud: FloatArray,
+    groups: FloatArray,
+    rng: np.random.Generator,
+    rounds: int = 100,
+) -> tuple[FloatArray, FloatArray]:
     grid = np.linspace(0, 1, len(gain) + 1)
     draws = []
     for at in metrics.resamples(groups, rng, rounds):
@@ -93,14 +97,22 @@ def reliability_diagram(
         predicted, observed, share = metrics.reliability(p, y)
         low, high = wilson(observed, share * len(p))
         axes.errorbar(
-            predicted, observed, yerr=[observed - low, high - observed], color=COLOURS[i],
-            marker="os^D"[i % 4], ms=4, lw=1, ls="none",
+            predicted,
+            observed,
+            yerr=[observed - low, high - observed],
+            color=COLOURS[i],
+            marker="os^D"[i % 4],
+            ms=4,
+            lw=1,
+            ls="none",
             label=f"{name}, ECE {metrics.ece(p, y):.3f}",
-        )  # fmt: skip
+        )
     axes.set(
-        xlabel="predicted probability of a good answer", ylabel="observed share of good answers",
-        xlim=(0, 1), ylim=(0, 1),
-    )  # fmt: skip
+        xlabel="predicted probability of a good answer",
+        ylabel="observed share of good answers",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
     axes.legend(frameon=False, fontsize="small")
     return axes
 
@@ -118,9 +130,15 @@ def looks_curve(policies: Mapping[str, Mapping[str, float]], *, axes: Axes | Non
     for i, (name, points) in enumerate(lines.items()):
         share, quality, looks = np.array(points).T
         axes.plot(
-            share, quality, marker="o", ms=3, lw=1.4, color=COLOURS[i % 7], ls=STYLES[i % 7],
+            share,
+            quality,
+            marker="o",
+            ms=3,
+            lw=1.4,
+            color=COLOURS[i % 7],
+            ls=STYLES[i % 7],
             label=f"{name} ({looks.mean():.2f} looks a request)",
-        )  # fmt: skip
+        )
     axes.set(
         xlabel="share of requests sent to the cloud",
         ylabel="mean score of the answers (0 to 1)",
@@ -137,17 +155,24 @@ def wilson(share: FloatArray, count: FloatArray, z: float = 1.96) -> tuple[Float
 
 
 def quality_latency(
-    names: Sequence[str], latency_ms: FloatArray, quality: Sequence[metrics.Interval],
-    size_mb: FloatArray, *, axes: Axes | None = None,
-) -> Axes:  # fmt: skip
+    names: Sequence[str],
+    latency_ms: FloatArray,
+    quality: Sequence[metrics.Interval],
+    size_mb: FloatArray,
+    *,
+    axes: Axes | None = None,
+) -> Axes:
     """Quality with interval over latency (log scale); marker area follows the size on disk."""
     axes = axes or new_axes()
     for i, name in enumerate(names):
         q = quality[i]
         axes.errorbar(
-            latency_ms[i], q.value, yerr=[[q.value - q.low], [q.high - q.value]],
-            color=COLOURS[i % 7], lw=1,
-        )  # fmt: skip
+            latency_ms[i],
+            q.value,
+            yerr=[[q.value - q.low], [q.high - q.value]],
+            color=COLOURS[i % 7],
+            lw=1,
+        )
         label = f"{name} ({size_mb[i]:.1f} MB)"
         axes.scatter(
             latency_ms[i], q.value, s=20 + 2 * size_mb[i], color=COLOURS[i % 7], label=label

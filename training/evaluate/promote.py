@@ -60,9 +60,17 @@ def compare(challenger: Artifact, champion: Artifact, data: Dataset, *, seed: in
         quality, new.gain, old.gain, new.local, new.cloud, groups=new.group, rng=rng, rounds=500
     )
     worse = metrics.bootstrap(
-        calibration, new.p_local, new.p_cloud, old.p_local, old.p_cloud, new.local, new.cloud,
-        groups=new.group, rng=rng, rounds=500,
-    )  # fmt: skip
+        calibration,
+        new.p_local,
+        new.p_cloud,
+        old.p_local,
+        old.p_cloud,
+        new.local,
+        new.cloud,
+        groups=new.group,
+        rng=rng,
+        rounds=500,
+    )
     reasons = []
     if better.low < -QUALITY_MARGIN:
         reasons.append(

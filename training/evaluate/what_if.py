@@ -49,9 +49,12 @@ def what_if(
     frame = window.frame
     quality = _quality(window)
     usable = (
-        frame["rule"].isin(_LEARNED) & frame["propensity"].notna() & frame["tier"].notna()
-        & frame["gain"].notna() & np.isfinite(quality)
-    )  # fmt: skip
+        frame["rule"].isin(_LEARNED)
+        & frame["propensity"].notna()
+        & frame["tier"].notna()
+        & frame["gain"].notna()
+        & np.isfinite(quality)
+    )
     at = np.flatnonzero(usable.to_numpy())
     if not len(at):
         raise DataError(

@@ -24,9 +24,16 @@ _INHERITED = ("verifier", "measured")
 
 
 def assembled(
-    fitted: Fitted, source: EncoderSource, *, base: Artifact | None, name: str,
-    reference: FloatArray, seen: NDArray[np.uint64], threshold: float, about: Mapping[str, Any],
-) -> Artifact:  # fmt: skip
+    fitted: Fitted,
+    source: EncoderSource,
+    *,
+    base: Artifact | None,
+    name: str,
+    reference: FloatArray,
+    seen: NDArray[np.uint64],
+    threshold: float,
+    about: Mapping[str, Any],
+) -> Artifact:
     """The artifact of a fit. `about`: data, metrics, seed and whatever else the manifest tells.
 
     The arrays depend on the fit, `reference` and `seen` alone, so equal fits give equal bytes.
@@ -49,9 +56,12 @@ def assembled(
         **about,
     }
     return Artifact(
-        manifest, {**arrays, "reference": reference, "seen": seen}, source.tokenizer,
-        source.vectors, base.verifier if base else None,
-    )  # fmt: skip
+        manifest,
+        {**arrays, "reference": reference, "seen": seen},
+        source.tokenizer,
+        source.vectors,
+        base.verifier if base else None,
+    )
 
 
 def git_commit() -> str | None:

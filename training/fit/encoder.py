@@ -47,8 +47,10 @@ def with_transformer(source: EncoderSource, name: str) -> EncoderSource:
     """A SentenceTransformer for the embedding; words still come from `source`'s tokenizer."""
     encoder = SentenceTransformerEncoder(name)
     description = {
-        "kind": "sentence-transformer", "name": name, "dimensions": encoder.dimensions,
-    }  # fmt: skip
+        "kind": "sentence-transformer",
+        "name": name,
+        "dimensions": encoder.dimensions,
+    }
     return EncoderSource(description, source.vectors, source.tokenizer)
 
 

@@ -55,9 +55,12 @@ class Rows:
     def take(self, at: IntArray) -> "Rows":
         """Some of the rows."""
         return Rows(
-            self.prompt[at], [self.model[i] for i in at], self.score[at], self.weight[at],
+            self.prompt[at],
+            [self.model[i] for i in at],
+            self.score[at],
+            self.weight[at],
             self.group[at],
-        )  # fmt: skip
+        )
 
 
 def ability_name(tier: str, model: str) -> str:

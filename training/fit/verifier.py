@@ -34,13 +34,31 @@ _OF_KIND = {
 _SAME_TEXT = {f"agreement: {m}" for m in ("meaning", "conclusion", "words", "numbers", "names")}
 _SAME_TEXT |= {f"free text in common: {m}" for m in ("numbers", "numbers known")}
 _OF_DOMAIN = {
-    "text unknown", "length of the answer", "very long", "very short", "lines", "share of code",
-    "share of digits", "formulas", "numbers in the text", "calculations shown", "hedging",
-    "second thoughts", "final answer stands in the last words", "final answer is a whole number",
-    "size of the final number", "final answer is negative", "final answer is a fraction or decimal",
-    "length of the final answer", "others: length", "others: hedging", "agreement: length",
-    "agreement: texts known", "agreement: numbers known", "agreement: names known",
-}  # fmt: skip
+    "text unknown",
+    "length of the answer",
+    "very long",
+    "very short",
+    "lines",
+    "share of code",
+    "share of digits",
+    "formulas",
+    "numbers in the text",
+    "calculations shown",
+    "hedging",
+    "second thoughts",
+    "final answer stands in the last words",
+    "final answer is a whole number",
+    "size of the final number",
+    "final answer is negative",
+    "final answer is a fraction or decimal",
+    "length of the final answer",
+    "others: length",
+    "others: hedging",
+    "agreement: length",
+    "agreement: texts known",
+    "agreement: numbers known",
+    "agreement: names known",
+}
 _FREE_TEXT = "free text in common: content"  # the one signal that open answers have
 _FREE_TEXT_TRUST = 5.0
 TRUST = np.array(
@@ -111,9 +129,11 @@ def rows_of(
     count = frame.groupby("prompt_id")["prompt_id"].transform("size").to_numpy(dtype="float64")
     return VerifierRows(
         opinions.rows(draws, strength, prompts),
-        frame["score"].to_numpy(dtype="float64"), frame["cloud"].to_numpy(dtype="float64"),
-        1.0 / count, frame["group"].to_numpy(dtype=object),
-    )  # fmt: skip
+        frame["score"].to_numpy(dtype="float64"),
+        frame["cloud"].to_numpy(dtype="float64"),
+        1.0 / count,
+        frame["group"].to_numpy(dtype=object),
+    )
 
 
 def fit_verifier(
@@ -138,9 +158,14 @@ def fit_verifier(
         known = np.isfinite(label)
         if known.any():
             weights[head], bias[head] = fit_logistic(
-                z[known], label[known], rows.weight[known], c * trust**2,
-                start=weights[head], start_bias=float(bias[head]), lower=_LOWER,
-            )  # fmt: skip
+                z[known],
+                label[known],
+                rows.weight[known],
+                c * trust**2,
+                start=weights[head],
+                start_bias=float(bias[head]),
+                lower=_LOWER,
+            )
     return replace(start, weights=weights, bias=bias)
 
 
@@ -163,9 +188,12 @@ def adapted(base: Verifier, rows: VerifierRows) -> Verifier:
 
 
 def core_rows(
-    opinions: Opinions, strength: Strengths, prompts: PromptLogits | None, rng: np.random.Generator,
+    opinions: Opinions,
+    strength: Strengths,
+    prompts: PromptLogits | None,
+    rng: np.random.Generator,
     answers: IntArray | None = None,
-) -> VerifierRows:  # fmt: skip
+) -> VerifierRows:
     """Rows of all answers (or some) as they are, and once more as free text."""
     frame = opinions.answers.frame
     chosen = np.arange(len(frame)) if answers is None else answers

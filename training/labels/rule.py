@@ -120,9 +120,15 @@ def _resolved(signals: Sequence[Signal]) -> Label:
     doubt = max(opinions) - min(opinions)
     main = deciding[int(np.argmax(weights))]
     return Label(
-        main.decision, main.group, main.tier, float(np.average(values, weights=weights)),
-        float(weights.max() * (1 - doubt)), main.source, max(s.at for s in deciding), main.key,
-    )  # fmt: skip
+        main.decision,
+        main.group,
+        main.tier,
+        float(np.average(values, weights=weights)),
+        float(weights.max() * (1 - doubt)),
+        main.source,
+        max(s.at for s in deciding),
+        main.key,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,13 @@ _FAINT = 1e-6  # the weight of labels that are there for calibration and evaluat
 
 
 def soft_labels(
-    opinions: Opinions, draws: Sequence[Draw], verifier: Verifier,
-    strength: Strengths, reliability: Mapping[int, float], prompts: pd.DataFrame,
-) -> pd.DataFrame:  # fmt: skip
+    opinions: Opinions,
+    draws: Sequence[Draw],
+    verifier: Verifier,
+    strength: Strengths,
+    reliability: Mapping[int, float],
+    prompts: pd.DataFrame,
+) -> pd.DataFrame:
     """Canonical rows: for each draw one of the local model and one of the reference cloud model.
 
     `prompts` holds prompt_id and prompt. `score` is the verifier's probability, `weight` its
@@ -50,9 +54,11 @@ def soft_labels(
     sides = []
     for column, tier in enumerate(TIERS):
         side = frame[["prompt_id", "group", "source", "category"]].assign(
-            tier=tier, score=p[:, column], weight=weight,
+            tier=tier,
+            score=p[:, column],
+            weight=weight,
             model=frame["model"] if tier == "local" else REFERENCE["cloud"],
-        )  # fmt: skip
+        )
         side["prompt"] = side["prompt_id"].map(text)
         keys = [c for c in COLUMNS if c not in ("score", "weight", "created_at")]
         side = side.groupby(keys, as_index=False, sort=False)[["score", "weight"]].mean()
@@ -61,9 +67,15 @@ def soft_labels(
 
 
 def study(
-    prompts: pd.DataFrame, answers: pd.DataFrame, base: Artifact, *, name: str,
-    true: Dataset | None = None, seed: int = 0, progress: Progress = lambda step: None,
-) -> Trained:  # fmt: skip
+    prompts: pd.DataFrame,
+    answers: pd.DataFrame,
+    base: Artifact,
+    *,
+    name: str,
+    true: Dataset | None = None,
+    seed: int = 0,
+    progress: Progress = lambda step: None,
+) -> Trained:
     """`base` moved to traffic that nobody labelled, by what its verifier thinks of the answers.
 
     `answers` of at least two local models to `prompts`; answers without another model's beside
@@ -86,9 +98,13 @@ def study(
     if learned is not None:
         verifier = recalibrated(verifier, rows_of(opinions, draws, strengths_of(base)), ADAPT_PRIOR)
     soft = soft_labels(
-        opinions, draws, verifier, strengths_of(base),
-        reliability_of(base.manifest["verifier"]["metrics"]), prompts,
-    )  # fmt: skip
+        opinions,
+        draws,
+        verifier,
+        strengths_of(base),
+        reliability_of(base.manifest["verifier"]["metrics"]),
+        prompts,
+    )
     known = None if learned is None else learned.rows
     weight, rows = 0.0, soft
     if true is not None and known is not None:
@@ -97,20 +113,31 @@ def study(
         weight = true_weight(Prompts.of(every, base), soft, known, base_of(base), seed)
         rows = mixed(soft, true.rows, weight or _FAINT)
     trained = train(
-        checked(rows, "The labels"), None, base=base, version_name=name, seed=seed,
-        recalibrate_on=None if weight else known, progress=progress,
-    )  # fmt: skip
+        checked(rows, "The labels"),
+        None,
+        base=base,
+        version_name=name,
+        seed=seed,
+        recalibrate_on=None if weight else known,
+        progress=progress,
+    )
     trained.artifact.manifest["study"] = {
-        "answers": len(opinions.answers), "soft_labels": len(soft), "true_weight": weight,
+        "answers": len(opinions.answers),
+        "soft_labels": len(soft),
+        "true_weight": weight,
         "true_labels": 0 if known is None else len(known),
-    }  # fmt: skip
+    }
     return trained
 
 
 def learn(
-    prompts: Prompts, soft: pd.DataFrame, true: pd.DataFrame | None = None, *,
-    base: Base | None = None, seed: int = 0,
-) -> Fitted:  # fmt: skip
+    prompts: Prompts,
+    soft: pd.DataFrame,
+    true: pd.DataFrame | None = None,
+    *,
+    base: Base | None = None,
+    seed: int = 0,
+) -> Fitted:
     """Heads fitted on soft labels, with true ones mixed in and used to recalibrate."""
     weight = 0.0 if true is None else true_weight(prompts, soft, true, base, seed)
     return _fit(prompts, soft, true, base, weight)
@@ -130,9 +157,12 @@ def true_weight(
 
 
 def _fit(
-    prompts: Prompts, soft: pd.DataFrame, true: pd.DataFrame | None, base: Base | None,
+    prompts: Prompts,
+    soft: pd.DataFrame,
+    true: pd.DataFrame | None,
+    base: Base | None,
     weight: float,
-) -> Fitted:  # fmt: skip
+) -> Fitted:
     if true is None:
         return prompts.fit(soft, base=base)
     if weight:
@@ -150,9 +180,13 @@ def mixed(soft: pd.DataFrame, true: pd.DataFrame, weight: float) -> pd.DataFrame
 
 
 def _held_out_loss(
-    prompts: Prompts, soft: pd.DataFrame, true: pd.DataFrame, base: Base | None, weight: float,
+    prompts: Prompts,
+    soft: pd.DataFrame,
+    true: pd.DataFrame,
+    base: Base | None,
+    weight: float,
     seed: int,
-) -> float:  # fmt: skip
+) -> float:
     """Log loss on folds of true labels of a fit on the others and all soft labels."""
     losses: list[FloatArray] = []
     rng = np.random.default_rng(seed)

@@ -94,9 +94,15 @@ def honest_logits(
 
 
 def fit_second(
-    data: Dataset, answers: pd.DataFrame, base: Artifact, *, name: str, scratch: bool = False,
-    seed: int = 0, progress: Progress = lambda step: None,
-) -> Artifact:  # fmt: skip
+    data: Dataset,
+    answers: pd.DataFrame,
+    base: Artifact,
+    *,
+    name: str,
+    scratch: bool = False,
+    seed: int = 0,
+    progress: Progress = lambda step: None,
+) -> Artifact:
     """`base` with a verifier fitted on `answers`, or with its own one moved to them.
 
     By the hash of its group every answer belongs to one part: weights come from the part `fit`,
@@ -136,22 +142,32 @@ def fit_second(
             raise TrainingError("No prompt has answers of two local models; collect some first.")
         look = base.verifier["look"]
     arrays = {
-        "weights": verifier.weights, "bias": verifier.bias, "mean": verifier.mean,
-        "scale": verifier.scale, "look": look,
-    }  # fmt: skip
+        "weights": verifier.weights,
+        "bias": verifier.bias,
+        "mean": verifier.mean,
+        "scale": verifier.scale,
+        "look": look,
+    }
     described = {
-        "answers": len(frame), "sources": frame["source"].value_counts().to_dict(),
-        "features": list(NAMES), "base": base.version if base.verifier and not scratch else None,
-        "seed": seed, "metrics": _measures(opinions, at["test"], verifier, strength, logits, rng),
-    }  # fmt: skip
+        "answers": len(frame),
+        "sources": frame["source"].value_counts().to_dict(),
+        "features": list(NAMES),
+        "base": base.version if base.verifier and not scratch else None,
+        "seed": seed,
+        "metrics": _measures(opinions, at["test"], verifier, strength, logits, rng),
+    }
     manifest = {**base.manifest, "version": name, "verifier": described, "base": base.version}
     return replace(base, manifest=manifest, verifier=arrays)
 
 
 def _core(
-    opinions: Opinions, strength: Strengths, logits: PromptLogits,
-    rng: np.random.Generator, fit: IntArray, held: IntArray,
-) -> Verifier:  # fmt: skip
+    opinions: Opinions,
+    strength: Strengths,
+    logits: PromptLogits,
+    rng: np.random.Generator,
+    fit: IntArray,
+    held: IntArray,
+) -> Verifier:
     """A verifier of the answers `fit`, with the prompt known and unknown, calibrated on `held`."""
     rows = core_rows(opinions, strength, logits, rng, fit)
     verifier = fit_verifier(rows.joined(core_rows(opinions, strength, None, rng, fit)))
@@ -160,9 +176,13 @@ def _core(
 
 
 def _look_tables(
-    opinions: Opinions, at: IntArray, verifier: Verifier, strength: Strengths,
-    logits: PromptLogits, rng: np.random.Generator,
-) -> FloatArray | None:  # fmt: skip
+    opinions: Opinions,
+    at: IntArray,
+    verifier: Verifier,
+    strength: Strengths,
+    logits: PromptLogits,
+    rng: np.random.Generator,
+) -> FloatArray | None:
     draws = [d for d in opinions.draws(rng, at, singles=MAX_OPINIONS, pairs=0) if len(d[1]) == 1]
     ids = opinions.answers.frame["prompt_id"].to_numpy()
     draws = [d for d in draws if ids[d[0]] in logits]
@@ -177,9 +197,13 @@ def _look_tables(
 
 
 def _measures(
-    opinions: Opinions, at: IntArray, verifier: Verifier, strength: Strengths,
-    logits: PromptLogits, rng: np.random.Generator,
-) -> dict[str, dict[str, float]]:  # fmt: skip
+    opinions: Opinions,
+    at: IntArray,
+    verifier: Verifier,
+    strength: Strengths,
+    logits: PromptLogits,
+    rng: np.random.Generator,
+) -> dict[str, dict[str, float]]:
     """AUC, Brier skill and ECE of p_local on test rows, by number of other opinions."""
     draws = opinions.draws(rng, at, singles=1, pairs=1)
     rows = rows_of(opinions, draws, strength, logits)

@@ -63,9 +63,14 @@ def judged_later(material: Material, before: Fitted, after: Fitted, seed: int) -
     p = [_probabilities(material.prompts, f, rows) for f in (before, after)]
     loss = [(q - y) ** 2 for q in p]
     better = metrics.bootstrap(
-        lambda a, b, v: float(np.average(a - b, weights=v)), loss[0], loss[1], w,
-        groups=rows["group"].to_numpy(), rng=np.random.default_rng(seed), rounds=_ROUNDS,
-    )  # fmt: skip
+        lambda a, b, v: float(np.average(a - b, weights=v)),
+        loss[0],
+        loss[1],
+        w,
+        groups=rows["group"].to_numpy(),
+        rng=np.random.default_rng(seed),
+        rounds=_ROUNDS,
+    )
     brier = (float(np.average(loss[0], weights=w)), float(np.average(loss[1], weights=w)))
     ece = (metrics.ece(p[0], y), metrics.ece(p[1], y))
     reasons = []
@@ -116,9 +121,11 @@ def scored_late(material: Material, fitted: Fitted) -> Scored | None:
     return Scored(
         _probabilities(material.prompts, fitted, local),
         _probabilities(material.prompts, fitted, cloud),
-        local["score"].to_numpy(), cloud["score"].to_numpy(), local["group"].to_numpy(),
+        local["score"].to_numpy(),
+        cloud["score"].to_numpy(),
+        local["group"].to_numpy(),
         local["source"].to_numpy(),
-    )  # fmt: skip
+    )
 
 
 def quality_curve(
@@ -136,9 +143,12 @@ def quality_curve(
                 lambda g, lo, cl, s=share: float(
                     metrics.curve(g, lo, cl).quality[round(s * len(g))]
                 ),
-                scored.gain, scored.local, scored.cloud, groups=scored.group,
+                scored.gain,
+                scored.local,
+                scored.cloud,
+                groups=scored.group,
                 rng=np.random.default_rng(seed),
-            )  # fmt: skip
+            )
             row[name] = [found.value, found.low, found.high]
         out.append(row)
     return out

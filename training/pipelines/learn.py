@@ -60,19 +60,29 @@ class Lesson:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {
-            "labels": self.labels, "rows": self.rows, "judged_on": self.judged_on,
+            "labels": self.labels,
+            "rows": self.rows,
+            "judged_on": self.judged_on,
             "better": [self.better.value, self.better.low, self.better.high],
-            "brier": list(self.brier), "ece": list(self.ece), "curve": self.curve,
+            "brier": list(self.brier),
+            "ece": list(self.ece),
+            "curve": self.curve,
             "noise": [[n.first, n.second, n.answers, n.difference] for n in self.noise],
             "drift": asdict(self.drift) if self.drift else None,
-            "words": list(self.words), "reasons": list(self.reasons),
-        }  # fmt: skip
+            "words": list(self.words),
+            "reasons": list(self.reasons),
+        }
 
 
 def learn(
-    window: Window, champion: Artifact, *, cloud_model: str, rule: Rule | None = None,
-    seed: int = 0, progress: Progress = lambda step: None,
-) -> Lesson:  # fmt: skip
+    window: Window,
+    champion: Artifact,
+    *,
+    cloud_model: str,
+    rule: Rule | None = None,
+    seed: int = 0,
+    progress: Progress = lambda step: None,
+) -> Lesson:
     """A challenger from `window`, and how it compares with `champion`.
 
     Free labels teach the ranking, others replace them where they exist and calibrate. Fitted on
@@ -98,13 +108,20 @@ def learn(
     judged = judged_later(material, before, fitted, seed)
     artifact = _artifact(window, fitted, champion, material, rule, seed)
     lesson = Lesson(
-        artifact=artifact, fitted=fitted, labels=_counted(kept.labels, window),
+        artifact=artifact,
+        fitted=fitted,
+        labels=_counted(kept.labels, window),
         rows={"requests": len(window), "fit": len(true) + len(soft), "test": judged.rows},
-        judged_on=judged.on, better=judged.better, brier=judged.brier, ece=judged.ece,
-        curve=quality_curve(material, before, fitted, seed), noise=noise(window.signals),
+        judged_on=judged.on,
+        better=judged.better,
+        brier=judged.brier,
+        ece=judged.ece,
+        curve=quality_curve(material, before, fitted, seed),
+        noise=noise(window.signals),
         drift=_drift(window, champion),
-        words=kept.words, reasons=judged.reasons,
-    )  # fmt: skip
+        words=kept.words,
+        reasons=judged.reasons,
+    )
     artifact.manifest["learned"] = lesson.as_dict()
     return lesson
 
@@ -142,9 +159,13 @@ def _fit(
 
 
 def _artifact(
-    window: Window, fitted: Fitted, champion: Artifact, material: Material, rule: Rule | None,
+    window: Window,
+    fitted: Fitted,
+    champion: Artifact,
+    material: Material,
+    rule: Rule | None,
     seed: int,
-) -> Artifact:  # fmt: skip
+) -> Artifact:
     frame = window.frame
     early = frame["id"].isin(material.early)
     p_local, p_cloud = fitted.predict(window.features, window.pair)
@@ -161,21 +182,30 @@ def _artifact(
     shares = {"train": int(early.sum()), "test": len(material.late)}
     about = {
         "data": {
-            "sha256": window.digest, "rows": len(material.true) + len(material.soft),
-            "prompts": len(frame), "parts": shares, "sources": {"log": len(frame)},
-            "since": float(frame["at"].min()), "until": float(frame["at"].max()),
+            "sha256": window.digest,
+            "rows": len(material.true) + len(material.soft),
+            "prompts": len(frame),
+            "parts": shares,
+            "sources": {"log": len(frame)},
+            "since": float(frame["at"].min()),
+            "until": float(frame["at"].max()),
         },
-        "seed": seed, "metrics": {"overall": {}, "rows": len(material.late)},
+        "seed": seed,
+        "metrics": {"overall": {}, "rows": len(material.late)},
         "traffic": traffic_of(
             window.features.embedding, float(np.mean(p_cloud - p_local > cut)), seed
         ),
-    }  # fmt: skip
+    }
     return assembled(
-        fitted, of_artifact(champion), base=champion,
-        name=_name(window, champion, seed), reference=reference,
+        fitted,
+        of_artifact(champion),
+        base=champion,
+        name=_name(window, champion, seed),
+        reference=reference,
         seen=seen_hashes(frame.loc[early, "group"], champion.arrays["seen"]),
-        threshold=threshold, about=about,
-    )  # fmt: skip
+        threshold=threshold,
+        about=about,
+    )
 
 
 def _counted(labels: Sequence[Label], window: Window) -> dict[str, int]:

@@ -76,9 +76,15 @@ def train(
     part = parts(data.rows["group"])
     progress("fitting both heads")
     fitted = fit_heads(
-        features, data.rows[part == "fit"], position, len(extractor.tokens),
-        base=base_of(base) if base else None, strength=strength, seed=seed, jobs=jobs,
-    )  # fmt: skip
+        features,
+        data.rows[part == "fit"],
+        position,
+        len(extractor.tokens),
+        base=base_of(base) if base else None,
+        strength=strength,
+        seed=seed,
+        jobs=jobs,
+    )
     progress("calibrating")
     if recalibrate_on is None:
         fitted = calibrated(fitted, features, data.rows[part == "calibration"], position)
@@ -94,12 +100,20 @@ def train(
         data.rows.loc[part != "test", "group"], base.arrays["seen"] if base else None
     )
     about = {
-        "data": _data_description(data, part), "seed": seed, "metrics": evaluation.as_dict(),
-    }  # fmt: skip
+        "data": _data_description(data, part),
+        "seed": seed,
+        "metrics": evaluation.as_dict(),
+    }
     artifact = assembled(
-        fitted, source, base=base, name=version_name or _version_name(data, seed),
-        reference=reference, seen=seen, threshold=threshold, about=about,
-    )  # fmt: skip
+        fitted,
+        source,
+        base=base,
+        name=version_name or _version_name(data, seed),
+        reference=reference,
+        seen=seen,
+        threshold=threshold,
+        about=about,
+    )
     return Trained(artifact, fitted, evaluation, data)
 
 
@@ -115,9 +129,14 @@ def _data_description(data: Dataset, part: NDArray[Any]) -> dict[str, Any]:
 
 
 def calibrated(
-    fitted: Fitted, features: Features, rows: pd.DataFrame, position: dict[str, int], *,
-    prior: float = ROWS_PRIOR, tiers: Collection[str] = TIERS,
-) -> Fitted:  # fmt: skip
+    fitted: Fitted,
+    features: Features,
+    rows: pd.DataFrame,
+    position: dict[str, int],
+    *,
+    prior: float = ROWS_PRIOR,
+    tiers: Collection[str] = TIERS,
+) -> Fitted:
     """`fitted` with slope and shift of `tiers` learned on `rows` (which no fit may have seen)."""
     scales = []
     for index, tier in enumerate(TIERS):
@@ -135,9 +154,12 @@ def calibrated(
 
 
 def _reference(
-    fitted: Fitted, features: Features, rows: pd.DataFrame, position: dict[str, int],
+    fitted: Fitted,
+    features: Features,
+    rows: pd.DataFrame,
+    position: dict[str, int],
     base: Artifact | None,
-) -> FloatArray:  # fmt: skip
+) -> FloatArray:
     """Gain and both tiers' scores on traffic used for nothing else, shape (3, n).
 
     Everyday prompts where there are enough of them, since shares speak of a person's traffic;

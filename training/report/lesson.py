@@ -65,9 +65,11 @@ def show_what_if(console: Console, found: Sequence[WhatIf]) -> None:
     for one in found:
         quality, usd = one.quality.dr, one.usd.dr
         table.add_row(
-            f"{one.threshold:+.2f}", f"{one.share:.0%}", str(quality),
+            f"{one.threshold:+.2f}",
+            f"{one.share:.0%}",
+            str(quality),
             f"{100 * usd.value:.3f} [{100 * usd.low:.3f}, {100 * usd.high:.3f}]",
             f"{one.quality.rows}, worth {one.quality.effective:.0f}",
-        )  # fmt: skip
+        )
     console.print(table)
     console.print("Doubly robust estimates with 95 % intervals; see training.evaluate.off_policy.")

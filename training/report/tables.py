@@ -28,15 +28,21 @@ def evaluation(console: Console, result: Evaluation) -> None:
     for row in result.table:
         mark = "  (default)" if row["is_default"] else ""
         table.add_row(
-            f"{row['cloud_share']:.0%}{mark}", f"{row['threshold']:+.3f}",
-            f"{row['quality']:.3f}", f"{row['pgr']:.0%}",
-        )  # fmt: skip
+            f"{row['cloud_share']:.0%}{mark}",
+            f"{row['threshold']:+.3f}",
+            f"{row['quality']:.3f}",
+            f"{row['pgr']:.0%}",
+        )
     console.print(table)
     measures = Table(title="With 95 % intervals", title_justify="left")
     columns = {
-        "apgr": "APGR", "cpt_50": "CPT(50)", "cost_saved_at_95": "saved at\nPGR .95",
-        "ece_local": "ECE\nlocal", "ece_cloud": "ECE\ncloud", "auc_local": "AUC\nlocal",
-    }  # fmt: skip
+        "apgr": "APGR",
+        "cpt_50": "CPT(50)",
+        "cost_saved_at_95": "saved at\nPGR .95",
+        "ece_local": "ECE\nlocal",
+        "ece_cloud": "ECE\ncloud",
+        "auc_local": "AUC\nlocal",
+    }
     measures.add_column("source")
     for heading in columns.values():
         measures.add_column(heading, justify="right")
@@ -92,8 +98,9 @@ def look(console: Console, result: dict[str, Any]) -> None:
                 cells = (_cell(m[k]) if k in m else "" for k in _LOOK_MEASURES)
                 table.add_row(case, method, *cells)
         console.print(table)
-    table = Table("case", "policy", "quality", "looks per request", title="Three acts",
-                  title_justify="left")  # fmt: skip
+    table = Table(
+        "case", "policy", "quality", "looks per request", title="Three acts", title_justify="left"
+    )
     for case, policies in result["acts"].items():
         for policy, m in policies.items():
             table.add_row(case, policy, _cell(m["quality"]), f"{m['looks']['value']:.2f}")
@@ -106,9 +113,14 @@ _LOOK_MEASURES = ("apgr", "apgr_local", "auc", "brier_skill", "ece")
 def verifier(console: Console, described: dict[str, Any]) -> None:
     """How well a verifier tells good local answers on its test rows."""
     table = Table(
-        "asked", "rows", "AUC", "Brier skill", "ECE", title="Is the local answer good? (test rows)",
+        "asked",
+        "rows",
+        "AUC",
+        "Brier skill",
+        "ECE",
+        title="Is the local answer good? (test rows)",
         title_justify="left",
-    )  # fmt: skip
+    )
     for asked, m in described["metrics"].items():
         values = (f"{m[k]:.3f}" for k in ("auc", "brier_skill", "ece"))
         table.add_row(asked, f"{m['rows']:.0f}", *values)

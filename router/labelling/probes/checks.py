@@ -27,9 +27,14 @@ Check = Mapping[str, Any]
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d[\d,]*(?:\.\d+)?")
 _FENCE = re.compile(r"```[\w+-]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
-    "array": (list,), "object": (dict,), "null": (type(None),),
-}  # fmt: skip
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
 
 
 def passed(check: Check, answer: str) -> bool:
@@ -131,8 +136,17 @@ def _all(check: Check, answer: str) -> bool:
 
 
 _CHECKS: dict[str, Callable[[Check, str], bool]] = {
-    "number": _number, "text": _text, "exact": _exact, "json": _json, "schema": _schema,
-    "regex": _regex, "count": _times, "only": _only, "without": _without, "code": _code,
-    "all": _all, "words": _counted(lambda a: len(a.split())),
+    "number": _number,
+    "text": _text,
+    "exact": _exact,
+    "json": _json,
+    "schema": _schema,
+    "regex": _regex,
+    "count": _times,
+    "only": _only,
+    "without": _without,
+    "code": _code,
+    "all": _all,
+    "words": _counted(lambda a: len(a.split())),
     "lines": _counted(lambda a: sum(1 for line in a.splitlines() if line.strip())),
-}  # fmt: skip
+}

@@ -48,9 +48,13 @@ class Measured:
 
 
 async def answer_probes(
-    engine: Engine, local: Local, model: LocalModel, probes: Sequence[Probe], *,
+    engine: Engine,
+    local: Local,
+    model: LocalModel,
+    probes: Sequence[Probe],
+    *,
     progress: Progress = lambda done, of: None,
-) -> dict[str, bool]:  # fmt: skip
+) -> dict[str, bool]:
     """Ask every probe that this model, by its digest, has not answered; probe_id -> passed.
 
     Each result is stored at once, so it may be stopped at any moment. Raises BackendError.
@@ -63,14 +67,19 @@ async def answer_probes(
         began = monotonic()
         body = {
             "messages": [{"role": "user", "content": probe.prompt}],
-            "temperature": 0, "max_tokens": MAX_TOKENS,
-        }  # fmt: skip
+            "temperature": 0,
+            "max_tokens": MAX_TOKENS,
+        }
         answer = await local.ask(model.name, body)
         good = await asyncio.to_thread(passed, probe.check, answer.text)
         row = {
-            "model": model.name, "digest": digest, "probe_id": probe.id, "at": time(),
-            "passed": good, "latency_s": monotonic() - began,
-        }  # fmt: skip
+            "model": model.name,
+            "digest": digest,
+            "probe_id": probe.id,
+            "at": time(),
+            "passed": good,
+            "latency_s": monotonic() - began,
+        }
         with engine.begin() as connection:
             connection.execute(insert(table).values(**row))
         known[probe.id] = good
@@ -104,9 +113,14 @@ def fitted_shift(logit: FloatArray, good: FloatArray, prior: float = PRIOR) -> f
 
 
 def measured(
-    model: str, digest: str, probes: Sequence[Probe], good: Mapping[str, bool],
-    logit: FloatArray, slope: float, before: float,
-) -> Measured:  # fmt: skip
+    model: str,
+    digest: str,
+    probes: Sequence[Probe],
+    good: Mapping[str, bool],
+    logit: FloatArray,
+    slope: float,
+    before: float,
+) -> Measured:
     """The ability term that fits results; `logit` (n,) are those of p_local with the term `before`.
 
     `slope`: by how much a logit moves for one unit of the term.
@@ -119,9 +133,16 @@ def measured(
     kinds = sorted({p.kind for p in probes})
     share = {k: float(np.mean([good[p.id] for p in probes if p.kind == k])) for k in kinds}
     return Measured(
-        model, digest, len(y), float(y.mean()), before + fitted_shift(logit, y) / slope, before,
-        _ece(crossed, y), _ece(sigmoid(logit), y), share,
-    )  # fmt: skip
+        model,
+        digest,
+        len(y),
+        float(y.mean()),
+        before + fitted_shift(logit, y) / slope,
+        before,
+        _ece(crossed, y),
+        _ece(sigmoid(logit), y),
+        share,
+    )
 
 
 def learned_version(
@@ -139,9 +160,14 @@ def learned_version(
     guess = Router(versions.with_ability(base, model.name, "", before, {}), local_model=model.name)
     p = guess.predict_batch([probe.prompt for probe in probes]).p_local
     found = measured(
-        model.name, digest_of(model), probes, good, np.log(p / (1 - p)),
-        float(base.arrays["calibration"][0, 0]), before,
-    )  # fmt: skip
+        model.name,
+        digest_of(model),
+        probes,
+        good,
+        np.log(p / (1 - p)),
+        float(base.arrays["calibration"][0, 0]),
+        before,
+    )
     about = {"probes": found.probes, "passed": found.passed, "ece": found.ece}
     version = versions.with_ability(base, model.name, found.digest, found.ability, about)
     artifacts.save(version, models)

@@ -49,10 +49,15 @@ def passes(code: str, tests: str, *, seconds: float = SECONDS) -> bool:
         try:
             ran = subprocess.run(
                 [*_without_network(), sys.executable, *_ISOLATED, program],
-                cwd=folder, env={"PATH": os.defpath}, stdin=subprocess.DEVNULL,
-                capture_output=True, timeout=seconds, check=False,
-                preexec_fn=_limits(seconds), start_new_session=True,
-            )  # fmt: skip
+                cwd=folder,
+                env={"PATH": os.defpath},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=seconds,
+                check=False,
+                preexec_fn=_limits(seconds),
+                start_new_session=True,
+            )
         except (subprocess.TimeoutExpired, ValueError, OSError):
             return False
     # A program that ends early (sys.exit) never came to its tests.
@@ -66,9 +71,11 @@ def _limits(seconds: float) -> Callable[[], None] | None:
 
     def limit() -> None:
         for what, most in (
-            (resource.RLIMIT_CPU, int(seconds) + 1), (resource.RLIMIT_AS, _MEMORY),
-            (resource.RLIMIT_FSIZE, _FILE), (resource.RLIMIT_CORE, 0),
-        ):  # fmt: skip
+            (resource.RLIMIT_CPU, int(seconds) + 1),
+            (resource.RLIMIT_AS, _MEMORY),
+            (resource.RLIMIT_FSIZE, _FILE),
+            (resource.RLIMIT_CORE, 0),
+        ):
             resource.setrlimit(what, (most, most))
 
     return limit
