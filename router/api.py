@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from router.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Routed:
     """An answer and how it came about.
 
@@ -62,14 +62,14 @@ async def aroute_request(
     answer, record = await service.dispatcher.answer(Call.of("openai", body, tier=named))
     assert record.tier is not None and record.plan is not None
     return Routed(
-        summary(answer).text,
-        record.tier,
-        record.model,
-        record.plan.rule,
-        record.reason,
-        record.cost_usd,
-        record.id,
-        answer,
+        text=summary(answer).text,
+        tier=record.tier,
+        model=record.model,
+        rule=record.plan.rule,
+        reason=record.reason,
+        cost_usd=record.cost_usd,
+        decision_id=record.id,
+        body=answer,
     )
 
 

@@ -104,8 +104,8 @@ def test_claims_of_agreement_raise_none(injection: str) -> None:
 
 
 def test_calls_agree_by_the_share_of_names_and_arguments() -> None:
-    one = Call("add", {"a": 1.0, "b": 2.0})
-    assert calls_in_common((one,), (Call("sub", {"a": 1.0, "b": 2.0}),)) == 0
+    one = Call(api="add", body={"a": 1.0, "b": 2.0})
+    assert calls_in_common((one,), (Call(api="sub", body={"a": 1.0, "b": 2.0}),)) == 0
     found = measures('{"name": "add", "arguments": {"a": 1, "b": 2}}', "add(a=1, b=3)")
     assert found["equal"] == 0
     assert found["calls"] == pytest.approx(0.5)

@@ -21,14 +21,27 @@ from router.registry.artifact import Artifact
 @pytest.fixture()
 def models(tmp_path: Path, shipped: Artifact) -> Path:
     manifest = {**shipped.manifest, "version": "one"}
-    artifacts.save(Artifact(manifest, shipped.arrays, shipped.tokenizer, shipped.encoder), tmp_path)
+    artifacts.save(
+        Artifact(
+            manifest=manifest,
+            arrays=shipped.arrays,
+            tokenizer=shipped.tokenizer,
+            encoder=shipped.encoder,
+        ),
+        tmp_path,
+    )
     artifacts.point_current(tmp_path, "one")
     return tmp_path
 
 
 def renamed(shipped: Artifact, version: str) -> Artifact:
     manifest = {**shipped.manifest, "version": version}
-    return Artifact(manifest, shipped.arrays, shipped.tokenizer, shipped.encoder)
+    return Artifact(
+        manifest=manifest,
+        arrays=shipped.arrays,
+        tokenizer=shipped.tokenizer,
+        encoder=shipped.encoder,
+    )
 
 
 def test_round_trip_decides_the_same(models: Path, router: Router) -> None:
@@ -40,7 +53,12 @@ def test_round_trip_decides_the_same(models: Path, router: Router) -> None:
 def test_arrays_come_back_whatever_their_layout(tmp_path: Path, shipped: Artifact) -> None:
     turned = {k: np.asfortranarray(v) for k, v in shipped.arrays.items()}
     manifest = {**shipped.manifest, "version": "turned"}
-    artifacts.save(Artifact(manifest, turned, shipped.tokenizer, shipped.encoder), tmp_path)
+    artifacts.save(
+        Artifact(
+            manifest=manifest, arrays=turned, tokenizer=shipped.tokenizer, encoder=shipped.encoder
+        ),
+        tmp_path,
+    )
     again = artifacts.load(tmp_path / "turned")
     for name, array in shipped.arrays.items():
         assert np.array_equal(again.arrays[name], array), name
@@ -90,7 +108,12 @@ def test_manifest_that_is_not_json(models: Path) -> None:
 def test_array_of_another_shape_is_refused(tmp_path: Path, shipped: Artifact) -> None:
     arrays = {**shipped.arrays, "structure": shipped.arrays["structure"][:, :-1]}
     manifest = {**shipped.manifest, "version": "odd"}
-    artifacts.save(Artifact(manifest, arrays, shipped.tokenizer, shipped.encoder), tmp_path)
+    artifacts.save(
+        Artifact(
+            manifest=manifest, arrays=arrays, tokenizer=shipped.tokenizer, encoder=shipped.encoder
+        ),
+        tmp_path,
+    )
     with pytest.raises(ArtifactMismatch, match="structure"):
         artifacts.load(tmp_path / "odd")
 

@@ -126,7 +126,13 @@ def test_folding_the_base_equals_scikit_learn(
     base = base_of(shipped)
     rows = rows_of(small.rows, position, "local")
     columns = matrix(features, Scaling.from_heads(base.heads))
-    problem = Problem("local", rows, columns, base, _base_logits(base, features))
+    problem = Problem(
+        tier="local",
+        rows=rows,
+        columns=columns,
+        base=base,
+        base_logits=_base_logits(base, features),
+    )
     names = sorted(set(rows.model))
     for choice in (Choice(None, 1.5, 0.2), Choice(0.1, 1.5, 0.2)):
         weight, ability, estimator = problem.solve(choice, 256, VOCABULARY)

@@ -20,7 +20,10 @@ def variant(artifact: Artifact, version: str, **arrays: np.ndarray) -> Artifact:
     # Nothing seen: the comparison may then use all rows of a small data set.
     free = {"seen": np.zeros(0, dtype=np.uint64)}
     return Artifact(
-        manifest, {**artifact.arrays, **free, **arrays}, artifact.tokenizer, artifact.encoder
+        manifest=manifest,
+        arrays={**artifact.arrays, **free, **arrays},
+        tokenizer=artifact.tokenizer,
+        encoder=artifact.encoder,
     )
 
 

@@ -181,7 +181,7 @@ def test_features_have_their_names(router: Router) -> None:
     assert len(NAMES) == len(set(NAMES)) == SIZE
     assert router.second is not None
     reading = router.second.reader.read([Answer("49")], ["number"])[0]
-    row = features(Evidence(reading, asks="number"), np.ones(1))
+    row = features(Evidence(answer=reading, asks="number"), np.ones(1))
     known = dict(zip(NAMES, row, strict=True))
     assert known["answer is number"] == known["form as asked"] == known["prompt unknown"] == 1
 

@@ -26,7 +26,7 @@ from training.tracking import Tracking
 _HOUR_S = 3600.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Taught:
     """A lesson and what became of its model. `status`: promoted, shadow or refused.
 
@@ -88,11 +88,11 @@ def teach(
     finally:
         engine.dispose()
     return Taught(
-        lesson,
-        champion.version,
-        status,
-        _thresholds(settings, champion, lesson.artifact),
-        settings.shadow_requests,
+        lesson=lesson,
+        champion=champion.version,
+        status=status,
+        thresholds=_thresholds(settings, champion, lesson.artifact),
+        shadow_requests=settings.shadow_requests,
     )
 
 

@@ -83,7 +83,7 @@ _YES_NO = re.compile(r"(yes|no)(?=[,.!]|$)", re.IGNORECASE)
 _ENDS_IN_NUMBER = re.compile(r"=\s*([^=]*\d[^=]*)$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Final:
     """A final answer: `key` is its canonical spelling, `text` what stood there.
 
@@ -97,7 +97,7 @@ class Final:
     value: Any = None
 
 
-NONE, PROSE, CODE = Final("none"), Final("prose"), Final("code")
+NONE, PROSE, CODE = Final(kind="none"), Final(kind="prose"), Final(kind="code")
 
 
 def final_of(text: str, asks: str = "text") -> Final:
@@ -116,7 +116,7 @@ def final_of(text: str, asks: str = "text") -> Final:
     if not text:
         return NONE
     if calls := calls_in(text):
-        return Final("call", ";".join(sorted(map(canonical, calls))), value=tuple(calls))
+        return Final(kind="call", key=";".join(sorted(map(canonical, calls))), value=tuple(calls))
     if (found := _structured(text, asks)) is not None:
         return found
     if (marked := _marked(text)) is not None:
@@ -126,7 +126,7 @@ def final_of(text: str, asks: str = "text") -> Final:
     if len(text) <= SHORT_CHARS and "\n" not in text:
         return _phrase(text)
     if asks == "choice" and (letters := _ALONE.findall(text)):
-        return Final("choice", "".join(letters[-1]), "".join(letters[-1]))
+        return Final(kind="choice", key="".join(letters[-1]), text="".join(letters[-1]))
     if asks == "number" and (number := _last_number(text)):
         return classify(number)
     fenced = sum(map(len, FENCE.findall(text))) if "```" in text else 0
@@ -140,14 +140,14 @@ def _phrase(text: str) -> Final:
         if said.kind == "number":
             return said
     if plain := _YES_NO.match(text):
-        return Final("short", plain[1].lower(), plain[1])
+        return Final(kind="short", key=plain[1].lower(), text=plain[1])
     said = classify(_LEAD_IN.sub("", text, count=1))
     words = said.text.count(" ") + 1
     return said if said.kind != "short" or words <= _PHRASE_WORDS else _prose(text)
 
 
 def _prose(text: str) -> Final:
-    return Final("prose", text=text) if len(text) <= _SENTENCE_CHARS else PROSE
+    return Final(kind="prose", text=text) if len(text) <= _SENTENCE_CHARS else PROSE
 
 
 def classify(value: Any) -> Final:
@@ -157,28 +157,28 @@ def classify(value: Any) -> Final:
     ('2024-03-05', 'C', '[1,2]')
     """
     if value is None or isinstance(value, bool | float):
-        return Final("number" if isinstance(value, float) else "short", canonical(value))
+        return Final(kind="number" if isinstance(value, float) else "short", key=canonical(value))
     if not isinstance(value, str):
-        return Final("data", canonical(value), value=value)
+        return Final(kind="data", key=canonical(value), value=value)
     text = " ".join(value.split()).strip("*`_ ").removesuffix(".").rstrip("* ")
     if not text:
         return NONE if not value.strip() else PROSE
     if (number := quantity(text)) is not None:
-        return Final("number", f"{number.value:.10g}", text, number.unit)
+        return Final(kind="number", key=f"{number.value:.10g}", text=text, unit=number.unit)
     if letter := _LETTER.fullmatch(text):
-        return Final("choice", letter[1].upper(), text)
+        return Final(kind="choice", key=letter[1].upper(), text=text)
     if (day := _date(text)) is not None:
-        return Final("date", day, text)
+        return Final(kind="date", key=day, text=text)
     if text[0] in "[({" and len(text) > 1:
         try:
-            return Final("data", canonical(parse(text)), text)
+            return Final(kind="data", key=canonical(parse(text)), text=text)
         except NotLiteral:
             if option := _OPTION.fullmatch(text):
-                return Final("choice", option[1], text)
+                return Final(kind="choice", key=option[1], text=text)
     elif option := _OPTION.fullmatch(text):
-        return Final("choice", option[1], text)
+        return Final(kind="choice", key=option[1], text=text)
     if len(text) <= SHORT_CHARS and text.count(" ") < _SHORT_WORDS:
-        return Final("short", bare(text), text)
+        return Final(kind="short", key=bare(text), text=text)
     return PROSE
 
 
@@ -194,7 +194,7 @@ def _structured(text: str, asks: str) -> Final | None:
         at = fields[-1].end()
         try:
             said = parse_at(text, at)[0]
-            return classify(said) if said != "" else Final("short", '""', '""')
+            return classify(said) if said != "" else Final(kind="short", key='""', text='""')
         except NotLiteral:
             tail = text[at:].strip().strip("`}\n ").strip("\"',")
             return classify(tail) if tail else None
@@ -203,7 +203,7 @@ def _structured(text: str, asks: str) -> Final | None:
     if body[:1] in "{[":
         value = parsed(body)
         if isinstance(value, dict | list) and value:
-            return Final("data", canonical(value), value=value)
+            return Final(kind="data", key=canonical(value), value=value)
     return None
 
 

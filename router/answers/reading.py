@@ -88,7 +88,7 @@ class Answer:
     logprobs: Sequence[float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """An answer as the verifier sees it.
 
@@ -132,13 +132,13 @@ class Reader:
             known = Known(text, final, ids[i], numbers)
             out.append(
                 Reading(
-                    final,
-                    statistics(answer, known, self._marks),
-                    unique(ids[i]),
-                    vectors[i],
-                    vectors[n + i],
-                    frozenset(map(_bare, numbers)),
-                    frozenset(_NAMES.findall(short[i])),
+                    final=final,
+                    statistics=statistics(answer, known, self._marks),
+                    words=unique(ids[i]),
+                    meaning=vectors[i],
+                    conclusion=vectors[n + i],
+                    numbers=frozenset(map(_bare, numbers)),
+                    names=frozenset(_NAMES.findall(short[i])),
                 )
             )
         return out
@@ -156,13 +156,13 @@ def only_final(final: Final, characters: float) -> Reading:
     values["text unknown"] = values["token probability unknown"] = 1.0
     nothing = np.zeros(0)
     return Reading(
-        final,
-        np.array(list(values.values())),
-        nothing.astype(np.int64),
-        nothing,
-        nothing,
-        frozenset(),
-        frozenset(),
+        final=final,
+        statistics=np.array(list(values.values())),
+        words=nothing.astype(np.int64),
+        meaning=nothing,
+        conclusion=nothing,
+        numbers=frozenset(),
+        names=frozenset(),
         known=False,
     )
 

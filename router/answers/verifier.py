@@ -104,7 +104,7 @@ _FREE = np.isin(
 _OTHER_AT = [_STATISTIC[s] for s in ("length of the answer", "cut off", "refusal", "hedging")]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """All that is known when an answer is judged.
 

@@ -19,7 +19,7 @@ class Timeouts:
     whole_s: float = 600.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """One request to one backend.
 

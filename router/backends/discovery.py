@@ -22,7 +22,7 @@ _EMBEDS = re.compile(r"embed|bge-|minilm|nomic|e5-", re.IGNORECASE)
 _PATIENCE_S = 3.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalModel:
     """A model as it is served.
 
@@ -134,7 +134,7 @@ def _llama_cpp(listed: Json, props: Json) -> dict[str, LocalModel]:
         meta = mapping(entry.get("meta"))
         name = str(entry.get("id"))
         out[name] = LocalModel(
-            name,
+            name=name,
             context=context or count(meta.get("n_ctx")) or None,
             trained_context=count(meta.get("n_ctx_train")) or None,
             tools=caps.get("supports_tools"),
@@ -150,9 +150,9 @@ def _studio(listed: Json) -> dict[str, LocalModel]:
         name, can = str(entry.get("id")), entry.get("capabilities")
         trained = count(entry.get("max_context_length")) or None
         out[name] = LocalModel(
-            name,
-            count(entry.get("loaded_context_length")) or trained,
-            trained,
+            name=name,
+            context=count(entry.get("loaded_context_length")) or trained,
+            trained_context=trained,
             tools="tool_use" in can if isinstance(can, list) else None,
             images=entry.get("type") == "vlm",
             embeds=entry.get("type") == "embeddings",
@@ -165,7 +165,9 @@ def _plain(entry: Any) -> LocalModel:
     known = mapping(entry)
     name = str(known.get("id"))
     context = count(known.get("max_model_len")) or None
-    return LocalModel(name, context, context, embeds=bool(_EMBEDS.search(name)))
+    return LocalModel(
+        name=name, context=context, trained_context=context, embeds=bool(_EMBEDS.search(name))
+    )
 
 
 async def _show(http: Http, url: str, name: str) -> Json:

@@ -91,12 +91,12 @@ class SecondLook:
         for decision, answer, rest in zip(decisions, answers, others, strict=True):
             out.append(
                 Evidence(
-                    next(readings),
-                    [next(readings) for _ in rest],
-                    decision.asks,
-                    self.strength(answer.model),
-                    [self.strength(a.model) for a in rest],
-                    (_logit(decision.p_local), _logit(decision.p_cloud)),
+                    answer=next(readings),
+                    others=[next(readings) for _ in rest],
+                    asks=decision.asks,
+                    strength=self.strength(answer.model),
+                    strengths=[self.strength(a.model) for a in rest],
+                    prompt=(_logit(decision.p_local), _logit(decision.p_cloud)),
                 )
             )
         return out
@@ -105,7 +105,11 @@ class SecondLook:
         """What agreement alone says of an answer; the prompt's own probability stays out of it."""
         own, *rest = self.reader.read([answer, *others], [asks] * (1 + len(others)))
         evidence = Evidence(
-            own, rest, asks, self.strength(answer.model), [self.strength(a.model) for a in others]
+            answer=own,
+            others=rest,
+            asks=asks,
+            strength=self.strength(answer.model),
+            strengths=[self.strength(a.model) for a in others],
         )
         p_local, p_cloud = sigmoid(self.verifier.logits(self.rows([evidence])))[0].tolist()
         measures = agreement(own, rest[0], self._idf).tolist() if rest else []

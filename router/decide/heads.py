@@ -14,7 +14,7 @@ from router.types import FloatArray
 Z_LIMIT = 4.0  # standardised structure beyond this carries no more information
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heads:
     """Weights of both heads; row 0 is local, row 1 is cloud. Shapes: see
     `router.registry.artifact.ARRAYS`.

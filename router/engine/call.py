@@ -21,7 +21,7 @@ _PASSED = ("anthropic-beta", "anthropic-version")
 _IMAGES = ("image", "image_url", "input_image")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Call:
     """One request.
 
@@ -39,7 +39,7 @@ class Call:
     @classmethod
     def of(cls, api: Api, body: Json, **more: Any) -> "Call":
         """A call made in Python rather than over HTTP."""
-        return cls(api, body, json.dumps(body).encode(), **more)
+        return cls(api=api, body=body, payload=json.dumps(body).encode(), **more)
 
     @property
     def stream(self) -> bool:

@@ -30,7 +30,7 @@ _GIVES_LOGPROBS = ("llama.cpp", "vllm")  # others may refuse a field that they d
 CLOUD_URL = "https://api.anthropic.com"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Everything that can be exchanged while requests are under way.
 
@@ -62,10 +62,17 @@ class Policy:
             settings.failover,
         )
         version = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
-        return cls(settings, router, wall, version, Batcher(router.decide_batch), challenger)
+        return cls(
+            settings=settings,
+            router=router,
+            wall=wall,
+            version=version,
+            batcher=Batcher(router.decide_batch),
+            challenger=challenger,
+        )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """A request with all that was found out about it.
 
@@ -105,7 +112,16 @@ class Planner:
         facts, est_usd = await self.facts(call, policy, screening)
         plan = decide(facts)
         models: dict[Tier, str] = {"local": facts.local.model, "cloud": facts.cloud.model}
-        return Planned(call, policy, plan, screening, facts.decision, models, est_usd, deadline)
+        return Planned(
+            call=call,
+            policy=policy,
+            plan=plan,
+            screening=screening,
+            decision=facts.decision,
+            models=models,
+            est_usd=est_usd,
+            deadline=deadline,
+        )
 
     async def facts(self, call: Call, policy: Policy, screening: Screening) -> tuple[Facts, float]:
         """What the rules look at, and the estimated price of a cloud answer in US dollars."""
@@ -120,12 +136,12 @@ class Planner:
         explore = settings.exploration
         facts = Facts(
             local=Standing(
-                local_name,
+                model=local_name,
                 lacks=_local_lacks(call, local, local_name, settings),
                 down=self._down("local"),
             ),
             cloud=Standing(
-                cloud_name,
+                model=cloud_name,
                 absent=_cloud_absent(settings),
                 lacks=_cloud_lacks(call),
                 over_budget=await self._ledger.exceeded(est_usd, call.key) or "",

@@ -17,7 +17,7 @@ _KEPT_FIELDS = ("messages", "system", "tools", "response_format", "output_config
 _MAX_HEADER = 400
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Record:
     """Filled in on the way; `row` and `headers` read it."""
 

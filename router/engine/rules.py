@@ -11,7 +11,7 @@ from router.errors import RequestRefused
 from router.types import Decision, Tier
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What one tier could do for this request.
 
@@ -25,7 +25,7 @@ class Standing:
     down: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything the rules look at.
 
@@ -60,7 +60,7 @@ class Step:
         return {"rule": self.rule, "left": list(self.left), "words": self.words}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Who answers, and why.
 
@@ -107,7 +107,14 @@ def decide(facts: Facts) -> Plan:
         tier = state.left[0]
         step = next(s for s in state.trail if s.left == state.left)
         spare = _other(tier) if _may_spare(facts, tier) else None
-        return Plan(tier, facts.of(tier).model, step.rule, step.words, state.trail, spare)
+        return Plan(
+            tier=tier,
+            model=facts.of(tier).model,
+            rule=step.rule,
+            reason=step.words,
+            trail=state.trail,
+            spare=spare,
+        )
     return _learned(facts, state)
 
 
@@ -193,11 +200,11 @@ def _learned(facts: Facts, state: _State) -> Plan:
         tier, words = decision.tier, decision.reason
     trail = (*state.trail, Step("learned", (tier,), words))
     plan = Plan(
-        tier,
-        facts.of(tier).model,
-        "learned",
-        words,
-        trail,
+        tier=tier,
+        model=facts.of(tier).model,
+        rule="learned",
+        reason=words,
+        trail=trail,
         spare=_other(tier) if facts.failover else None,
         may_escalate=tier == "local",
     )
@@ -208,11 +215,11 @@ def _learned(facts: Facts, state: _State) -> Plan:
     other = _other(tier)
     words = f"Tried the {other} tier to learn from it (probability {facts.exploration:g})."
     return Plan(
-        other,
-        facts.of(other).model,
-        "exploration",
-        words,
-        (*trail, Step("exploration", (other,), words)),
+        tier=other,
+        model=facts.of(other).model,
+        rule="exploration",
+        reason=words,
+        trail=(*trail, Step("exploration", (other,), words)),
         spare=tier if facts.failover else None,
         propensity=facts.exploration,
         explored=True,

@@ -170,7 +170,7 @@ class Endpoints:
     async def _call(self, request: Request, api: Api) -> Call:
         key, payload = await self._payload(request)
         headers = dict(request.headers.items())
-        return Call(api, parsed(payload), payload, headers, key)
+        return Call(api=api, body=parsed(payload), payload=payload, headers=headers, key=key)
 
 
 def decision_body(planned: Planned, policy_version: str) -> Json:

@@ -16,7 +16,7 @@ from router.types import Request
 _BATCH = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Logged:
     """One logged request. `local`: the local answer, None where the cloud was asked at once."""
 
@@ -86,15 +86,15 @@ def _logged(row: RowMapping) -> Logged | None:
     local = row["answer"] if row["tier"] == "local" else row["local_answer"]
     cloud = row["answer"] if row["tier"] == "cloud" else None
     return Logged(
-        row["id"],
-        call,
-        request,
-        row["local_model"],
-        local or None,
-        cloud or None,
-        row["second_model"],
-        row["second_answer"],
-        row["p_local"],
-        row["p_cloud"],
-        row["threshold"],
+        id=row["id"],
+        call=call,
+        request=request,
+        local_model=row["local_model"],
+        local=local or None,
+        cloud=cloud or None,
+        second_model=row["second_model"],
+        second=row["second_answer"],
+        p_local=row["p_local"],
+        p_cloud=row["p_cloud"],
+        threshold=row["threshold"],
     )

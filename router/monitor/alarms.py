@@ -24,7 +24,7 @@ _RARE = 0.001  # chance of a false alarm on the traffic, per look
 _SHIFT = 0.1  # change of the share of escalations worth a word
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class CalibrationTest:
     """Feed it labels in the order they come; `broken` once the evidence suffices.
 
@@ -86,7 +86,7 @@ class Alarm:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
     """How recent traffic differs from the traffic learned from; with `alarms`, if any.
 
@@ -145,7 +145,13 @@ def drift(
             "expected; look at: router models, or run: router learn."
         )
         alarms.append(Alarm(Kind.ESCALATION, words))
-    return Drift(len(embeddings), distance, share, expected, tuple(alarms))
+    return Drift(
+        requests=len(embeddings),
+        distance=distance,
+        escalation=share,
+        expected=expected,
+        alarms=tuple(alarms),
+    )
 
 
 def unexpected(share: float, expected: float, requests: int) -> bool:

@@ -30,7 +30,7 @@ _LOOK_S, _SHADOW_S = 60.0, 2.0
 _MARGIN = 0.01  # the previous version must fit the labels better by this mean squared error
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Watch:
     """What was seen last; the metrics read it."""
 
@@ -143,7 +143,7 @@ def recent_drift(engine: Engine, router: Router) -> Drift | None:
 async def watching(service: Service) -> AsyncIterator[Watch]:
     """Watch over an open service until the end of the block."""
     shadow = Shadow(service)
-    watch = Watch(service, shadow)
+    watch = Watch(service=service, shadow=shadow)
     service.watchers += [shadow.watch, PrivateOpinions(service).watch]
     async with AsyncExitStack() as stack:
         for name, pause_s, work in (

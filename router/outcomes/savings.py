@@ -8,7 +8,7 @@ from sqlalchemy import Engine, case, func, select
 from router.outcomes.tables import decisions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Savings:
     """Sums over a time, in US dollars.
 
@@ -66,14 +66,14 @@ def savings(engine: Engine, since: float = 0.0) -> Savings:
     requests, at_home, cloud, escalated, private, refused = (int(n) for n in row[:6])
     spent, exploration, every, guessed = (float(usd) for usd in row[6:])
     return Savings(
-        requests,
-        at_home,
-        cloud,
-        escalated,
-        private,
-        refused,
-        spent,
-        exploration,
-        every,
-        guessed / every if every else 0.0,
+        requests=requests,
+        local=at_home,
+        cloud=cloud,
+        escalated=escalated,
+        private=private,
+        refused=refused,
+        spent_usd=spent,
+        exploration_usd=exploration,
+        all_cloud_usd=every,
+        estimated=guessed / every if every else 0.0,
     )

@@ -70,7 +70,7 @@ Arrays = Mapping[str, NDArray[Any]]
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """A model folder in memory: manifest, arrays, and the bytes of encoder and tokenizer.
 
@@ -173,7 +173,13 @@ def load(folder: Path) -> Artifact:
     sizes["d"] = int(manifest["encoder"]["dimensions"])
     _check_shapes(arrays, ARRAYS, sizes, folder / HEADS)
     verifier = _verifier(files[VERIFIER], manifest, folder) if VERIFIER in files else None
-    return Artifact(manifest, arrays, files[TOKENIZER], files[ENCODER], verifier)
+    return Artifact(
+        manifest=manifest,
+        arrays=arrays,
+        tokenizer=files[TOKENIZER],
+        encoder=files[ENCODER],
+        verifier=verifier,
+    )
 
 
 def resolve(models_dir: Path, version: str = POINTER) -> Path:

@@ -17,7 +17,7 @@ from router.settings import Settings, own_models, shipped_models
 PREVIOUS, CHALLENGER = "previous", "challenger"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """A version as `router models` lists it; `role`: current, challenger, previous or nothing."""
 
@@ -63,11 +63,11 @@ def versions(models_dir: Path) -> list[Version]:
         name = str(manifest.get("version", path.parent.name))
         found.append(
             Version(
-                name,
-                roles.get(name, ""),
-                str(manifest.get("created_at", "")),
-                str(manifest.get("base") or ""),
-                _said(manifest),
+                name=name,
+                role=roles.get(name, ""),
+                created_at=str(manifest.get("created_at", "")),
+                base=str(manifest.get("base") or ""),
+                words=_said(manifest),
             )
         )
     return sorted(found, key=lambda v: (v.created_at, v.name), reverse=True)

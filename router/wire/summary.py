@@ -28,7 +28,7 @@ class ToolCall:
     id: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Summary:
     """An answer, read: its text, calls and end. `usage` is None where none was reported."""
 

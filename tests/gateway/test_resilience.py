@@ -48,7 +48,7 @@ def guarded(backend: Any, **limits: Any) -> tuple[Guarded, list[float], list[flo
     return Guarded(backend, Limits(**limits), lambda: now[0], Random(1), sleep), now, slept
 
 
-ASK = Ask("openai", {}, "m", deadline=1000.0)
+ASK = Ask(api="openai", body={}, model="m", deadline=1000.0)
 
 
 def test_pauses_grow_and_are_drawn() -> None:
@@ -65,7 +65,7 @@ def test_retry_after_is_kept_to_and_a_deadline_too() -> None:
     assert 3.0 <= slept[0] <= 3.1
     guard, _, slept = guarded(Scripted(BackendBusy("x", 3.0), {"ok": 1}))
     with pytest.raises(BackendBusy):
-        asyncio.run(guard.send(Ask("openai", {}, "m", deadline=2.0)))
+        asyncio.run(guard.send(Ask(api="openai", body={}, model="m", deadline=2.0)))
     assert slept == []
 
 

@@ -11,7 +11,17 @@ from router.types import Decision
 
 def predicted(tier: str) -> Decision:
     gain = 0.5 if tier == "cloud" else 0.0
-    return Decision(tier, 0.4, 0.4 + gain, gain, 0.2, "r.", "v", 0.01, tier)  # type: ignore[arg-type]
+    return Decision(
+        tier=tier,
+        p_local=0.4,
+        p_cloud=0.4 + gain,
+        gain=gain,
+        threshold=0.2,
+        reason="r.",
+        model_version="v",
+        est_cost_usd=0.01,
+        act=tier,
+    )  # type: ignore[arg-type]
 
 
 def every() -> list[Facts]:
@@ -30,9 +40,13 @@ def every() -> list[Facts]:
         ):
             out.append(
                 Facts(
-                    local=Standing("small", lacks=lacks, down=down),
+                    local=Standing(model="small", lacks=lacks, down=down),
                     cloud=Standing(
-                        "big", absent=absent, lacks=cloud_lacks, over_budget=over, down=cloud_down
+                        model="big",
+                        absent=absent,
+                        lacks=cloud_lacks,
+                        over_budget=over,
+                        down=cloud_down,
                     ),
                     named=named,
                     private=private,
@@ -83,16 +97,47 @@ def test_what_must_hold_for_every_decision() -> None:
 @pytest.mark.parametrize(
     ("facts", "rule", "tier"),
     [
-        (Facts(Standing("s"), Standing("b"), named="cloud"), "explicit", "cloud"),
-        (Facts(Standing("s"), Standing("b"), named="cloud", private=("card",)), "private", "local"),
-        (Facts(Standing("s", lacks="No."), Standing("b")), "limits", "cloud"),
-        (Facts(Standing("s"), Standing("b", over_budget="Cap.")), "budget", "local"),
-        (Facts(Standing("s", down="Down."), Standing("b")), "health", "cloud"),
-        (Facts(Standing("s"), Standing("b"), decision=predicted("cloud")), "learned", "cloud"),
+        (
+            Facts(local=Standing(model="s"), cloud=Standing(model="b"), named="cloud"),
+            "explicit",
+            "cloud",
+        ),
         (
             Facts(
-                Standing("s"),
-                Standing("b"),
+                local=Standing(model="s"),
+                cloud=Standing(model="b"),
+                named="cloud",
+                private=("card",),
+            ),
+            "private",
+            "local",
+        ),
+        (
+            Facts(local=Standing(model="s", lacks="No."), cloud=Standing(model="b")),
+            "limits",
+            "cloud",
+        ),
+        (
+            Facts(local=Standing(model="s"), cloud=Standing(model="b", over_budget="Cap.")),
+            "budget",
+            "local",
+        ),
+        (
+            Facts(local=Standing(model="s", down="Down."), cloud=Standing(model="b")),
+            "health",
+            "cloud",
+        ),
+        (
+            Facts(
+                local=Standing(model="s"), cloud=Standing(model="b"), decision=predicted("cloud")
+            ),
+            "learned",
+            "cloud",
+        ),
+        (
+            Facts(
+                local=Standing(model="s"),
+                cloud=Standing(model="b"),
                 decision=predicted("cloud"),
                 exploration=0.1,
                 draw=0.05,
@@ -111,23 +156,45 @@ def test_each_rule_gives_its_name(facts: Facts, rule: str, tier: str) -> None:
     ("facts", "status", "code"),
     [
         (
-            Facts(Standing("s", lacks="No."), Standing("b"), private=("card",)),
+            Facts(
+                local=Standing(model="s", lacks="No."), cloud=Standing(model="b"), private=("card",)
+            ),
             503,
             "private_local_unavailable",
         ),
         (
-            Facts(Standing("s", down="No."), Standing("b"), private=("card",)),
+            Facts(
+                local=Standing(model="s", down="No."), cloud=Standing(model="b"), private=("card",)
+            ),
             503,
             "private_local_unavailable",
         ),
-        (Facts(Standing("s", lacks="No."), Standing("b"), named="local"), 400, "beyond_limits"),
-        (Facts(Standing("s", lacks="No."), Standing("b", absent="None.")), 503, "tier_unavailable"),
         (
-            Facts(Standing("s"), Standing("b", over_budget="Cap."), named="cloud"),
+            Facts(local=Standing(model="s", lacks="No."), cloud=Standing(model="b"), named="local"),
+            400,
+            "beyond_limits",
+        ),
+        (
+            Facts(
+                local=Standing(model="s", lacks="No."), cloud=Standing(model="b", absent="None.")
+            ),
+            503,
+            "tier_unavailable",
+        ),
+        (
+            Facts(
+                local=Standing(model="s"),
+                cloud=Standing(model="b", over_budget="Cap."),
+                named="cloud",
+            ),
             402,
             "budget_exceeded",
         ),
-        (Facts(Standing("s", down="No."), Standing("b", down="No.")), 503, "tier_unavailable"),
+        (
+            Facts(local=Standing(model="s", down="No."), cloud=Standing(model="b", down="No.")),
+            503,
+            "tier_unavailable",
+        ),
     ],
 )
 def test_each_refusal_has_its_status(facts: Facts, status: int, code: str) -> None:
@@ -140,7 +207,15 @@ def test_the_share_explored_is_the_one_set() -> None:
     local = predicted("local")
     draws = [i / 1000 for i in range(1000)]
     plans = [
-        decide(Facts(Standing("s"), Standing("b"), decision=local, exploration=0.1, draw=d))
+        decide(
+            Facts(
+                local=Standing(model="s"),
+                cloud=Standing(model="b"),
+                decision=local,
+                exploration=0.1,
+                draw=d,
+            )
+        )
         for d in draws
     ]
     assert sum(p.explored for p in plans) == 100

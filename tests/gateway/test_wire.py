@@ -202,7 +202,7 @@ def test_interleaved_calls_keep_every_argument() -> None:
 
 def test_thinking_of_another_model_never_reaches_claude() -> None:
     body = golden("anthropic_sdk_requests")["tools"] | {"thinking": {"type": "adaptive"}}
-    ask = Ask("anthropic", body, "claude-sonnet-5-5", 0.0)
+    ask = Ask(api="anthropic", body=body, model="claude-sonnet-5-5", deadline=0.0)
     own = claude_build(body, ask, {"c2ln": "claude-sonnet-5-5"}.get)
     assert own["messages"] == body["messages"]
     assert own["thinking"] == {"type": "adaptive"}
@@ -224,7 +224,7 @@ def test_thinking_is_kept_out_of_the_text_and_away_from_local_models() -> None:
     message = answers.to_openai(body, 0)["choices"][0]["message"]
     assert (message["content"], message["reasoning_content"]) == ("Yes.", "Hm.")
     turn = {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm."}
-    ask = Ask("openai", {"messages": [turn]}, "small", 0.0)
+    ask = Ask(api="openai", body={"messages": [turn]}, model="small", deadline=0.0)
     assert local_build(ask)["messages"] == [{"role": "assistant", "content": "Yes."}]
 
 

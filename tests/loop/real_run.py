@@ -147,7 +147,7 @@ def lesson(
     probe: dict[str, Any] = {}
     if probed:
         good = {p.id: scores[p.id][0] for p in probed}
-        found, _ = learned_version(settings, LocalModel(local), probed, good)
+        found, _ = learned_version(settings, LocalModel(name=local), probed, good)
         probe = {
             "ability": found.ability,
             "before": found.before,

@@ -131,7 +131,7 @@ def test_noise_compares_sources_on_the_same_answers() -> None:
     ]
 
 
-ONE = Served("a", 0.0, "g", "t", None, "local", "learned")
+ONE = Served(id="a", at=0.0, group="g", text="t", key=None, tier="local", rule="learned")
 
 
 def test_the_same_request_again_of_the_cloud_is_a_complaint() -> None:

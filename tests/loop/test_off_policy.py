@@ -22,7 +22,9 @@ def simulated(seed: int, served: FloatArray, x: FloatArray) -> tuple[Logged, Flo
     action = (rng.random(len(x)) < served).astype(np.int64)
     propensity = np.where(action == CLOUD, served, 1 - served)
     rows = np.arange(len(x))
-    return Logged(action, propensity, outcomes[rows, action], rows), outcomes
+    return Logged(
+        id=action, call=propensity, request=outcomes[rows, action], local_model=rows
+    ), outcomes
 
 
 def test_every_estimate_but_replay_is_near_the_truth_and_dr_is_nearest() -> None:
@@ -55,7 +57,9 @@ def test_dr_survives_a_model_that_is_wrong() -> None:
 
 def test_a_log_without_exploration_is_refused_in_words() -> None:
     rows = np.arange(100)
-    log = Logged((rows % 2).astype(np.int64), np.ones(100), np.ones(100), rows)
+    log = Logged(
+        id=(rows % 2).astype(np.int64), call=np.ones(100), request=np.ones(100), local_model=rows
+    )
     with pytest.raises(DataError, match="no exploration"):
         evaluate(log, np.zeros(100), np.zeros((100, 2)))
     # The policy that served is known even so.
@@ -67,7 +71,7 @@ def test_too_few_effective_rows_are_refused_in_words() -> None:
     rows = np.arange(400)
     action = (rows < 8).astype(np.int64)  # eight explored
     propensity = np.where(action == CLOUD, 0.02, 0.98)
-    log = Logged(action, propensity, np.ones(400), rows)
+    log = Logged(id=action, call=propensity, request=np.ones(400), local_model=rows)
     with pytest.raises(DataError, match=r"worth 8 of this policy's own, 50 are needed"):
         evaluate(log, np.ones(400), np.zeros((400, 2)))
 
@@ -75,8 +79,17 @@ def test_too_few_effective_rows_are_refused_in_words() -> None:
 def test_impossible_propensities_and_empty_logs_are_refused() -> None:
     none = np.zeros(0)
     with pytest.raises(DataError, match="no request"):
-        evaluate(Logged(none.astype(int), none, none, none), none, np.zeros((0, 2)))
-    log = Logged(np.zeros(60, dtype=int), np.zeros(60), np.ones(60), np.arange(60))
+        evaluate(
+            Logged(id=none.astype(int), call=none, request=none, local_model=none),
+            none,
+            np.zeros((0, 2)),
+        )
+    log = Logged(
+        id=np.zeros(60, dtype=int),
+        call=np.zeros(60),
+        request=np.ones(60),
+        local_model=np.arange(60),
+    )
     with pytest.raises(DataError, match="damaged"):
         evaluate(log, np.zeros(60), np.zeros((60, 2)))
 
@@ -88,7 +101,9 @@ def test_effective_rows_follow_kish() -> None:
 
 def test_no_row_is_predicted_by_a_fit_on_its_group() -> None:
     group = np.repeat(np.arange(20), 3)
-    log = Logged(np.zeros(60, dtype=int), np.full(60, 0.5), np.ones(60), group)
+    log = Logged(
+        id=np.zeros(60, dtype=int), call=np.full(60, 0.5), request=np.ones(60), local_model=group
+    )
     seen: list[set[int]] = []
 
     def fit(train):  # type: ignore[no-untyped-def]

@@ -118,7 +118,10 @@ def test_measuring_brings_the_calibration_in_order() -> None:
     rng = np.random.default_rng(1)
     logit = rng.normal(1.5, 1, 400)
     good = rng.random(400) < 1 / (1 + np.exp(-(logit - 2)))
-    probes = [Probe(f"p{i:03d}", "k", 1, "x", {}, "s") for i in range(400)]
+    probes = [
+        Probe(id=f"p{i:03d}", kind="k", level=1, prompt="x", check={}, solution="s")
+        for i in range(400)
+    ]
     results = {p.id: bool(g) for p, g in zip(probes, good, strict=True)}
     found = measured("m", "d", probes, results, logit, 1.0, 0.5)
     assert found.ability == pytest.approx(-1.5, abs=0.3)

@@ -124,7 +124,7 @@ def test_a_model_whose_calibration_breaks_is_taken_back_by_itself(
     versions.move(models, "boastful")
     gateway = run(models_dir=models)
     rated(gateway, "boastful", 300, good=0.7)
-    watch = Watch(gateway.service, Shadow(gateway.service))
+    watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
     wait(gateway, watch.look())
     assert watch.calibration.broken
     assert artifacts.resolve(models).name == "champion"
@@ -142,7 +142,7 @@ def test_a_calibrated_model_stays_and_one_without_a_better_past_stays_too(
     versions.move(models, "same")
     gateway = run(models_dir=models)
     rated(gateway, "same", 300, good=0.0)  # broken, but the version before was no better
-    watch = Watch(gateway.service, Shadow(gateway.service))
+    watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
     wait(gateway, watch.look())
     assert watch.calibration.broken and artifacts.resolve(models).name == "same"
     wait(gateway, watch.look())  # the alarm is said once
@@ -155,7 +155,7 @@ def test_auto_rollback_can_be_switched_off(run: Run, models: Path, shipped: Arti
     versions.move(models, "boastful")
     gateway = run(models_dir=models, auto_rollback=False)
     rated(gateway, "boastful", 300, good=0.7)
-    watch = Watch(gateway.service, Shadow(gateway.service))
+    watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
     wait(gateway, watch.look())
     assert watch.calibration.broken and artifacts.resolve(models).name == "boastful"
 
@@ -166,7 +166,7 @@ def test_new_traffic_is_noticed(run: Run, models: Path, shipped: Artifact, route
     artifacts.save(renamed(shipped, "learned", traffic=traffic), models)
     artifacts.point_current(models, "learned")
     gateway = run(models_dir=models)
-    watch = Watch(gateway.service, Shadow(gateway.service))
+    watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
     usual = logs.prompts(WINDOW, seed=4)
     _store(gateway, usual, 0)
     wait(gateway, watch.look())

@@ -89,7 +89,7 @@ class Bench:
         return self.data.rows.set_index(["prompt_id", "model"])["score"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """Rows of one protocol; `local` and `cloud` are the pair's own outcomes, shape (n,)."""
 
@@ -114,11 +114,11 @@ class Case:
         ]
         frame = opinions.answers.frame.drop_duplicates("prompt_id").set_index("prompt_id")
         return cls(
-            look,
-            np.array(ids, dtype=object),
-            frame.loc[ids, "group"].to_numpy(),
-            scores.loc[[(p, look.local) for p in ids]].to_numpy(dtype="float64"),
-            scores.loc[[(p, look.cloud) for p in ids]].to_numpy(dtype="float64"),
+            look=look,
+            prompts=np.array(ids, dtype=object),
+            group=frame.loc[ids, "group"].to_numpy(),
+            local=scores.loc[[(p, look.local) for p in ids]].to_numpy(dtype="float64"),
+            cloud=scores.loc[[(p, look.cloud) for p in ids]].to_numpy(dtype="float64"),
         )
 
     def rows(

@@ -28,7 +28,7 @@ from training.pipelines.prompts import train
 SHOWN = ("prompt length", "kNN", "random", "oracle")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Gains of several methods on the same test rows; all arrays have shape (n,)."""
 
@@ -103,22 +103,28 @@ def compare(artifact: Artifact, data: Dataset, *, seed: int = 0) -> Comparison:
     texts = data.prompts[["prompt_id", "prompt"]]
     prompts = pd.concat([test, train]).merge(texts, on="prompt_id", how="left")
     task = Task(
-        "comparison",
-        prompts["prompt"].tolist(),
-        featurize(of_artifact(artifact).extractor(), prompts["prompt"].tolist()),
-        prompts["local"].to_numpy(dtype="float64"),
-        prompts["cloud"].to_numpy(dtype="float64"),
-        prompts["group"].to_numpy(),
+        name="comparison",
+        prompts=prompts["prompt"].tolist(),
+        features=featurize(of_artifact(artifact).extractor(), prompts["prompt"].tolist()),
+        local=prompts["local"].to_numpy(dtype="float64"),
+        cloud=prompts["cloud"].to_numpy(dtype="float64"),
+        group=prompts["group"].to_numpy(),
     )
     test_at, train_at = np.split(np.arange(len(prompts)), [len(test)])
     rng = np.random.default_rng(seed)
     gains = {"router": scored.gain}
     gains |= {name: BASELINES[name](task, train_at, test_at, rng) for name in SHOWN}
     characters = np.array([float(len(task.prompts[i])) for i in test_at.tolist()])
-    return Comparison(gains, scored.local, scored.cloud, scored.group, characters)
+    return Comparison(
+        gains=gains,
+        local=scored.local,
+        cloud=scored.cloud,
+        group=scored.group,
+        characters=characters,
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EncoderTrial:
     """Quality, latency of the features of one prompt, and size of an encoder."""
 
@@ -131,7 +137,9 @@ class EncoderTrial:
 
 def encoder_choices(current: EncoderSource, transformer: str | None) -> dict[str, EncoderSource]:
     """Encoders to try: static ones of falling width and, if it can be had, `transformer`."""
-    packed = Artifact({}, {}, current.tokenizer, current.vectors).encoder_vectors()
+    packed = Artifact(
+        manifest={}, arrays={}, tokenizer=current.tokenizer, encoder=current.vectors
+    ).encoder_vectors()
     choices = {f"static, {packed.shape[1]} dimensions": current}
     for width in (64, 8):  # the columns are principal components, so the first are the best
         description = {**current.description, "dimensions": width, "name": f"static-{width}"}
@@ -158,5 +166,9 @@ def try_encoder(name: str, source: EncoderSource, data: Dataset, *, seed: int = 
     overall = trained.evaluation.overall
     size = getattr(extractor.encoder, "size_bytes", len(source.vectors))
     return EncoderTrial(
-        name, overall["apgr"], overall["auc_local"], float(np.median(times[10:])), size / 1e6
+        name=name,
+        apgr=overall["apgr"],
+        auc_local=overall["auc_local"],
+        latency_ms=float(np.median(times[10:])),
+        size_mb=size / 1e6,
     )

@@ -39,7 +39,7 @@ REQUESTS, EXPLORED, ROUND, SHARE = 5000, 0.02, 1000, 0.3
 _TEST_FOLDS = 3  # a third is for testing alone
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """A work with what its loops need."""
 
@@ -58,7 +58,7 @@ class Target:
             return None
         mine = material.rows["source"].eq(work.source)
         pair = material.rows["model"].isin([work.local, work.cloud])
-        return cls(work, task, at, base, material.rows[mine & pair])
+        return cls(work=work, task=task, at=at, base=base, rows=material.rows[mine & pair])
 
     @property
     def pair(self) -> dict[str, str]:

@@ -37,7 +37,7 @@ BASE_STRENGTH = 0.01
 ROUTER, ROUTER_BASE, ZERO = "router", "router with base", "router, 0 labels"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """A protocol: which rows, which pair of models, how many labels (None: grouped 5-fold)."""
 
@@ -51,14 +51,42 @@ class Work:
 
 _MIXTRAL, _LLAMA = "Mixtral-8x7B-Instruct-v0.1", "Meta-Llama-3.1-8B-Instruct"
 WORKS = (
-    Work("MMLU", "RouteLLM", "mmlu:", _MIXTRAL, "gpt-4-1106-preview", 1500),
-    Work("GSM8K", "RouteLLM", "gsm8k", _MIXTRAL, "gpt-4-1106-preview", 200),
-    Work("ZeroEval", "ZeroEval", "", _LLAMA, "claude-3-5-sonnet-20241022", None),
-    Work("MMLU-Pro", "MMLU-Pro", "", _LLAMA, "gpt-4o-2024-05-13", None),
+    Work(
+        name="MMLU",
+        source="RouteLLM",
+        categories="mmlu:",
+        local=_MIXTRAL,
+        cloud="gpt-4-1106-preview",
+        labels=1500,
+    ),
+    Work(
+        name="GSM8K",
+        source="RouteLLM",
+        categories="gsm8k",
+        local=_MIXTRAL,
+        cloud="gpt-4-1106-preview",
+        labels=200,
+    ),
+    Work(
+        name="ZeroEval",
+        source="ZeroEval",
+        categories="",
+        local=_LLAMA,
+        cloud="claude-3-5-sonnet-20241022",
+        labels=None,
+    ),
+    Work(
+        name="MMLU-Pro",
+        source="MMLU-Pro",
+        categories="",
+        local=_LLAMA,
+        cloud="gpt-4o-2024-05-13",
+        labels=None,
+    ),
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Material:
     """All rows with their features, computed once."""
 
@@ -81,7 +109,11 @@ def load_material(data: Path, model: Artifact) -> Material:
     except MissingExtra:
         minilm = None
     return Material(
-        dataset.rows, prompts, featurize(extractor, texts), minilm, len(extractor.tokens)
+        rows=dataset.rows,
+        prompts=prompts,
+        features=featurize(extractor, texts),
+        minilm=minilm,
+        vocabulary=len(extractor.tokens),
     )
 
 
@@ -95,7 +127,16 @@ def works_in(rows: pd.DataFrame) -> list[Work]:
     for source, part in rows[~rows["source"].isin([w.source for w in WORKS])].groupby("source"):
         pair = [part.loc[part["tier"] == t, "model"].mode().tolist()[:1] for t in TIERS]
         if all(pair):
-            others.append(Work(str(source), str(source), "", pair[0][0], pair[1][0], None))
+            others.append(
+                Work(
+                    name=str(source),
+                    source=str(source),
+                    categories="",
+                    local=pair[0][0],
+                    cloud=pair[1][0],
+                    labels=None,
+                )
+            )
     if not known and not others:
         raise DataError("The data holds no source with outcomes on both tiers.")
     return known + others
@@ -117,13 +158,13 @@ def task_of(work: Work, material: Material) -> tuple[Task, IntArray]:
     at = index[both.index].to_numpy()
     part = material.prompts.iloc[at]
     task = Task(
-        work.name,
-        part["prompt"].tolist(),
-        take(material.features, at),
-        both["local"].to_numpy(dtype="float64"),
-        both["cloud"].to_numpy(dtype="float64"),
-        part["group"].to_numpy(),
-        None if material.minilm is None else material.minilm[at],
+        name=work.name,
+        prompts=part["prompt"].tolist(),
+        features=take(material.features, at),
+        local=both["local"].to_numpy(dtype="float64"),
+        cloud=both["cloud"].to_numpy(dtype="float64"),
+        group=part["group"].to_numpy(),
+        minilm=None if material.minilm is None else material.minilm[at],
     )
     return task, at
 

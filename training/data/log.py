@@ -21,7 +21,7 @@ from training.labels.signals import Served, implicit
 _OWN_FEEDBACK = ("judge",)  # sources that nobody can claim over HTTP
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Window:
     """Requests of a span of time that have features, in the order of time.
 
@@ -114,7 +114,13 @@ def read_window(
     soft = soft[soft["decision"].isin(frame["id"])].drop_duplicates("decision", keep="last")
     soft["group"] = soft["decision"].map(dict(zip(frame["id"], frame["group"], strict=True)))
     soft = soft.reset_index(drop=True)
-    return Window(frame, features, signals, soft, _digest(frame, signals, soft))
+    return Window(
+        frame=frame,
+        features=features,
+        signals=signals,
+        soft=soft,
+        digest=_digest(frame, signals, soft),
+    )
 
 
 _COLUMNS = (
@@ -174,13 +180,13 @@ def _said(rows: Sequence[object], frame: pd.DataFrame) -> list[Signal]:
         score = None if SOURCES[source].score is not None else float(values["score"])
         out.append(
             Signal(
-                values["decision_id"],
-                about["group"],
-                tier,
-                source,
-                float(values["at"]),
-                score,
-                values["key"],
+                decision=values["decision_id"],
+                group=about["group"],
+                tier=tier,
+                source=source,
+                at=float(values["at"]),
+                score=score,
+                key=values["key"],
             )
         )
     return out
@@ -190,15 +196,15 @@ def _served(frame: pd.DataFrame) -> list[Served]:
     answered = frame[frame["status"].eq(200) & frame["tier"].notna()]
     return [
         Served(
-            r["id"],
-            r["at"],
-            r["group"],
-            r["text"],
-            r["key"],
-            r["tier"],
-            r["rule"],
-            tuple(json.loads(r["checks"])) if r["checks"] else (),
-            bool(r["escalated"]),
+            id=r["id"],
+            at=r["at"],
+            group=r["group"],
+            text=r["text"],
+            key=r["key"],
+            tier=r["tier"],
+            rule=r["rule"],
+            checks=tuple(json.loads(r["checks"])) if r["checks"] else (),
+            escalated=bool(r["escalated"]),
         )
         for r in answered.to_dict("records")
     ]

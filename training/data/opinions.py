@@ -107,12 +107,12 @@ class Opinions:
         for n, (i, others) in enumerate(draws):
             known = prompt.get(ids[i]) if prompt else None
             evidence = Evidence(
-                readings[i],
-                [readings[j] for j in others],
-                asks[i],
-                terms[i],
-                [terms[j] for j in others],
-                known and (known[0] + terms[i], known[1]),
+                answer=readings[i],
+                others=[readings[j] for j in others],
+                asks=asks[i],
+                strength=terms[i],
+                strengths=[terms[j] for j in others],
+                prompt=known and (known[0] + terms[i], known[1]),
             )
             measures = [self.compared(i, j) for j in others]
             between = self.compared(*others) if len(others) > 1 else None

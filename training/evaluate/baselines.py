@@ -16,7 +16,7 @@ from router.types import FloatArray, IntArray
 NEIGHBOURS = 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """A pair of models on one source; arrays of shape (n,).
 

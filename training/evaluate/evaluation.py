@@ -20,7 +20,7 @@ CPT_TARGETS = (0.2, 0.5, 0.8)
 FIELDS = ("p_local", "p_cloud", "local", "cloud", "group", "source")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scored:
     """Predictions beside known scores; arrays of shape (n,), `group` for the bootstrap."""
 
@@ -38,10 +38,10 @@ class Scored:
 
     def only(self, mask: Any) -> "Scored":
         """The rows for which `mask` is true."""
-        return Scored(*(getattr(self, f)[mask] for f in FIELDS))
+        return Scored(**{f: getattr(self, f)[mask] for f in FIELDS})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Metrics with intervals, over all rows and by source, and the rows themselves."""
 
@@ -95,12 +95,12 @@ def scored_pairs(
         where = part["prompt_id"].map(position).to_numpy()
         p[0, at], p[1, at] = fitted.predict(take(features, where), names)
     return Scored(
-        p[0],
-        p[1],
-        pairs["local"].to_numpy(dtype="float64"),
-        pairs["cloud"].to_numpy(dtype="float64"),
-        pairs["group"].to_numpy(),
-        pairs["source"].to_numpy(),
+        p_local=p[0],
+        p_cloud=p[1],
+        local=pairs["local"].to_numpy(dtype="float64"),
+        cloud=pairs["cloud"].to_numpy(dtype="float64"),
+        group=pairs["group"].to_numpy(),
+        source=pairs["source"].to_numpy(),
     )
 
 
@@ -120,17 +120,17 @@ def evaluate_pairs(
 def evaluate_scored(scored: Scored, threshold: float, *, seed: int = 0) -> Evaluation:
     """Metrics with bootstrap intervals (whole groups, 200 rounds)."""
     if len(scored.gain) == 0:
-        return Evaluation(0, {}, {}, [], scored)
+        return Evaluation(rows=0, overall={}, by_source={}, table=[], scored=scored)
     by_source = {
         str(s): _measures(scored.only(scored.source == s), threshold, seed)
         for s in np.unique(scored.source)
     }
     return Evaluation(
-        len(scored.gain),
-        _measures(scored, threshold, seed),
-        by_source,
-        cost_table(scored, threshold),
-        scored,
+        rows=len(scored.gain),
+        overall=_measures(scored, threshold, seed),
+        by_source=by_source,
+        table=cost_table(scored, threshold),
+        scored=scored,
     )
 
 

@@ -43,7 +43,7 @@ class Logged:
         return len(self.action)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """A policy's mean outcome by every method, with 95 % intervals.
 

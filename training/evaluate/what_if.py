@@ -70,7 +70,12 @@ def what_if(
     features = np.column_stack([known, window.features.embedding[at]])
     logs = {
         "quality": Logged(action, propensity, quality[at], group),
-        "usd": Logged(action, propensity, rows["cost_usd"].to_numpy(dtype="float64"), group),
+        "usd": Logged(
+            action,
+            propensity,
+            rows["cost_usd"].to_numpy(dtype="float64"),
+            group,
+        ),
     }
     predicted = {name: by_ridge(log, features) for name, log in logs.items()}
     out = []

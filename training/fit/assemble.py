@@ -56,11 +56,11 @@ def assembled(
         **about,
     }
     return Artifact(
-        manifest,
-        {**arrays, "reference": reference, "seen": seen},
-        source.tokenizer,
-        source.vectors,
-        base.verifier if base else None,
+        manifest=manifest,
+        arrays={**arrays, "reference": reference, "seen": seen},
+        tokenizer=source.tokenizer,
+        encoder=source.vectors,
+        verifier=base.verifier if base else None,
     )
 
 

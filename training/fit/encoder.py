@@ -32,7 +32,9 @@ class EncoderSource:
         """A feature extractor on this encoder."""
         tokenizer = Tokenizer.from_buffer(self.tokenizer)
         if self.description["kind"] == "static":
-            packed = artifacts.Artifact({}, {}, self.tokenizer, self.vectors)
+            packed = artifacts.Artifact(
+                manifest={}, arrays={}, tokenizer=self.tokenizer, encoder=self.vectors
+            )
             static = StaticEncoder(packed.encoder_vectors(), self.description["name"])
             return FeatureExtractor(tokenizer, static)
         return FeatureExtractor(tokenizer, SentenceTransformerEncoder(self.description["name"]))

@@ -42,7 +42,7 @@ class Base:
         return ability_for(ability_name(tier, model), self.models[tier], REFERENCE[tier]).value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rows:
     """Rows of one tier: `prompt` indexes the features; all arrays have shape (n,)."""
 
@@ -55,11 +55,11 @@ class Rows:
     def take(self, at: IntArray) -> "Rows":
         """Some of the rows."""
         return Rows(
-            self.prompt[at],
-            [self.model[i] for i in at],
-            self.score[at],
-            self.weight[at],
-            self.group[at],
+            prompt=self.prompt[at],
+            model=[self.model[i] for i in at],
+            score=self.score[at],
+            weight=self.weight[at],
+            group=self.group[at],
         )
 
 
@@ -86,7 +86,7 @@ class Choice:
         return KEPT if (self.slope, self.shift) == (1.0, 0.0) else "recalibrated"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """One head's data: chooses how to fit, and fits."""
 

@@ -69,11 +69,11 @@ def rows_of(rows: pd.DataFrame, position: Mapping[str, int], tier: str) -> Rows:
     mine = rows[rows["tier"] == tier]
     answers = mine.groupby("prompt_id")["model"].transform("size").to_numpy(dtype="float64")
     return Rows(
-        mine["prompt_id"].map(position).to_numpy(dtype="int64"),
-        [ability_name(tier, m) for m in mine["model"]],
-        mine["score"].to_numpy(dtype="float64"),
-        mine["weight"].to_numpy(dtype="float64") / answers,
-        mine["group"].to_numpy(),
+        prompt=mine["prompt_id"].map(position).to_numpy(dtype="int64"),
+        model=[ability_name(tier, m) for m in mine["model"]],
+        score=mine["score"].to_numpy(dtype="float64"),
+        weight=mine["weight"].to_numpy(dtype="float64") / answers,
+        group=mine["group"].to_numpy(),
     )
 
 
@@ -106,7 +106,9 @@ def fit_heads(
     base_logits = _base_logits(base, features) if base else None
     weights, models, chosen, estimators = [], {}, {}, {}
     for tier in TIERS:
-        problem = Problem(tier, tiers[tier], columns, base, base_logits)
+        problem = Problem(
+            tier=tier, rows=tiers[tier], columns=columns, base=base, base_logits=base_logits
+        )
         choice = problem.choose(strength, seed, jobs)
         weight, models[tier], estimator = problem.solve(
             choice, features.embedding.shape[1], vocabulary
@@ -132,7 +134,9 @@ def _focused(rows: Rows, model: str | None) -> Rows:
     mine = np.array([m == model for m in rows.model])
     scale = np.bincount(rows.prompt)[rows.prompt]  # undo the division by the number of answers
     weight = rows.weight * np.where(mine, scale, scale / np.maximum(scale - 1, 1))
-    return Rows(rows.prompt, rows.model, rows.score, weight, rows.group)
+    return Rows(
+        prompt=rows.prompt, model=rows.model, score=rows.score, weight=weight, group=rows.group
+    )
 
 
 def _check(tiers: Mapping[str, Rows], base: Base | None) -> None:

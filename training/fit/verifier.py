@@ -90,7 +90,7 @@ PROSE_WEIGHT = 3.0
 EVERYDAY_LEVEL = 0.60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VerifierRows:
     """Feature rows (n, f) with labels `local` and `cloud` (n,), 0..1 or NaN where unknown."""
 
@@ -103,17 +103,21 @@ class VerifierRows:
     def take(self, at: IntArray) -> "VerifierRows":
         """Some of the rows."""
         return VerifierRows(
-            self.features[at], self.local[at], self.cloud[at], self.weight[at], self.group[at]
+            features=self.features[at],
+            local=self.local[at],
+            cloud=self.cloud[at],
+            weight=self.weight[at],
+            group=self.group[at],
         )
 
     def joined(self, other: "VerifierRows", weight: float = 1.0) -> "VerifierRows":
         """These rows and `other`'s, the latter's weights times `weight`."""
         return VerifierRows(
-            np.concatenate([self.features, other.features]),
-            np.concatenate([self.local, other.local]),
-            np.concatenate([self.cloud, other.cloud]),
-            np.concatenate([self.weight, other.weight * weight]),
-            np.concatenate([self.group, other.group]),
+            features=np.concatenate([self.features, other.features]),
+            local=np.concatenate([self.local, other.local]),
+            cloud=np.concatenate([self.cloud, other.cloud]),
+            weight=np.concatenate([self.weight, other.weight * weight]),
+            group=np.concatenate([self.group, other.group]),
         )
 
 
@@ -128,11 +132,11 @@ def rows_of(
     frame = opinions.answers.frame.iloc[at]
     count = frame.groupby("prompt_id")["prompt_id"].transform("size").to_numpy(dtype="float64")
     return VerifierRows(
-        opinions.rows(draws, strength, prompts),
-        frame["score"].to_numpy(dtype="float64"),
-        frame["cloud"].to_numpy(dtype="float64"),
-        1.0 / count,
-        frame["group"].to_numpy(dtype=object),
+        features=opinions.rows(draws, strength, prompts),
+        local=frame["score"].to_numpy(dtype="float64"),
+        cloud=frame["cloud"].to_numpy(dtype="float64"),
+        weight=1.0 / count,
+        group=frame["group"].to_numpy(dtype=object),
     )
 
 

@@ -20,7 +20,7 @@ PER_GROUP = 3.0  # no prompt may say more than so many labels' worth
 KEY_SHARE = 0.5  # of all explicit weight, where more than one key speaks
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """What a kind of signal is worth.
 
@@ -37,19 +37,35 @@ class Source:
 
 _HOUR = 3600.0
 SOURCES: Mapping[str, Source] = {
-    "user": Source(0, 1.0, None, float("inf"), "feedback"),
-    "corrected": Source(0, 1.0, 0.2, float("inf"), "the user corrected the answer"),
-    "judge": Source(1, 0.7, None, float("inf"), "the cloud model judged it blind"),
-    "bad call": Source(2, 0.8, 0.0, 0.0, "a tool call that could not be parsed"),
-    "useless": Source(2, 0.7, 0.05, 0.0, "empty, or a refusal"),
-    "asked the cloud": Source(2, 0.6, 0.1, 0.5 * _HOUR, "asked again soon, of the cloud"),
-    "cut off": Source(2, 0.4, 0.2, 0.0, "the answer was cut off"),
-    "regenerated": Source(3, 0.3, 0.3, 0.25 * _HOUR, "the same request again soon"),
-    "quiet": Source(4, 0.1, 0.85, float("inf"), "nobody complained"),
+    "user": Source(rank=0, weight=1.0, score=None, delay_s=float("inf"), words="feedback"),
+    "corrected": Source(
+        rank=0, weight=1.0, score=0.2, delay_s=float("inf"), words="the user corrected the answer"
+    ),
+    "judge": Source(
+        rank=1,
+        weight=0.7,
+        score=None,
+        delay_s=float("inf"),
+        words="the cloud model judged it blind",
+    ),
+    "bad call": Source(
+        rank=2, weight=0.8, score=0.0, delay_s=0.0, words="a tool call that could not be parsed"
+    ),
+    "useless": Source(rank=2, weight=0.7, score=0.05, delay_s=0.0, words="empty, or a refusal"),
+    "asked the cloud": Source(
+        rank=2, weight=0.6, score=0.1, delay_s=0.5 * _HOUR, words="asked again soon, of the cloud"
+    ),
+    "cut off": Source(rank=2, weight=0.4, score=0.2, delay_s=0.0, words="the answer was cut off"),
+    "regenerated": Source(
+        rank=3, weight=0.3, score=0.3, delay_s=0.25 * _HOUR, words="the same request again soon"
+    ),
+    "quiet": Source(
+        rank=4, weight=0.1, score=0.85, delay_s=float("inf"), words="nobody complained"
+    ),
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """One thing that was said or happened. `at`: Unix time in seconds; `score`: 0..1, None for
     sources that bring their own; `group`: requests that say the same share one.
@@ -70,7 +86,7 @@ class Signal:
         return own if self.score is None and own is not None else float(self.score or 0.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """A verdict on one tier's answer: `score` and `weight` 0..1; `at` when it was known."""
 
@@ -120,14 +136,14 @@ def _resolved(signals: Sequence[Signal]) -> Label:
     doubt = max(opinions) - min(opinions)
     main = deciding[int(np.argmax(weights))]
     return Label(
-        main.decision,
-        main.group,
-        main.tier,
-        float(np.average(values, weights=weights)),
-        float(weights.max() * (1 - doubt)),
-        main.source,
-        max(s.at for s in deciding),
-        main.key,
+        decision=main.decision,
+        group=main.group,
+        tier=main.tier,
+        score=float(np.average(values, weights=weights)),
+        weight=float(weights.max() * (1 - doubt)),
+        source=main.source,
+        at=max(s.at for s in deciding),
+        key=main.key,
     )
 
 

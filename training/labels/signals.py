@@ -20,7 +20,7 @@ _FAULTS: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """A logged request, as far as implicit signals need it.
 
@@ -49,7 +49,15 @@ def implicit(served: Sequence[Served], now: float, maturity_s: float) -> list[Si
     spoken = {s.decision for s in out}
     for one in served:
         if one.id not in spoken and now - one.at >= maturity_s:
-            out.append(Signal(one.id, one.group, one.tier, "quiet", one.at + maturity_s))
+            out.append(
+                Signal(
+                    decision=one.id,
+                    group=one.group,
+                    tier=one.tier,
+                    source="quiet",
+                    at=one.at + maturity_s,
+                )
+            )
     return out
 
 
@@ -57,7 +65,10 @@ def _faults(one: Served) -> list[Signal]:
     """What the checks found; of an escalated request they speak of the local answer."""
     tier = "local" if one.escalated else one.tier
     found = {_FAULTS[c] for c in one.checks if c in _FAULTS}
-    return [Signal(one.id, one.group, tier, source, one.at) for source in sorted(found)]
+    return [
+        Signal(decision=one.id, group=one.group, tier=tier, source=source, at=one.at)
+        for source in sorted(found)
+    ]
 
 
 def _repeats(served: Sequence[Served]) -> list[Signal]:
@@ -72,5 +83,13 @@ def _repeats(served: Sequence[Served]) -> list[Signal]:
             if first.tier == "local" and then.tier == "cloud" and then.rule == "explicit":
                 source = "asked the cloud"
             if then.at - first.at <= SOURCES[source].delay_s:
-                out.append(Signal(first.id, first.group, first.tier, source, then.at))
+                out.append(
+                    Signal(
+                        decision=first.id,
+                        group=first.group,
+                        tier=first.tier,
+                        source=source,
+                        at=then.at,
+                    )
+                )
     return out

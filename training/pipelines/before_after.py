@@ -22,7 +22,7 @@ _SHARES = (0.1, 0.2, 0.3, 0.5)
 _ROUNDS = 500
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Material:
     """Everything of a window in canonical rows, split by time."""
 
@@ -37,7 +37,7 @@ class Material:
         return rows[rows["prompt_id"].isin(ids)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Judged:
     """Champion and challenger on later rows; see `training.pipelines.learn.Lesson`."""
 
@@ -58,7 +58,14 @@ def judged_later(material: Material, before: Fitted, after: Fitted, seed: int) -
     nothing = Interval(0.0, 0.0, 0.0)
     if rows["weight"].sum() < MIN_TEST / 5 or len(rows) < MIN_TEST:
         reason = f"only {len(rows)} later rows have a label, {MIN_TEST:.0f} are needed"
-        return Judged(on, len(rows), nothing, (0.0, 0.0), (0.0, 0.0), (reason,))
+        return Judged(
+            on=on,
+            rows=len(rows),
+            better=nothing,
+            brier=(0.0, 0.0),
+            ece=(0.0, 0.0),
+            reasons=(reason,),
+        )
     y, w = rows["score"].to_numpy(), rows["weight"].to_numpy()
     p = [_probabilities(material.prompts, f, rows) for f in (before, after)]
     loss = [(q - y) ** 2 for q in p]
@@ -83,7 +90,9 @@ def judged_later(material: Material, before: Fitted, after: Fitted, seed: int) -
         worse = _loss(material.prompts, after, true) - _loss(material.prompts, before, true)
         if worse > 0.01:
             reasons.append(f"on the {len(true)} later labels it is worse by {worse:.3f}")
-    return Judged(on, len(rows), better, brier, ece, tuple(reasons))
+    return Judged(
+        on=on, rows=len(rows), better=better, brier=brier, ece=ece, reasons=tuple(reasons)
+    )
 
 
 def _loss(prompts: Prompts, fitted: Fitted, rows: pd.DataFrame) -> float:
@@ -119,12 +128,12 @@ def scored_late(material: Material, fitted: Fitted) -> Scored | None:
         return None
     local, cloud = (side.loc[both].reset_index() for side in sides)
     return Scored(
-        _probabilities(material.prompts, fitted, local),
-        _probabilities(material.prompts, fitted, cloud),
-        local["score"].to_numpy(),
-        cloud["score"].to_numpy(),
-        local["group"].to_numpy(),
-        local["source"].to_numpy(),
+        p_local=_probabilities(material.prompts, fitted, local),
+        p_cloud=_probabilities(material.prompts, fitted, cloud),
+        local=local["score"].to_numpy(),
+        cloud=cloud["score"].to_numpy(),
+        group=local["group"].to_numpy(),
+        source=local["source"].to_numpy(),
     )
 
 

@@ -33,7 +33,7 @@ TEST_SHARE = 0.25  # of the requests with labels, the newest
 MIN_LABELS = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lesson:
     """What was learned from a log.
 
@@ -142,7 +142,13 @@ def _material(
     cut = round(len(labelled_ids) * (1 - TEST_SHARE))
     early, late = labelled_ids.iloc[:cut], labelled_ids.iloc[cut:]
     late = late[~late["group"].isin(early["group"])]
-    return Material(prompts, true, soft, early["id"].to_numpy(), late["id"].to_numpy())
+    return Material(
+        prompts=prompts,
+        true=true,
+        soft=soft,
+        early=early["id"].to_numpy(),
+        late=late["id"].to_numpy(),
+    )
 
 
 def _fit(

@@ -9,7 +9,7 @@ from typing import Any
 from router.errors import InputError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """A task with the check of its answer.
 

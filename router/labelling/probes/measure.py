@@ -28,7 +28,7 @@ MAX_TOKENS = 400
 PRIOR = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """An ability term in logits beside what was assumed before, and the calibration on the probes.
 
@@ -133,15 +133,15 @@ def measured(
     kinds = sorted({p.kind for p in probes})
     share = {k: float(np.mean([good[p.id] for p in probes if p.kind == k])) for k in kinds}
     return Measured(
-        model,
-        digest,
-        len(y),
-        float(y.mean()),
-        before + fitted_shift(logit, y) / slope,
-        before,
-        _ece(crossed, y),
-        _ece(sigmoid(logit), y),
-        share,
+        model=model,
+        digest=digest,
+        probes=len(y),
+        passed=float(y.mean()),
+        ability=before + fitted_shift(logit, y) / slope,
+        before=before,
+        ece=_ece(crossed, y),
+        ece_before=_ece(sigmoid(logit), y),
+        kinds=share,
     )
 
 
