@@ -38,7 +38,7 @@ check: $(VENV)/.dev ## format, lint, types, and who may import whom
 
 bench: $(VENV)/.dev ## speed and size on this machine, and what the gateway adds (needs wrk)
 	$(PY) -m training speed
-	$(PY) -m tests.gateway.bench
+	$(PY) -m tests.servers.bench
 
 bench-quality: $(VENV)/.training ## quality table on a folder of outcomes (DATA=...)
 	$(PY) -m training bench --data $(DATA) --part prompts --json bench.json

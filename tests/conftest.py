@@ -7,7 +7,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,15 +16,16 @@ from hypothesis import settings
 from router.decide.router import Router
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
+from tests import ROOT
 from training.data.dataset import Dataset, checked
 from training.data.readers import read
 from training.fit.encoder import of_artifact
 from training.pipelines.prompts import Trained, train
 
+pytest_plugins = ["tests.servers.fixtures"]
 settings.register_profile("router", deadline=None)  # machines are small and busy
 settings.load_profile("router")
 
-ROOT = Path(__file__).parent.parent
 EVERYDAY = ROOT / "data" / "everyday"
 
 

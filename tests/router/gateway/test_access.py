@@ -1,0 +1,135 @@
+"""Keys, hosts, web pages, and settings that change under way."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from router.app import Service
+from router.errors import ConfigError
+from router.gateway.auth import hash_of
+from router.gateway.serve import bound
+from router.settings import load_settings
+from tests import ROOT
+from tests.servers import upstream
+from tests.servers.fixtures import Run
+from tests.servers.running import EASY, HARD
+
+
+@pytest.mark.parametrize("header", [{"x-api-key": "rk-1"}, {"authorization": "Bearer rk-1"}])
+def test_a_known_key_opens_by_either_header(run: Run, header: dict[str, str]) -> None:
+    gateway = run(api_keys={"laptop": hash_of("rk-1")})
+    assert gateway.chat(EASY, headers=header).status_code == 200
+    assert gateway.rows()[0]["key"] == "laptop"
+    assert gateway.client.get("/v1/models", headers=header).status_code == 200
+
+
+@pytest.mark.parametrize("header", [{}, {"x-api-key": "no"}, {"authorization": "Basic rk-1"}])
+def test_anything_else_is_a_401_in_the_apis_shape(run: Run, header: dict[str, str]) -> None:
+    gateway = run(api_keys={"laptop": hash_of("rk-1")})
+    answer = gateway.chat(EASY, headers=header)
+    assert answer.status_code == 401
+    assert answer.json()["error"]["type"] == "authentication_error"
+    assert gateway.messages(EASY, headers=header).json()["type"] == "error"
+    for path in ("/v1/models", "/metrics"):
+        assert gateway.client.get(path, headers=header).status_code == 401
+    assert gateway.rows() == []
+
+
+def test_caps_of_one_key(run: Run) -> None:
+    keys = {"a": hash_of("rk-a"), "b": hash_of("rk-b")}
+    gateway = run(api_keys=keys, budget_key_day_usd=0.0)
+    for key in ("rk-a", "rk-b"):
+        answer = gateway.chat(HARD, headers={"x-api-key": key})
+        assert answer.headers["x-router-rule"] == "budget"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"host": "evil.example"}, {"origin": "https://evil.example"}, {"origin": "null"}]
+)
+def test_no_web_page_can_use_an_open_gateway(run: Run, headers: dict[str, str]) -> None:
+    gateway = run()
+    assert gateway.chat(EASY, headers=headers).status_code == 403
+    assert gateway.chat(EASY, headers={"origin": "http://localhost:3000"}).status_code == 200
+
+
+def test_another_address_needs_keys_and_keys_need_hashes() -> None:
+    with pytest.raises(ConfigError, match="router key"):
+        load_settings(host="0.0.0.0")
+    with pytest.raises(ConfigError, match="router key laptop"):
+        load_settings(api_keys={"laptop": "rk-1"})
+    assert load_settings(host="0.0.0.0", api_keys={"a": hash_of("x")}).host == "0.0.0.0"
+
+
+def test_a_port_that_is_taken_is_a_sentence(run: Run) -> None:
+    port = int(run().url.rsplit(":", 1)[1])
+    with pytest.raises(ConfigError, match=f"127.0.0.1:{port} cannot be used"):
+        bound("127.0.0.1", port)
+
+
+def test_a_changed_file_is_taken_and_a_wrong_one_is_not(
+    tmp_path: Path,
+    local: upstream.Upstream,
+    cloud: upstream.Upstream,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import asyncio
+
+    monkeypatch.chdir(tmp_path)
+    base = (
+        f'local_url = "{local.url}"\ncloud_url = "{cloud.url}"\n'
+        f'log_url = "sqlite:///{tmp_path}/o.db"\n'
+    )
+    file = tmp_path / "router.toml"
+
+    def write(more: str, age: int) -> None:
+        file.write_text(base + more)
+        os.utime(file, (age, age))  # another time, whatever the clock's grain
+
+    async def main() -> list[str]:
+        versions = []
+
+        async def until(changed: bool) -> None:
+            end = time.monotonic() + 8
+            while changed and service.policy.version == versions[-1] and time.monotonic() < end:
+                await asyncio.sleep(0.05)
+
+        write("", 1_000_000_000)
+        async with Service(load_settings()) as service:
+            versions.append(service.policy.version)
+            write("threshold = 0.9\n", 1_000_000_001)
+            await until(changed=True)
+            versions.append(service.policy.version)
+            write("threshold = = 1\n", 1_000_000_002)
+            await asyncio.sleep(1.5)
+            versions.append(service.policy.version)
+            assert service.policy.settings.threshold == 0.9
+        return versions
+
+    first, second, third = asyncio.run(main())
+    assert first != second == third
+    assert "were not taken" in caplog.text
+
+
+def test_the_example_names_every_setting_and_is_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tomllib
+
+    from router.settings import Settings
+
+    text = (ROOT / "router" / "router.example.toml").read_text()
+    settings = re.compile(r"^#(?=\[|[a-z_]+ = )", re.MULTILINE)
+    uncommented = settings.sub("", text)
+    given = tomllib.loads(uncommented)
+    assert set(given) == set(Settings.model_fields)
+    rules = ("cloud_share", "quality_share", "value_usd")  # only one of four may be set
+    for name in rules:
+        del given[name]
+    (tmp_path / "router.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert load_settings() == Settings()
+    assert load_settings(**given).rule() is not None

@@ -1,0 +1,126 @@
+"""The gateway as a process of its own: killed, and asked to end."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.servers import upstream
+from tests.servers.fixtures import free_port, wait_for
+from tests.servers.running import EASY
+
+SERVE = """
+import sys
+from functools import partial
+from router.settings import load_settings
+from router.gateway.serve import serve
+serve(partial(load_settings, port=int(sys.argv[1]), local_url=sys.argv[2], cloud_url=sys.argv[3],
+                    log_url=sys.argv[4], cascade="off"))
+"""
+
+
+@pytest.fixture
+def process(
+    tmp_path: Path, local: upstream.Upstream, cloud: upstream.Upstream
+) -> Iterator[tuple["subprocess.Popen[bytes]", str, Path]]:
+    """The gateway as a process of its own."""
+    port, database, out = free_port(), tmp_path / "o.db", tmp_path / "log"
+    command = [
+        sys.executable,
+        "-c",
+        SERVE,
+        str(port),
+        local.url,
+        cloud.url,
+        f"sqlite:///{database}",
+    ]
+    with out.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as running:
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_for(url + "/healthz", running, out)
+            yield running, url, database
+        finally:
+            running.kill()
+
+
+def test_sigkill_under_load_loses_no_answered_request(
+    process: tuple["subprocess.Popen[bytes]", str, Path],
+) -> None:
+    running, url, database = process
+    answered: list[str] = []
+    stop = threading.Event()
+
+    def ask(stream: bool) -> None:
+        with httpx.Client(base_url=url, timeout=10) as client:
+            while not stop.is_set():
+                body = {
+                    "model": "auto",
+                    "stream": stream,
+                    "messages": [{"role": "user", "content": EASY}],
+                }
+                try:
+                    answer = client.post("/v1/chat/completions", json=body)
+                except httpx.TransportError:
+                    return
+                if answer.status_code == 200 and (not stream or "[DONE]" in answer.text):
+                    answered.append(answer.headers["x-router-decision-id"])
+
+    threads = [threading.Thread(target=ask, args=(i % 2 == 0,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + 20
+    while len(answered) < 300 and time.monotonic() < end:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert len(answered) >= 300
+    connection = sqlite3.connect(database)
+    kept = {row[0] for row in connection.execute("SELECT id FROM decisions")}
+    connection.close()
+    assert set(answered) <= kept
+
+
+def test_sigterm_lets_a_stream_finish(
+    process: tuple["subprocess.Popen[bytes]", str, Path], local: upstream.Upstream
+) -> None:
+    running, url, _ = process
+
+    async def slow(connection: upstream.Connection, got: upstream.Got) -> None:
+        await connection.start_stream()
+        for event in upstream.chunks("one two three four five six"):
+            await connection.event(event)
+            await asyncio.sleep(0.15)
+        connection.writer.close()
+
+    local.script = slow
+    body = {"model": "local", "stream": True, "messages": [{"role": "user", "content": EASY}]}
+    with httpx.stream("POST", url + "/v1/chat/completions", json=body, timeout=20) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        os.kill(running.pid, signal.SIGTERM)
+        rest = list(lines)
+    assert rest[-2:] == ["data: [DONE]", ""]
+    assert running.wait(15) == 0
+
+
+OPEN = "import sys; from router.outcomes.database import open_database; open_database(sys.argv[1])"
+
+
+def test_processes_that_start_together_make_the_tables_once(tmp_path: Path) -> None:
+    for attempt in range(3):
+        command = [sys.executable, "-c", OPEN, f"sqlite:///{tmp_path}/{attempt}.db"]
+        running = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]
+        for process in running:
+            _, said = process.communicate(timeout=60)
+            assert process.returncode == 0, said

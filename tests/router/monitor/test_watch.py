@@ -1,0 +1,245 @@
+"""What the gateway does beside answering: shadow, promotion, alarms, the way back."""
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+from sqlalchemy import insert, select
+
+from router.decide.router import Router
+from router.gateway.metrics import Metrics
+from router.monitor.alarms import WINDOW, Kind, traffic_of
+from router.monitor.shadow import PrivateOpinions, Shadow
+from router.monitor.watch import Watch
+from router.outcomes import events
+from router.outcomes.tables import decisions, feedback, opinions, shadow
+from router.registry import artifact as artifacts
+from router.registry import versions
+from router.registry.artifact import Artifact
+from tests.servers.fixtures import Run
+from tests.servers.running import EASY, Gateway
+from tests.training import logs
+
+T = TypeVar("T")
+
+
+def wait(gateway: Gateway, work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run_coroutine_threadsafe(work, gateway.loop).result(30)
+
+
+def table(gateway: Gateway, what: Any) -> list[dict[str, Any]]:
+    with gateway.service.log.engine.connect() as connection:
+        return [dict(r) for r in connection.execute(select(what)).mappings()]
+
+
+def renamed(artifact: Artifact, version: str, bias: float = 0.0, **manifest: Any) -> Artifact:
+    """The same model under another name, its local head moved by `bias` logits."""
+    arrays = {**artifact.arrays, "bias": artifact.arrays["bias"] + np.array([bias, 0.0])}
+    return replace(
+        artifact, arrays=arrays, manifest={**artifact.manifest, "version": version, **manifest}
+    )
+
+
+@pytest.fixture
+def models(tmp_path: Path, shipped: Artifact) -> Path:
+    folder = tmp_path / "models"
+    artifacts.save(renamed(shipped, "champion"), folder)
+    artifacts.point_current(folder, "champion")
+    return folder
+
+
+def test_a_challenger_decides_beside_the_champion_and_then_takes_over(
+    run: Run, models: Path, shipped: Artifact
+) -> None:
+    artifacts.save(renamed(shipped, "better", bias=-3.0), models)
+    versions.point(models, versions.CHALLENGER, "better")
+    gateway = run(models_dir=models, shadow_requests=3)
+    beside = Shadow(gateway.service)
+    gateway.service.watchers.append(beside.watch)
+    for _ in range(2):
+        gateway.chat(EASY)
+    wait(gateway, beside.work())
+    assert beside.seen == 2 and artifacts.resolve(models).name == "champion"
+    found = table(gateway, shadow)
+    assert {r["version"] for r in found} == {"better"}
+    mine = {r["id"]: r for r in table(gateway, decisions)}
+    assert all(r["p_local"] < mine[r["decision_id"]]["p_local"] for r in found)
+    assert {r["tier"] for r in mine.values()} == {"local"}  # the champion's word counts
+    gateway.chat(EASY)
+    wait(gateway, beside.work())
+    assert artifacts.resolve(models).name == "better"
+    assert versions.pointed(models, versions.CHALLENGER) is None
+    assert versions.pointed(models, versions.PREVIOUS) == "champion"
+    wait(gateway, gateway.service._reload_if_changed())
+    assert gateway.service.policy.router.version == "better"
+    assert gateway.service.policy.challenger is None
+    assert [e.kind for e in events.recent(gateway.service.log.engine)] == ["promoted"]
+
+
+def test_a_challenger_that_escalates_more_than_it_promised_is_dropped(
+    run: Run, models: Path, shipped: Artifact
+) -> None:
+    artifacts.save(renamed(shipped, "costly", bias=-9.0, traffic={"escalation": 0.1}), models)
+    versions.point(models, versions.CHALLENGER, "costly")
+    gateway = run(models_dir=models, shadow_requests=20)
+    beside = Shadow(gateway.service)
+    gateway.service.watchers.append(beside.watch)
+    for _ in range(20):
+        gateway.chat(EASY)
+    wait(gateway, beside.work())
+    assert artifacts.resolve(models).name == "champion"
+    assert versions.pointed(models, versions.CHALLENGER) is None
+    (said,) = events.recent(gateway.service.log.engine)
+    assert said.kind == "refused" and "sent 100% of 20 requests to the cloud" in said.words
+
+
+def test_a_broken_challenger_stops_nobody(run: Run, models: Path) -> None:
+    versions.point(models, versions.CHALLENGER, "never-saved")
+    gateway = run(models_dir=models)
+    assert gateway.chat(EASY).status_code == 200
+    assert gateway.service.policy.challenger is None
+
+
+def rated(gateway: Gateway, version: str, count: int, good: float) -> None:
+    """`count` decisions of a version with feedback that is good with that probability."""
+    router = gateway.service.policy.router
+    rng = np.random.default_rng(0)
+    texts = logs.prompts(count)
+    rows = [logs.decision(router, i, t, router_version=version) for i, t in enumerate(texts)]
+    with gateway.service.log.engine.begin() as connection:
+        connection.execute(insert(decisions), rows)
+        said = [logs.said(i, float(rng.random() < good)) for i in range(count)]
+        connection.execute(insert(feedback), said)
+
+
+def test_a_model_whose_calibration_breaks_is_taken_back_by_itself(
+    run: Run, models: Path, shipped: Artifact
+) -> None:
+    artifacts.save(renamed(shipped, "boastful", bias=4.0), models)
+    versions.move(models, "boastful")
+    gateway = run(models_dir=models)
+    rated(gateway, "boastful", 300, good=0.7)
+    watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
+    wait(gateway, watch.look())
+    assert watch.calibration.broken
+    assert artifacts.resolve(models).name == "champion"
+    said = {e.kind: e for e in events.recent(gateway.service.log.engine)}
+    assert "off by more than 0.05 on 300 fresh labels" in said["alarm"].words
+    assert said["rollback"].version == "boastful"
+    text = Metrics(gateway.service, watch).text().decode()
+    assert "router_alarms 1.0" in text and "router_calibration_evidence" in text
+
+
+def test_a_calibrated_model_stays_and_one_without_a_better_past_stays_too(
+    run: Run, models: Path, shipped: Artifact
+) -> None:
+    artifacts.save(renamed(shipped, "same"), models)
+    versions.move(models, "same")
+    gateway = run(models_dir=models)
+    rated(gateway, "same", 300, good=0.0)  # broken, but the version before was no better
+    watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
+    wait(gateway, watch.look())
+    assert watch.calibration.broken and artifacts.resolve(models).name == "same"
+    wait(gateway, watch.look())  # the alarm is said once
+    kinds = [e.kind for e in events.recent(gateway.service.log.engine)]
+    assert kinds == ["alarm"]
+
+
+def test_auto_rollback_can_be_switched_off(run: Run, models: Path, shipped: Artifact) -> None:
+    artifacts.save(renamed(shipped, "boastful", bias=4.0), models)
+    versions.move(models, "boastful")
+    gateway = run(models_dir=models, auto_rollback=False)
+    rated(gateway, "boastful", 300, good=0.7)
+    watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
+    wait(gateway, watch.look())
+    assert watch.calibration.broken and artifacts.resolve(models).name == "boastful"
+
+
+def test_new_traffic_is_noticed(run: Run, models: Path, shipped: Artifact, router: Router) -> None:
+    known = router.extractor.extract([_request(t) for t in logs.prompts(600)]).embedding
+    traffic = traffic_of(known, escalation=0.1)
+    artifacts.save(renamed(shipped, "learned", traffic=traffic), models)
+    artifacts.point_current(models, "learned")
+    gateway = run(models_dir=models)
+    watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
+    usual = logs.prompts(WINDOW, seed=4)
+    _store(gateway, usual, 0)
+    wait(gateway, watch.look())
+    assert watch.drift is not None and watch.drift.distance < 1.2
+    _store(
+        gateway, [f"SELECT sum(c{i}) FROM t{i} JOIN u{i} USING (k)" for i in range(WINDOW)], WINDOW
+    )
+    wait(gateway, watch.look())
+    assert watch.drift.distance > 1
+    assert any(a.kind is Kind.TOPICS for a in watch.alarms)
+
+
+def _request(text: str) -> Any:
+    from router.text.request import request_from_prompt
+
+    return request_from_prompt(text)
+
+
+def _store(gateway: Gateway, texts: list[str], start: int) -> None:
+    router = gateway.service.policy.router
+    rows = [logs.decision(router, start + i, t) for i, t in enumerate(texts)]
+    with gateway.service.log.engine.begin() as connection:
+        connection.execute(insert(decisions), rows)
+
+
+def test_a_private_request_teaches_without_leaving_a_word(run: Run) -> None:
+    gateway = run(private_learning="features")
+    teaching = PrivateOpinions(gateway.service)
+    gateway.service.watchers.append(teaching.watch)
+    gateway.chat("Draft a reply to jane.doe@example.org about the garden party.")
+    for _ in range(100):
+        if found := table(gateway, opinions):
+            break
+        wait(gateway, asyncio.sleep(0.05))
+    (row,) = found
+    assert row["answer"] is None and 0 < row["p_local"] < 1
+    assert json.loads(row["agreement"])["equal"] in (0.0, 1.0)
+    (kept,) = table(gateway, decisions)
+    assert kept["request"] is None and kept["features"]
+    assert b"jane.doe" not in gateway.database.read_bytes()
+
+
+def test_without_leave_a_private_request_teaches_nothing(run: Run, local: Any) -> None:
+    gateway = run()
+    teaching = PrivateOpinions(gateway.service)
+    gateway.service.watchers.append(teaching.watch)
+    gateway.chat("Draft a reply to jane.doe@example.org about the garden party.")
+    wait(gateway, asyncio.sleep(0.2))
+    assert table(gateway, opinions) == [] and len(local.asked) == 1
+
+
+def test_other_weights_under_the_same_name_count_as_unmeasured(shipped: Artifact) -> None:
+    base = versions.with_ability(shipped, "qwen3:8b", "sha256:aa", -2.0, {"probes": 400})
+    same = Router(base, local_model="qwen3:8b", local_digest="sha256:aa")
+    other = Router(base, local_model="qwen3:8b", local_digest="sha256:bb")
+    assert same.abilities[0].value == -2.0 and same.abilities[0].known
+    assert other.abilities[0].other_weights and other.abilities[0].value != -2.0
+    notes = other.explain("What is the capital of France?").notes
+    assert any("other weights than are served" in n for n in notes)
+
+
+def test_the_shipped_folder_is_never_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from router.settings import load_settings, shipped_models
+
+    monkeypatch.setattr("router.settings.own_models", lambda: tmp_path / "own")
+    monkeypatch.setattr("router.registry.versions.own_models", lambda: tmp_path / "own")
+    settings = load_settings()
+    assert settings.models_dir == shipped_models()
+    own = versions.writable(settings)
+    assert (
+        own == tmp_path / "own"
+        and artifacts.resolve(own).name == artifacts.resolve(shipped_models()).name
+    )
+    assert load_settings().models_dir == own

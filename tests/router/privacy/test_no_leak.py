@@ -1,0 +1,103 @@
+"""Nothing goes round the wall: every mode, every place, every state of the local tier."""
+
+import json
+
+import pytest
+
+from tests.router.privacy.test_privacy import PLACES, SECRET, filled
+from tests.servers import upstream
+from tests.servers.fixtures import Run
+from tests.servers.running import HARD
+
+MODES = {
+    "plain": {},
+    "cascade by checks": {"cascade": "checks"},
+    "second opinion": {"cascade": "second_opinion"},
+    "exploration": {"exploration": 0.5},
+    "always cloud": {"threshold": -1.0},
+}
+
+
+@pytest.mark.parametrize("local_state", ["well", "failing", "silent"])
+@pytest.mark.parametrize("mode", MODES)
+def test_no_private_byte_reaches_the_cloud_by_any_path(
+    run: Run, local: upstream.Upstream, cloud: upstream.Upstream, mode: str, local_state: str
+) -> None:
+    async def unwell(connection: upstream.Connection, got: upstream.Got) -> None:
+        if got.method == "GET":
+            await upstream.local(connection, got)
+        elif local_state == "failing":
+            await connection.json({"error": {"message": "no"}}, 500)
+        else:
+            await connection.json(upstream.said("I'm sorry, I cannot help with that."))
+
+    if local_state != "well":
+        local.script = unwell
+    gateway = run(**MODES[mode], local_limits={"retries": 0, "failures": 1000})
+    post = gateway.client.post
+    for place in PLACES.values():
+        for model in ("auto", "cloud", "claude-opus-5", "local"):
+            for stream in (False, True):
+                body = {**filled(place), "model": model, "stream": stream, "max_tokens": 50}  # type: ignore[dict-item]
+                answer = post("/v1/chat/completions", json=body)
+                assert answer.headers.get("x-router-tier", "local") == "local"
+                if local_state == "failing" or answer.status_code != 200:
+                    assert answer.status_code >= 400
+                    assert SECRET not in answer.text
+    body = {"messages": [{"role": "user", "content": SECRET}], "model": "cloud", "max_tokens": 9}
+    post("/v1/messages", json=body)
+    counted = post("/v1/messages/count_tokens", json=body)
+    assert counted.json()["input_tokens"] > 0
+    headers = {"x-router-privacy": "private"}
+    assert (
+        gateway.chat(HARD, model="cloud", headers=headers).headers.get("x-router-tier", "local")
+        == "local"
+    )
+    beta = {"anthropic-beta": f"files-2025, {SECRET}"}
+    gateway.messages(HARD, model="cloud", headers=beta)
+    assert not cloud.asked
+    assert all(b"example.org" not in g.raw for g in cloud.got)
+    kept = json.dumps(gateway.rows())
+    assert SECRET not in kept
+    assert "example.org" not in kept
+
+
+def test_a_private_request_without_a_local_answer_is_refused_by_name(
+    run: Run, local: upstream.Upstream
+) -> None:
+    async def failing(connection: upstream.Connection, got: upstream.Got) -> None:
+        await connection.json({"error": {"message": "no"}}, 500)
+
+    local.script = failing
+    answer = run(local_limits={"retries": 0}).chat(SECRET)
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "private_local_unavailable"
+
+
+def test_features_of_private_requests_are_kept_only_on_request(run: Run) -> None:
+    from router.outcomes.kept import unpack
+
+    gateway = run(private_learning="features")
+    gateway.chat(SECRET)
+    row = gateway.rows()[0]
+    assert row["request"] is None
+    assert row["answer"] is None
+    assert unpack(row["features"]).embedding.shape == (1, 256)
+
+
+def test_logs_hold_no_word_of_a_request(
+    run: Run, local: upstream.Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def echoing(connection: upstream.Connection, got: upstream.Got) -> None:
+        if got.method == "GET":
+            await upstream.local(connection, got)
+        else:
+            await connection.json({"error": {"message": got.raw.decode()}}, 500)
+
+    local.script = echoing
+    caplog.set_level(0)
+    gateway = run(store="none", local_limits={"retries": 0})
+    assert gateway.chat("zebrafish swim").headers["x-router-tier"] == "cloud"
+    assert gateway.chat("zebrafish swim", model="local").status_code == 502
+    assert "zebrafish" not in caplog.text
+    assert "zebrafish" not in json.dumps(gateway.rows())

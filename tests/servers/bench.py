@@ -1,0 +1,255 @@
+"""What the gateway adds to a call: python -m tests.servers.bench (part of `make bench`).
+
+One run, one machine, loopback: the same requests, each another text, straight to a backend that
+answers at once, then through the gateway with decision, privacy scan and outcome log. Load comes
+from wrk (Debian's package).
+"""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import httpx
+
+from tests.servers.fixtures import free_port, wait_for
+
+LUA = """
+local n = 0
+local words = {"river", "mountain", "capital", "planet", "engine", "garden", "doctor", "letter",
+  "window", "market", "bridge", "forest", "number", "music", "teacher", "winter", "summer"}
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+function request()
+  n = n + 1
+  local parts = {}
+  for i = 1, 24 do parts[i] = words[(n * 7 + i * i * 3 + (n % 13) * i) % #words + 1] end
+  local text = "Question " .. n .. ": tell me about the " .. table.concat(parts, " and the ")
+  return wrk.format(nil, "/v1/chat/completions", nil,
+    '{"model":"auto","messages":[{"role":"user","content":"' .. text .. '."}]}')
+end
+"""
+ANSWER = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 0,
+    "model": "small",
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": "Hello there, this is an answer."},
+        }
+    ],
+    "usage": {"prompt_tokens": 30, "completion_tokens": 8, "total_tokens": 38},
+}
+CHUNKS = 100
+BODY = {"model": "local", "stream": True, "messages": [{"role": "user", "content": "Go on."}]}
+SERVE = """
+import sys
+from functools import partial
+from router.settings import load_settings
+from router.gateway.serve import serve
+serve(partial(load_settings, port=int(sys.argv[1]), local_url=sys.argv[2], cloud_url=sys.argv[2],
+                    log_url=sys.argv[3], cascade="off", threshold=1.0,
+                    local_limits={"at_once": 1000}))
+"""
+
+
+def response(body: bytes, status: str = "200 OK") -> bytes:
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    return head.encode() + b"\r\n\r\n" + body
+
+
+def event(delta: dict[str, str], finish: str | None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    chunk = {"id": "c", "object": "chat.completion.chunk", "model": "small", "choices": [choice]}
+    data = f"data: {json.dumps(chunk)}\n\n".encode()
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+class Stub(asyncio.Protocol):
+    """Answers at once, as bytes made beforehand; `pause_s` holds each chunk of a stream back."""
+
+    whole = response(json.dumps(ANSWER).encode())
+    models = response(b'{"object": "list", "data": [{"id": "small", "object": "model"}]}')
+    missing = response(b"{}", "404 Not Found")
+    head = (
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    word = event({"content": "word "}, None)
+    end = event({}, "stop") + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+    pause_s = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport, self.rest = transport, b""
+
+    def data_received(self, data: bytes) -> None:
+        self.rest += data
+        while (at := self.rest.find(b"\r\n\r\n")) >= 0:
+            head = self.rest[:at].lower()
+            length = re.search(rb"content-length: *(\d+)", head)
+            end = at + 4 + (int(length[1]) if length else 0)
+            if len(self.rest) < end:
+                return
+            body, self.rest = self.rest[at + 4 : end], self.rest[end:]
+            self.answer(head, body)
+
+    def answer(self, head: bytes, body: bytes) -> None:
+        if head.startswith(b"get /v1/models"):
+            self.transport.write(self.models)
+        elif head.startswith(b"get"):
+            self.transport.write(self.missing)
+        elif re.search(rb'"stream": ?true', body):
+            self.transport.write(self.head)
+            self.streaming = asyncio.ensure_future(self.stream())
+        else:
+            self.transport.write(self.whole)
+
+    async def stream(self) -> None:
+        for _ in range(CHUNKS):
+            self.transport.write(self.word)
+            await asyncio.sleep(self.pause_s)
+        self.transport.write(self.end)
+
+
+def stub(port: str, pause_s: str) -> None:
+    """Run the backend (in a process of its own)."""
+    import uvloop
+
+    Stub.pause_s = float(pause_s)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Stub, "127.0.0.1", int(port), backlog=2048)
+        await server.serve_forever()
+
+    uvloop.run(main())
+
+
+def load(url: str, clients: int, seconds: int, script: Path) -> tuple[float, float, float]:
+    """p50 and p99 in ms, and requests per second."""
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "-s", str(script), url]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in out, out
+    found = [re.search(rf"{p}%\s+([\d.]+)(us|ms|s)", out) for p in (50, 99)]
+    unit = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+    p50, p99 = (float(m[1]) * unit[m[2]] for m in found if m)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", out)
+    return p50, p99, float(rate[1]) if rate else 0.0
+
+
+async def stream(client: httpx.AsyncClient, url: str) -> tuple[float, float, int]:
+    """One stream: seconds to the first byte, to the last, and words received."""
+    began = time.perf_counter()
+    first, text = 0.0, b""
+    async with client.stream("POST", f"{url}/v1/chat/completions", json=BODY) as answer:
+        async for chunk in answer.aiter_raw():
+            first = first or time.perf_counter() - began
+            text += chunk
+    return first, time.perf_counter() - began, text.count(b"word")
+
+
+async def at_once(url: str, count: int) -> list[tuple[float, float, int]]:
+    """Many streams together."""
+    limits = httpx.Limits(max_connections=count)
+    async with httpx.AsyncClient(limits=limits, timeout=120) as client:
+        return list(await asyncio.gather(*(stream(client, url) for _ in range(count))))
+
+
+async def one_by_one(url: str, count: int) -> tuple[float, float]:
+    """Medians over streams one after another: ms to the first byte, ms from there to the last."""
+    async with httpx.AsyncClient(timeout=120) as client:
+        found = [await stream(client, url) for _ in range(count)]
+    return median(f for f, _, _ in found) * 1e3, median(w - f for f, w, _ in found) * 1e3
+
+
+def resident_mb(process: "subprocess.Popen[bytes]") -> float:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+)", status)
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def main() -> None:
+    """Measure and print a table."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("The bench needs wrk: apt-get install wrk.")
+    folder = Path(tempfile.mkdtemp())
+    script = folder / "load.lua"
+    script.write_text(LUA)
+    ports = [free_port() for _ in range(3)]
+    code = "import sys; from tests.servers.bench import stub; stub(*sys.argv[1:])"
+    python = [sys.executable, "-c"]
+    direct, slow, url = (f"http://127.0.0.1:{p}" for p in ports)
+    running = [
+        subprocess.Popen([*python, code, str(ports[0]), "0"]),
+        subprocess.Popen([*python, code, str(ports[1]), "0.05"]),
+    ]
+    log = folder / "log"
+    try:
+        for backend, process in zip((direct, slow), running, strict=True):
+            wait_for(f"{backend}/v1/models", process, log)
+        measure(folder, log, script, direct, slow, url, running)
+    finally:
+        for process in running:
+            process.kill()
+        shutil.rmtree(folder)
+
+
+def measure(
+    folder: Path,
+    log: Path,
+    script: Path,
+    direct: str,
+    slow: str,
+    url: str,
+    running: list["subprocess.Popen[bytes]"],
+) -> None:
+    """All of it; gateways that are started are added to `running`."""
+
+    def gateway(backend: str) -> "subprocess.Popen[bytes]":
+        port, database = url.rsplit(":", 1)[1], f"sqlite:///{folder}/o.db"
+        with log.open("ab") as out:
+            command = [sys.executable, "-c", SERVE, port, backend, database]
+            process = subprocess.Popen(command, stdout=out, stderr=out)
+        running.append(process)
+        wait_for(f"{url}/healthz", process, log)
+        return process
+
+    through = gateway(direct)
+    load(url, 32, 3, script)
+    alone, with_us = load(direct, 1, 6, script), load(url, 1, 6, script)
+    print(f"one client      direct p50 {alone[0]:.2f} ms, p99 {alone[1]:.2f} ms")
+    print(f"                gateway p50 {with_us[0]:.2f} ms, p99 {with_us[1]:.2f} ms")
+    print(f"                added p50 {with_us[0] - alone[0]:.2f} ms, p99 {with_us[1]:.2f} ms")
+    many, ours = load(direct, 32, 4, script), load(url, 32, 8, script)
+    print(f"32 clients      direct {many[2]:.0f}/s, gateway {ours[2]:.0f}/s")
+    before, asked = resident_mb(through), 0
+    while asked < 10_000:
+        asked += round(load(url, 8, 5, script)[2] * 5)
+    print(f"memory          {resident_mb(through) - before:+.1f} MB over {asked} requests")
+    first, rest = asyncio.run(one_by_one(direct, 200))
+    our_first, our_rest = asyncio.run(one_by_one(url, 200))
+    print(
+        f"streams         first byte +{our_first - first:.2f} ms, "
+        f"each chunk +{(our_rest - rest) / CHUNKS * 1e3:.0f} us"
+    )
+    through.terminate()
+    through.wait(20)
+    gateway(slow)
+    found = asyncio.run(at_once(url, 500))
+    whole = sum(words == CHUNKS for _, _, words in found)
+    print(
+        f"500 streams     {whole} whole, {max(w for _, w, _ in found):.1f} s "
+        f"for {CHUNKS * 0.05:.1f} s of words"
+    )
+
+
+if __name__ == "__main__":
+    main()

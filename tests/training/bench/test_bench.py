@@ -1,0 +1,124 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from router.errors import DataError
+from router.registry.artifact import Artifact
+from tests.conftest import EVERYDAY
+from training.bench.answers import bench_answers
+from training.bench.prompts import (
+    WORKS,
+    base_for,
+    bench,
+    load_material,
+    task_of,
+    works_in,
+)
+from training.data.dataset import Dataset
+from training.data.readers import read
+from training.report import tables as report
+
+
+def write_source(folder: Path, rows: pd.DataFrame, source: str) -> None:
+    prompts = rows.drop_duplicates("prompt_id").rename(columns={"group": "qkey"})
+    prompts = prompts[["prompt_id", "qkey", "category", "prompt"]].assign(source=source)
+    prompts.to_parquet(folder / f"{source}.prompts.parquet")
+    outcomes = rows[["prompt_id", "tier", "model", "score"]]
+    outcomes.to_parquet(folder / f"{source}.outcomes.parquet")
+
+
+@pytest.fixture()
+def folder(tmp_path: Path, small: Dataset) -> Path:
+    """Two sources that share a tenth of their groups; one carries the names of a known work."""
+    groups = small.rows["group"].unique()
+    first = small.rows["group"].isin(groups[:220])
+    second = small.rows["group"].isin(groups[200:])
+    names = {"llama3.1:8b": WORKS[2].local, "claude-sonnet-5-5": WORKS[2].cloud}
+    write_source(tmp_path, small.rows[first].replace({"model": names}), "ZeroEval")
+    other = small.rows[second].assign(prompt_id="o" + small.rows["prompt_id"])
+    write_source(tmp_path, other, "mine")
+    return tmp_path
+
+
+def test_bench_runs_every_method_on_known_and_unknown_sources(
+    folder: Path, shipped: Artifact
+) -> None:
+    result = bench(folder, shipped, seeds=2, jobs=1, everyday=EVERYDAY)
+    assert list(result["works"]) == ["ZeroEval", "mine"]
+    for work in result["works"].values():
+        methods = work["methods"]
+        apgr = {m: v["apgr"]["value"] for m, v in methods.items()}
+        assert {"router", "router with base", "router, 0 labels", "prompt length"} <= set(apgr)
+        assert apgr["oracle"] > apgr["router"] > apgr["random"]
+        for value in methods["router"].values():
+            assert value["low"] <= value["value"] <= value["high"]
+    assert result["everyday"]["auc"]["mean of folds"]["value"] > 0.85
+    console = Console(record=True, width=140)
+    report.bench(console, result)
+    text = console.export_text()
+    assert "router with base" in text
+    assert "ZeroEval" in text
+
+
+def test_base_shares_no_group_with_the_target(folder: Path, shipped: Artifact) -> None:
+    material = load_material(folder, shipped)
+    works = works_in(material.rows)
+    assert base_for(works[0], material) is not None
+    # Nothing is left for a base when the other source holds the same groups.
+    alone = material.rows.assign(group="one")
+    same = type(material)(
+        alone, material.prompts, material.features, material.minilm, material.vocabulary
+    )
+    assert base_for(works[0], same) is None
+
+
+def test_task_pairs_both_outcomes(folder: Path, shipped: Artifact) -> None:
+    material = load_material(folder, shipped)
+    task, at = task_of(works_in(material.rows)[0], material)
+    assert len(task.local) == len(task.cloud) == len(at) == len(task.prompts)
+    prompts = material.prompts["prompt"].to_numpy()
+    assert [prompts[i] for i in at[:5]] == list(task.prompts[:5])
+    assert np.isin(task.local, [0, 1]).all()
+
+
+def test_one_tier_only_is_an_error(small: Dataset) -> None:
+    with pytest.raises(DataError, match="both tiers"):
+        works_in(small.rows[small.rows["tier"] == "local"])
+
+
+def write_answers(folder: Path, rows: pd.DataFrame, source: str, seed: int) -> None:
+    """Numbers that are right as often as the scores say."""
+    rng = np.random.default_rng(seed)
+    local = rows[rows["tier"] == "local"]
+    truth = {p: int(rng.integers(1, 10**6)) for p in local["prompt_id"].unique()}
+    texts = [
+        f"We get {truth[p] if good else int(rng.integers(1, 10**6))}."
+        for p, good in zip(local["prompt_id"], local["score"], strict=True)
+    ]
+    local[["prompt_id", "model"]].assign(text=texts).to_parquet(
+        folder / f"{source}.answers.parquet"
+    )
+
+
+def test_looking_is_judged_on_any_source_with_answers(folder: Path, shipped: Artifact) -> None:
+    data = read(folder)
+    for seed, source in enumerate(("ZeroEval", "mine")):
+        write_answers(folder, data.rows[data.rows["source"] == source], source, seed)
+    result = bench_answers(folder, shipped, seeds=1, jobs=1)
+    assert len(result["protocols"]) == 4 and len(result["transfer"]) == 2
+    alone, asked = (
+        next(
+            m for name, m in result["protocols"].items() if name.startswith("mine") and end in name
+        )
+        for end in ("alone", "gemma")
+    )
+    assert asked["verifier"]["auc"]["value"] > alone["verifier"]["auc"]["value"]
+    moved = next(iter(result["transfer"].values()))
+    assert {"no label", "50 labels", "prompt from free labels"} <= set(moved)
+    acts = next(iter(result["acts"].values()))
+    assert acts["three acts at 0.05, 30% cloud"]["looks"]["value"] < 1
+    console = Console(width=200, record=True, quiet=True)
+    report.look(console, result)
