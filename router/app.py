@@ -15,7 +15,7 @@ from router.backends.http import Http
 from router.backends.local import LocalBackend
 from router.backends.metering import Metered
 from router.backends.resilience import Guarded, Limits
-from router.background import Task
+from router.background import BackgroundTask
 from router.decide.router import Router
 from router.engine.aside import Aside
 from router.engine.dispatcher import Dispatcher
@@ -26,7 +26,7 @@ from router.errors import ArtifactError, RouterError
 from router.outcomes.budget import Caps, Ledger
 from router.outcomes.database import open_database
 from router.outcomes.writer import OutcomeLog
-from router.privacy import Wall
+from router.privacy import PrivacyFilter
 from router.privacy.detectors import Builtin, Detector, Own, Presidio
 from router.registry import artifact as artifacts
 from router.registry import versions
@@ -51,7 +51,7 @@ class Service:
         self.http, self._cloud_http = Http(), Http(proxies=True)
         self.server = LocalServer("none")
         self.signatures = Signatures()
-        self.tasks: list[Task] = []
+        self.tasks: list[BackgroundTask] = []
         self.watchers: list[Callable[[Record], None]] = []
         self._opened = AsyncExitStack()
         self._files: tuple[object, ...] = ()
@@ -178,9 +178,11 @@ class Service:
         found = (await self._discovered()).find(model)
         return found is not None and not found.loaded
 
-    def repeat(self, name: str, pause_s: float, work: Callable[[], Awaitable[None]]) -> Task:
+    def repeat(
+        self, name: str, pause_s: float, work: Callable[[], Awaitable[None]]
+    ) -> BackgroundTask:
         """Do `work` again and again until what is returned is stopped."""
-        self.tasks.append(Task(name, pause_s, work))
+        self.tasks.append(BackgroundTask(name, pause_s, work))
         return self.tasks[-1]
 
 
@@ -197,7 +199,7 @@ def policy_of(settings: Settings, server: LocalServer) -> Policy:
             challenger = Router.from_settings(beside, local_model=name, local_digest=digest)
         except ArtifactError as error:
             _log.error("The challenger is left out: %s", error)
-    return Policy.of(settings, router, Wall(detectors_of(settings)), challenger)
+    return Policy.of(settings, router, PrivacyFilter(detectors_of(settings)), challenger)
 
 
 def detectors_of(settings: Settings) -> list[Detector]:

@@ -10,7 +10,7 @@ from router.errors import RouterError, place_of
 _log = logging.getLogger("router.gateway")
 
 
-class Task:
+class BackgroundTask:
     """Does `work` every `pause_s` seconds until it is stopped, whatever fails.
 
     A failure is logged when it begins and when it changes. `said`: since when it fails and how, in

@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from router.errors import ConfigError
-from router.threshold import LOOK_PRICE, CloudShare, Cut, Money, QualityShare, Rule
+from router.threshold import LOOK_PRICE, CloudShare, Cut, Money, OperatingPoint, QualityShare
 
 
 def shipped_models() -> Path:
@@ -179,19 +179,18 @@ class Settings(BaseSettings):
             TomlConfigSettingsSource(settings_cls),
         )
 
-    def rule(self) -> Rule | None:
-        """The rule that was set, if one was."""
-        rules: dict[str, Any] = {
+    def operating_point(self) -> OperatingPoint | None:
+        """What the threshold is set by, if anything is."""
+        points: dict[str, type[Cut] | type[CloudShare] | type[QualityShare] | type[Money]] = {
             "threshold": Cut,
             "cloud_share": CloudShare,
             "quality_share": QualityShare,
             "value_usd": Money,
         }
-        chosen = {k: v for k in rules if (v := getattr(self, k)) is not None}
+        chosen = {k: v for k in points if (v := getattr(self, k)) is not None}
         if len(chosen) > 1:
             raise ConfigError(f"Only one of {' and '.join(chosen)} can be set; remove the others.")
-        rule: Rule | None = next((rules[k](v) for k, v in chosen.items()), None)
-        return rule
+        return next((points[k](v) for k, v in chosen.items()), None)
 
 
 def secret(value: SecretStr | None) -> str | None:

@@ -30,7 +30,7 @@ class Reference:
     cloud: FloatArray
 
 
-class Rule(Protocol):
+class OperatingPoint(Protocol):
     """A way to set the threshold.
 
     `depends_on_price`: whether the threshold differs from request to request by its price; where
@@ -47,7 +47,7 @@ class Rule(Protocol):
         ...
 
     def words(self) -> str:
-        """The rule in a few words, for the reason."""
+        """The operating point in a few words, for the reason."""
         ...
 
 
@@ -64,11 +64,11 @@ class Cut:
         _within("gain", self.gain, -1.0, 1.0)
 
     def threshold(self, reference: Reference, cost_usd: float) -> float:
-        """See `Rule`."""
+        """See `OperatingPoint`."""
         return self.gain
 
     def words(self) -> str:
-        """See `Rule`."""
+        """See `OperatingPoint`."""
         return self.name
 
 
@@ -84,11 +84,11 @@ class CloudShare:
         _within("share", self.share, 0.0, 1.0)
 
     def threshold(self, reference: Reference, cost_usd: float) -> float:
-        """See `Rule`."""
+        """See `OperatingPoint`."""
         return threshold_for_share(reference.gain, self.share)
 
     def words(self) -> str:
-        """See `Rule`."""
+        """See `OperatingPoint`."""
         return f"a cloud share of {self.share:.0%}"
 
 
@@ -104,11 +104,11 @@ class QualityShare:
         _within("share", self.share, 0.0, 1.0)
 
     def threshold(self, reference: Reference, cost_usd: float) -> float:
-        """See `Rule`."""
+        """See `OperatingPoint`."""
         return threshold_for_quality(reference, self.share)
 
     def words(self) -> str:
-        """See `Rule`."""
+        """See `OperatingPoint`."""
         return f"recovering {self.share:.0%} of the quality gap"
 
 
@@ -132,11 +132,11 @@ class Money:
             raise ConfigError("look_usd, the price of a second opinion, must not be below 0.")
 
     def threshold(self, reference: Reference, cost_usd: float) -> float:
-        """See `Rule`."""
+        """See `OperatingPoint`."""
         return cost_usd / self.value_usd
 
     def words(self) -> str:
-        """See `Rule`."""
+        """See `OperatingPoint`."""
         return f"the price against a good answer worth ${self.value_usd:g}"
 
 

@@ -73,10 +73,10 @@ class BatchPrediction:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """One feature's push on the gain, in logits of (cloud good) minus (local good)."""
+    """One feature's contribution to the gain, in logits of (cloud good) minus (local good)."""
 
     feature: str
-    push: float
+    logits: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +84,5 @@ class Explanation:
     """A decision with what pushed it, strongest first, and notes on assumptions made."""
 
     decision: Decision
-    pushes: tuple[Contribution, ...]
+    contributions: tuple[Contribution, ...]
     notes: tuple[str, ...]

@@ -18,7 +18,7 @@ from training.evaluate import plots
 from training.pipelines.prompts import Trained
 
 if TYPE_CHECKING:
-    from training.pipelines.learn import Lesson
+    from training.pipelines.learn import Learned
 
 EXPERIMENT = "router"
 REGISTERED = "hybrid-router"
@@ -89,14 +89,14 @@ class Tracking:
             self.client.set_registered_model_alias(REGISTERED, CHALLENGER, number)
             return str(run.info.run_id)
 
-    def log_lesson(self, lesson: "Lesson", folder: Path, window: dict[str, Any]) -> str:
-        """Log a lesson: a run with child runs for labels, fit, evaluation and promotion.
+    def log_training_run(self, learned: "Learned", folder: Path, window: dict[str, Any]) -> str:
+        """Log a training run with child runs for labels, fit, evaluation and promotion.
 
         Registers the model; whether it is challenger or champion, `follow` says. Returns the id
         of the parent run.
         """
-        mlflow, manifest = self._mlflow, lesson.artifact.manifest
-        found = lesson.as_dict()
+        mlflow, manifest = self._mlflow, learned.artifact.manifest
+        found = learned.as_dict()
         with mlflow.start_run(run_name=manifest["version"]) as parent:
             mlflow.set_tag("kind", "learn")
             mlflow.log_params(
@@ -109,38 +109,38 @@ class Tracking:
                 }
             )
             with mlflow.start_run(run_name="labels", nested=True):
-                mlflow.log_metrics({f"labels {k}": float(n) for k, n in lesson.labels.items()})
+                mlflow.log_metrics({f"labels {k}": float(n) for k, n in learned.labels.items()})
                 mlflow.log_dict(
                     {"noise": found["noise"], "held_back": found["words"]}, "labels.json"
                 )
             with mlflow.start_run(run_name="fit", nested=True):
                 mlflow.log_params({f"strength_{t}": s for t, s in manifest["strength"].items()})
-                mlflow.log_metrics({k: float(n) for k, n in lesson.rows.items()})
+                mlflow.log_metrics({k: float(n) for k, n in learned.rows.items()})
             with mlflow.start_run(run_name="evaluation", nested=True):
-                mlflow.log_param("judged_on", lesson.judged_on)
-                self._log_before_after(lesson)
+                mlflow.log_param("judged_on", learned.judged_on)
+                self._log_before_after(learned)
                 traffic = {k: manifest["traffic"][k] for k in ("requests", "escalation", "limit")}
                 report = {"curve": found["curve"], "traffic": traffic, "drift": found["drift"]}
                 mlflow.log_dict(report, "evaluation.json")
             with mlflow.start_run(run_name="promotion", nested=True):
-                mlflow.set_tag("promotable", str(not lesson.reasons))
+                mlflow.set_tag("promotable", str(not learned.reasons))
                 mlflow.log_dict({"reasons": found["reasons"]}, "promotion.json")
             mlflow.log_dict(manifest, "manifest.json")
             with contextlib.redirect_stderr(io.StringIO()):
                 self._log_model(folder, manifest["version"], _LESSON)
             return str(parent.info.run_id)
 
-    def _log_before_after(self, lesson: "Lesson") -> None:
-        better = lesson.better
+    def _log_before_after(self, learned: "Learned") -> None:
+        better = learned.better
         self._mlflow.log_metrics(
             {
                 "better": better.value,
                 "better_low": better.low,
                 "better_high": better.high,
-                "brier_before": lesson.brier[0],
-                "brier_after": lesson.brier[1],
-                "ece_before": lesson.ece[0],
-                "ece_after": lesson.ece[1],
+                "brier_before": learned.brier[0],
+                "brier_after": learned.brier[1],
+                "ece_before": learned.ece[0],
+                "ece_after": learned.ece[1],
             }
         )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from router.answers.literals import Call, canonical
+from router.answers.literals import CallLiteral, canonical
 from router.answers.reading import STATISTICS, Reading
 from router.answers.same import same
 from router.types import FloatArray, IntArray
@@ -71,10 +71,11 @@ def words_in_common(a: IntArray, b: IntArray, weight: FloatArray) -> float:
     return float(shared @ shared) / norms**0.5 if norms else 0.0
 
 
-def calls_in_common(a: tuple[Call, ...], b: tuple[Call, ...]) -> float:
+def calls_in_common(a: tuple[CallLiteral, ...], b: tuple[CallLiteral, ...]) -> float:
     """Share of names and arguments that two lists of calls have in common, in any order (Jaccard).
 
-    >>> one, two = Call("add", {"a": 1.0, "b": 2.0}), Call("add", {"a": 1.0, "b": 3.0})
+    >>> one = CallLiteral("add", {"a": 1.0, "b": 2.0})
+    >>> two = CallLiteral("add", {"a": 1.0, "b": 3.0})
     >>> calls_in_common((one,), (one,)), calls_in_common((one,), (two,))
     (1.0, 0.5)
     """
@@ -82,7 +83,7 @@ def calls_in_common(a: tuple[Call, ...], b: tuple[Call, ...]) -> float:
     return len(left & right) / len(left | right) if left | right else 1.0
 
 
-def _parts(calls: tuple[Call, ...]) -> set[tuple[str, str, str]]:
+def _parts(calls: tuple[CallLiteral, ...]) -> set[tuple[str, str, str]]:
     parts = set()
     for call in calls:
         name = call.name.casefold()

@@ -25,7 +25,7 @@ _CLOSING = {"[": "]", "(": ")", "{": "}"}
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallLiteral:
     """A function's name and its arguments; unnamed ones are called `0`, `1`, ..."""
 
     name: str
@@ -74,7 +74,7 @@ def canonical(value: Any) -> str:
         return f"{value:.10g}"
     if isinstance(value, str):
         return '"' + " ".join(value.split()).casefold() + '"'
-    if isinstance(value, Call):
+    if isinstance(value, CallLiteral):
         return f"{value.name.casefold()}({canonical(value.arguments)})"
     if isinstance(value, Mapping):
         items = sorted((str(k).casefold(), canonical(v)) for k, v in value.items())
@@ -136,7 +136,7 @@ class _Reader:
             return pairs
         return items
 
-    def call(self, name: str, depth: int) -> Call:
+    def call(self, name: str, depth: int) -> CallLiteral:
         arguments: dict[str, Any] = {}
         while self.peek() != ")":
             start = self.at
@@ -149,7 +149,7 @@ class _Reader:
                 arguments[str(len(arguments))] = self.value(depth + 1)
             self.separator(")")
         self.token()
-        return Call(name, arguments)
+        return CallLiteral(name, arguments)
 
     def separator(self, closing: str) -> None:
         if self.peek() == ",":

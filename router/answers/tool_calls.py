@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from router.answers.literals import Call, NotLiteral, is_sequence, parse, parse_at
+from router.answers.literals import CallLiteral, NotLiteral, is_sequence, parse, parse_at
 
 FENCE = re.compile(r"```[\w+-]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _TAGGED = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
@@ -15,7 +15,7 @@ _MAX_CALLS = 50
 _CALL = re.compile(r"\[?\s*[A-Za-z_][\w.]*\(.*\)\s*\]?", re.DOTALL)
 
 
-def calls_in(text: str) -> list[Call]:
+def calls_in(text: str) -> list[CallLiteral]:
     """The calls that `text` makes, in any of the known spellings; an empty list for none.
 
     >>> calls_in('{"name": "add", "arguments": {"a": 1}}') == calls_in("[add(a=1)]")
@@ -25,7 +25,9 @@ def calls_in(text: str) -> list[Call]:
         return [c for body in _TAGGED.findall(text) for c in _as_calls(_values(body))]
     if action := _ACTION.search(text) if "Action:" in text else None:
         arguments = (_values(action[2]) or [None])[0]
-        return [Call(action[1], arguments if isinstance(arguments, dict) else {"0": arguments})]
+        return [
+            CallLiteral(action[1], arguments if isinstance(arguments, dict) else {"0": arguments})
+        ]
     for body in _bodies(text):
         if calls := _as_calls(_values(body)):
             return calls
@@ -56,9 +58,9 @@ def _values(text: str) -> list[Any]:
     return out
 
 
-def _as_calls(value: Any) -> list[Call]:
+def _as_calls(value: Any) -> list[CallLiteral]:
     """Calls in a parsed value; an empty list when any part of it is something else."""
-    if isinstance(value, Call):
+    if isinstance(value, CallLiteral):
         return [value]
     if is_sequence(value):
         found = [_as_calls(v) for v in value]
@@ -73,9 +75,9 @@ def _as_calls(value: Any) -> list[Call]:
     if isinstance(arguments, str):
         arguments = parsed(arguments)
     if isinstance(name, str) and isinstance(arguments, dict):
-        return [Call(name, arguments)]
+        return [CallLiteral(name, arguments)]
     only = next(iter(value.items())) if len(value) == 1 else None
-    return [Call(str(only[0]), only[1])] if only and isinstance(only[1], dict) else []
+    return [CallLiteral(str(only[0]), only[1])] if only and isinstance(only[1], dict) else []
 
 
 _ARGUMENTS = ("arguments", "parameters", "input", "args", "tool_input")

@@ -110,15 +110,15 @@ class Evidence:
 
     `others`: readings of at most two other local answers, in any order. `asks`: see
     `router.text.asks`.
-    `strength`, `strengths`: ability terms of the local model and of the others, in logits.
+    `ability`, `abilities`: ability terms of the local model and of the others, in logits.
     `prompt`: logits of p_local and p_cloud given the prompt alone, None where unknown.
     """
 
     answer: Reading
     others: Sequence[Reading] = ()
     asks: str = "text"
-    strength: float = 0.0
-    strengths: Sequence[float] = ()
+    ability: float = 0.0
+    abilities: Sequence[float] = ()
     prompt: tuple[float, float] | None = None
 
 
@@ -173,7 +173,7 @@ def row(
         out[_AT[_FORM[0]] + (kind not in suits)] = 1.0
     start = _AT[STATISTICS[0]]
     out[start : start + len(STATISTICS)] = answer.statistics if exact else answer.statistics * _FREE
-    out[_AT[_ABILITY[0]]] = evidence.strength
+    out[_AT[_ABILITY[0]]] = evidence.ability
     equal = unequal = 0.0
     if measures:
         equal, unequal = _opinions(out, evidence, measures, between)
@@ -213,13 +213,13 @@ def _opinions(
         out[start + 1] += (other.final.kind not in EXACT) / len(others)
         if evidence.answer.final.kind in EXACT:
             out[start + 2 : start + 6] += other.statistics[_OTHER_AT] / len(others)
-    strength = float(np.mean(evidence.strengths)) if len(evidence.strengths) else 0.0
+    ability = float(np.mean(evidence.abilities)) if len(evidence.abilities) else 0.0
     start = _AT[_ABILITY[1]]
     out[start : start + 4] = (
-        strength,
-        equal * strength,
-        unequal * strength,
-        unequal * evidence.strength,
+        ability,
+        equal * ability,
+        unequal * ability,
+        unequal * evidence.ability,
     )
     return equal, unequal
 
@@ -237,7 +237,7 @@ def _prompt(
 
 
 def reliability_of(metrics: Mapping[str, Mapping[str, float]]) -> dict[int, float]:
-    """Weight of a free label by the number of opinions behind it, 0.05..1.
+    """Weight of an agreement label by the number of opinions behind it, 0.05..1.
 
     The Brier skill that the verifier's manifest records for that number: the share of the
     outcomes' variance that its probabilities account for on rows it was not fitted on.

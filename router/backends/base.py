@@ -24,7 +24,7 @@ class Ask:
     """One request to one backend.
 
     `api`: the dialect of `body`, which is the client's. `deadline`: when all must be over, on the
-    event loop's clock. `clearance`: the privacy wall's, without which no cloud backend sends.
+    event loop's clock. `clearance`: the privacy filter's, without which no cloud backend sends.
     `headers`: of the client's, those that the backend's API defines. `est_usd`: what it is
     expected to cost; `key`: name of the API key that pays. `logprobs`: ask for log-probabilities
     even if the client did not.

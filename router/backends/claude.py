@@ -25,7 +25,7 @@ WrittenBy = Callable[[str], str | None]  # a signature to the model that made it
 class ClaudeBackend:
     """The cloud tier.
 
-    It sends nothing but what the privacy wall has cleared: the bytes that were scanned, translated.
+    It sends nothing but what the privacy filter has cleared: the bytes scanned, translated.
     `written_by`: which model made a signature, as far as known; thinking of others stays behind.
     """
 
@@ -74,7 +74,7 @@ class ClaudeBackend:
         """The one place where words leave the machine."""
         if ask.clearance is None:
             raise RequestRefused(
-                403, "not_cleared", "The privacy wall has not cleared this request for the cloud."
+                403, "not_cleared", "The privacy filter has not cleared this request for the cloud."
             )
         return build(ask.clearance.body(), ask, self._written_by)
 

@@ -99,7 +99,7 @@ async def _ask(text: str, tier: Any, model: str | None, private: bool) -> None:
 
     from router.app import Service
     from router.engine.call import Call
-    from router.privacy.wall import PRIVATE_HEADER
+    from router.privacy.filter import PRIVATE_HEADER
     from router.settings import load_settings
     from router.wire.summary import mapping, sequence
 

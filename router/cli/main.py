@@ -158,8 +158,8 @@ def show(decision: Decision) -> None:
 def _show_explanation(explanation: Explanation) -> None:
     show(explanation.decision)
     table = Table("what pushed", "toward", "by (logits)", box=None)
-    for push in explanation.pushes:
-        table.add_row(push.feature, "cloud" if push.push > 0 else "local", f"{abs(push.push):.2f}")
+    for one in explanation.contributions:
+        table.add_row(one.feature, "cloud" if one.logits > 0 else "local", f"{abs(one.logits):.2f}")
     Console().print(table)
     for note in explanation.notes:
         print(f"Note: {note}")
@@ -218,7 +218,9 @@ def _text(prompt: str) -> str:
 def _plain(explanation: Explanation) -> dict[str, object]:
     return {
         "decision": explanation.decision.as_dict(),
-        "pushes": [{"feature": p.feature, "push": p.push} for p in explanation.pushes],
+        "contributions": [
+            {"feature": p.feature, "logits": p.logits} for p in explanation.contributions
+        ],
         "notes": list(explanation.notes),
     }
 

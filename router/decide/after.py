@@ -22,7 +22,7 @@ from router.answers.verifier import (
 from router.decide.deferral import FROM_ANSWER, act_for, value_of_looking
 from router.decide.heads import sigmoid
 from router.errors import InputError
-from router.registry.ability import normalised, strength_of
+from router.registry.ability import ability_of, normalised
 from router.text.features import FeatureExtractor
 from router.threshold import choose
 from router.types import Decision, FloatArray
@@ -33,7 +33,7 @@ _NEVER = 1e-4  # probabilities are kept from 0 and 1, where logits end
 
 
 @dataclass(frozen=True, slots=True)
-class FreeLabel:
+class AgreementLabel:
     """Labels that nobody gave: probabilities that both tiers' answers are good.
 
     `agreement`: measures of `router.answers.agreement` between the answer and the first opinion.
@@ -64,18 +64,18 @@ class SecondLook:
         self.reader = Reader(extractor)
         self._idf = idf.astype(np.float64)
         self._abilities, self._reference = abilities, reference
-        self._strengths: dict[str, float] = {}  # of names met before
+        self._abilities_met: dict[str, float] = {}  # of names met before
 
-    def strength(self, model: str | None) -> float:
+    def ability(self, model: str | None) -> float:
         """Ability of a local model beside that of the reference model, in logits."""
         if model is None:
             return 0.0
-        if model not in self._strengths:
-            known = strength_of(model, self._abilities, self._reference)
-            if len(self._strengths) >= _NAMES_KEPT:
+        if model not in self._abilities_met:
+            known = ability_of(model, self._abilities, self._reference)
+            if len(self._abilities_met) >= _NAMES_KEPT:
                 return known
-            self._strengths[model] = known
-        return self._strengths[model]
+            self._abilities_met[model] = known
+        return self._abilities_met[model]
 
     def evidence(
         self,
@@ -94,26 +94,28 @@ class SecondLook:
                     answer=next(readings),
                     others=[next(readings) for _ in rest],
                     asks=decision.asks,
-                    strength=self.strength(answer.model),
-                    strengths=[self.strength(a.model) for a in rest],
+                    ability=self.ability(answer.model),
+                    abilities=[self.ability(a.model) for a in rest],
                     prompt=(_logit(decision.p_local), _logit(decision.p_cloud)),
                 )
             )
         return out
 
-    def free_label(self, asks: str, answer: Answer, others: Sequence[Answer]) -> FreeLabel:
+    def agreement_label(
+        self, asks: str, answer: Answer, others: Sequence[Answer]
+    ) -> AgreementLabel:
         """What agreement alone says of an answer; the prompt's own probability stays out of it."""
         own, *rest = self.reader.read([answer, *others], [asks] * (1 + len(others)))
         evidence = Evidence(
             answer=own,
             others=rest,
             asks=asks,
-            strength=self.strength(answer.model),
-            strengths=[self.strength(a.model) for a in others],
+            ability=self.ability(answer.model),
+            abilities=[self.ability(a.model) for a in others],
         )
         p_local, p_cloud = sigmoid(self.verifier.logits(self.rows([evidence])))[0].tolist()
         measures = agreement(own, rest[0], self._idf).tolist() if rest else []
-        return FreeLabel(
+        return AgreementLabel(
             p_local,
             p_cloud,
             dict(zip(AGREEMENT, measures, strict=False)),

@@ -15,21 +15,21 @@ from router.types import Contribution, FloatArray, Request, Tier
 
 SHOWN = 8
 _COUNTS = ("one other opinion", "two other opinions", "prompt unknown")
-_SMALL = 0.005  # pushes below this are noise to a reader
+_SMALL = 0.005  # contributions below this are noise to a reader
 
 
-def pushes_before(
+def contributions_before(
     heads: Heads, extractor: FeatureExtractor, request: Request
 ) -> tuple[Contribution, ...]:
     """What pushed the decision for `request`, strongest first.
 
-    A push is the feature's share of logit(cloud good) - logit(local good): above 0 it speaks
-    for the cloud. Pushes are measured from an average request, so they need not add up to the
+    A contribution is the feature's share of logit(cloud good) - logit(local good): above 0 it
+    speaks for the cloud. They are measured from an average request, so they need not add up to the
     gain, but their order and sign are those of the model.
     """
     features = extractor.extract([request])
     toward_cloud = heads.calibration[:, 0] * np.array([-1.0, 1.0])
-    pushes = [
+    found = [
         *_structure_pushes(heads, features, toward_cloud),
         *_word_pushes(heads, extractor.tokens, features, toward_cloud),
         Contribution(
@@ -37,35 +37,35 @@ def pushes_before(
             float(features.embedding[0] @ (toward_cloud @ heads.embedding)),
         ),
     ]
-    pushes = sorted((p for p in pushes if abs(p.push) > _SMALL), key=lambda p: -abs(p.push))
-    return tuple(pushes[:SHOWN])
+    found = sorted((p for p in found if abs(p.logits) > _SMALL), key=lambda p: -abs(p.logits))
+    return tuple(found[:SHOWN])
 
 
-def pushes_after(second: SecondLook, evidence: Evidence) -> tuple[Contribution, ...]:
+def contributions_after(second: SecondLook, evidence: Evidence) -> tuple[Contribution, ...]:
     """What pushed the decision after an answer, strongest first.
 
-    In the units of `pushes_before`, measured from an average answer of the training data.
+    In the units of `contributions_before`, measured from an average answer of the training data.
     """
     row = second.rows([evidence])
     z = second.verifier.standardised(row)[0]
-    push = z * (second.verifier.weights[1] - second.verifier.weights[0])
+    logits = z * (second.verifier.weights[1] - second.verifier.weights[0])
     # What an answer has says something to a reader; what it lacks hardly does, but for equality.
     shown = (row[0] != 0) & ~np.isin(VERIFIED, _COUNTS)
     shown[VERIFIED.index("agreement: equal")] = bool(evidence.others)
-    order = np.argsort(-np.abs(push * shown))[: min(SHOWN, int(shown.sum()))]
-    pushes = tuple(Contribution(VERIFIED[i], float(push[i])) for i in order)
-    return tuple(p for p in pushes if abs(p.push) > _SMALL)
+    order = np.argsort(-np.abs(logits * shown))[: min(SHOWN, int(shown.sum()))]
+    found = tuple(Contribution(VERIFIED[i], float(logits[i])) for i in order)
+    return tuple(p for p in found if abs(p.logits) > _SMALL)
 
 
 def _structure_pushes(
     heads: Heads, features: Features, toward_cloud: FloatArray
 ) -> list[Contribution]:
     z = heads.standardised(features.structure)[0]
-    push = z * (toward_cloud @ heads.structure)
+    logits = z * (toward_cloud @ heads.structure)
     degree = ("below average", "above average")
     return [
         Contribution(f"{name}, {degree[int(value > 0)]}", float(p))
-        for name, value, p in zip(NAMES, z, push, strict=True)
+        for name, value, p in zip(NAMES, z, logits, strict=True)
     ]
 
 
@@ -77,10 +77,10 @@ def _word_pushes(
         return []
     values = heads.word_idf[present].astype(np.float64)
     values = values / np.sqrt(values @ values)
-    push = (toward_cloud @ heads.words[:, present]) * values
+    logits = (toward_cloud @ heads.words[:, present]) * values
     return [
         Contribution(f"the word {tokens[i]!r}", float(p))
-        for i, p in zip(present.tolist(), push.tolist(), strict=True)
+        for i, p in zip(present.tolist(), logits.tolist(), strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""`Router`: a loaded model with a rule, and `predict_tier`, the same on the shipped default."""
+"""`Router`: a loaded model, its pair of models and its operating point."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from router.answers.verifier import Evidence, reliability_of
 from router.decide.after import AnswerLike, SecondLook, checked_answer, checked_others
 from router.decide.deferral import FROM_PROMPT, act_for, values_of_looking
-from router.decide.explain import assumptions, pushes_after, pushes_before
+from router.decide.explain import assumptions, contributions_after, contributions_before
 from router.decide.heads import Heads, sigmoid
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
 from router.prices import estimate_usd
@@ -25,7 +25,7 @@ from router.text.features import (
     StaticEncoder,
 )
 from router.text.request import request_from_messages, request_from_prompt
-from router.threshold import LOOK_PRICE, Cut, Money, Reference, Rule, choose
+from router.threshold import LOOK_PRICE, Cut, Money, OperatingPoint, Reference, choose
 from router.types import BatchPrediction, Decision, Explanation, Request
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _BATCH = 256  # requests per pass: keeps a large batch within the cache and its 
 
 
 class Router:
-    """A model, the pair of models it speaks of, and the rule that sets the threshold.
+    """A model, the pair of models it speaks of, and the operating point.
 
     Immutable after construction, so any number of threads may share one.
 
@@ -51,7 +51,7 @@ class Router:
         local_model: str = "llama3.1:8b",
         cloud_model: str = "claude-sonnet-5-5",
         output_tokens: int = 500,
-        rule: Rule | None = None,
+        operating_point: OperatingPoint | None = None,
         look_price: float = LOOK_PRICE,
         local_digest: str | None = None,
     ) -> None:
@@ -60,7 +60,7 @@ class Router:
         self.traffic: Mapping[str, Any] = manifest.get("traffic", {})  # see `router.monitor.alarms`
         self.cloud_model, self.local_model = cloud_model, local_model
         self.output_tokens = output_tokens
-        self.rule: Rule = rule or Cut(
+        self.operating_point: OperatingPoint = operating_point or Cut(
             float(manifest["threshold"]["default"]), "the model's default cut"
         )
         self.extractor = extractor_of(artifact)
@@ -72,8 +72,8 @@ class Router:
             ability_for(cloud_model, models["cloud"], models["reference_cloud"]),
         )
         self.look_price = look_price
-        if isinstance(self.rule, Money) and self.rule.look_usd:
-            self.look_price = self.rule.look_usd / self.rule.value_usd
+        if isinstance(self.operating_point, Money) and self.operating_point.look_usd:
+            self.look_price = self.operating_point.look_usd / self.operating_point.value_usd
         self.second: SecondLook | None = None
         if artifact.verifier is not None:
             self.second = SecondLook(
@@ -86,8 +86,8 @@ class Router:
             )
         self._ability = np.array([a.value for a in self.abilities])
         self._fixed: float | None = None
-        if not self.rule.depends_on_price:
-            self._fixed = self.rule.threshold(self.reference, 0.0)
+        if not self.operating_point.depends_on_price:
+            self._fixed = self.operating_point.threshold(self.reference, 0.0)
 
     @classmethod
     def load(cls, path: str | Path | None = None, **options: Any) -> Self:
@@ -104,12 +104,12 @@ class Router:
 
     @classmethod
     def from_settings(cls, settings: "Settings", **options: Any) -> Self:
-        """Load the model that `settings` name, with their pair of models and rule."""
+        """Load the model that `settings` name, with their pair of models and operating point."""
         defaults = {
             "local_model": settings.local_model,
             "cloud_model": settings.cloud_model,
             "output_tokens": settings.output_tokens,
-            "rule": settings.rule(),
+            "operating_point": settings.operating_point(),
             "look_price": settings.look_price,
         }
         folder = artifacts.resolve(settings.models_dir, settings.version)
@@ -135,7 +135,9 @@ class Router:
         p = sigmoid(self.heads.logits(self.extractor.extract(requests), self._ability))
         costs = [estimate_usd(self.cloud_model, r.chars, self.output_tokens) for r in requests]
         thresholds = [
-            self.rule.threshold(self.reference, cost) if self._fixed is None else self._fixed
+            self.operating_point.threshold(self.reference, cost)
+            if self._fixed is None
+            else self._fixed
             for cost in costs
         ]
         values = [0.0] * len(requests)
@@ -239,8 +241,8 @@ class Router:
         """The decision with the features that pushed it, strongest first."""
         request = _request(prompt, messages, tools, response_format)
         decision = self.decide(request)
-        pushes = pushes_before(self.heads, self.extractor, request)
-        return Explanation(decision, pushes, tuple(self._notes(decision)))
+        found = contributions_before(self.heads, self.extractor, request)
+        return Explanation(decision, found, tuple(self._notes(decision)))
 
     def explain_after(
         self, decision: Decision, answer: AnswerLike, others: Sequence[AnswerLike] = ()
@@ -256,7 +258,7 @@ class Router:
         after = second.decide([decision], [evidence], self.look_price)[0]
         empty = not (answer if isinstance(answer, str) else answer.text).strip()
         notes = ("The answer is empty, so nothing in it could be judged.",) if empty else ()
-        return Explanation(after, pushes_after(second, evidence), notes)
+        return Explanation(after, contributions_after(second, evidence), notes)
 
     def _notes(self, decision: Decision) -> list[str]:
         local, cloud = self.abilities
@@ -292,7 +294,8 @@ class Router:
             threshold=threshold,
             reason=(
                 f"The local answer is good with probability {p_local:.2f}, the cloud's with "
-                f"{p_cloud:.2f}; the gain {gain:+.2f} {verb} {threshold:.2f}, {self.rule.words()}."
+                f"{p_cloud:.2f}; the gain {gain:+.2f} {verb} {threshold:.2f}, "
+                f"{self.operating_point.words()}."
             ),
             model_version=self.version,
             est_cost_usd=cost,

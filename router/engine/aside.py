@@ -29,7 +29,7 @@ class Aside:
     async def cloud(self, body: Json, model: str) -> tuple[Summary, float]:
         """The cloud's answer to a body in Anthropic's dialect, and its price in US dollars.
 
-        The wall and the caps hold: RequestRefused where there is private content.
+        The privacy filter and the caps hold: RequestRefused where there is private content.
         """
         policy = self._planner.policy
         call = Call.of("anthropic", {**body, "model": model}, tier="cloud")

@@ -1,4 +1,4 @@
-"""Acting on a plan: ask, look, escalate or fall back, once, and write down what happened."""
+"""Acting on a plan: ask, judge, escalate or fall back, once, and write down what happened."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -12,10 +12,10 @@ from router.backends.base import Ask, Backend
 from router.backends.metering import answer_cost_usd
 from router.engine.call import Call
 from router.engine.cascade import CASCADE_HEADER, CASCADES
-from router.engine.look import Look
 from router.engine.opened import Opened, Reply
 from router.engine.plan import Planned, Planner
 from router.engine.record import Record
+from router.engine.second_opinion import SecondOpinion
 from router.engine.signatures import Signatures
 from router.errors import (
     CLIENT_GONE,
@@ -130,7 +130,7 @@ class Dispatcher:
         return planned
 
     def ask(self, planned: Planned, tier: Tier) -> Ask:
-        """The request for one tier; for the cloud only with the wall's clearance."""
+        """The request for one tier; for the cloud only with the privacy filter's clearance."""
         call = planned.call
         clearance: Clearance | None = planned.screening.clear() if tier == "cloud" else None
         return Ask(
@@ -165,14 +165,14 @@ class Dispatcher:
 
     async def _reply(self, planned: Planned, record: Record) -> Reply:
         plan = planned.plan
-        look = Look(planned, record, partial(self._opinion, planned))
+        opinion = SecondOpinion(planned, record, partial(self._opinion, planned))
         try:
-            if plan.tier == "local" and look.wanted:
-                reply, escalate = await look.at_reply(self._send(planned, "local"))
+            if plan.tier == "local" and opinion.wanted:
+                reply, escalate = await opinion.at_reply(self._send(planned, "local"))
             else:
                 reply, escalate = await self._send(planned, plan.tier), False
         except (BackendError, RequestRefused) as error:
-            return await self._send(planned, self._spare(planned, record, error))
+            return await self._send(planned, self._fallback(planned, record, error))
         if not escalate:
             return reply
         try:
@@ -185,12 +185,12 @@ class Dispatcher:
 
     async def _opened(self, planned: Planned, record: Record) -> Opened:
         plan = planned.plan
-        look = Look(planned, record, partial(self._opinion, planned))
+        opinion = SecondOpinion(planned, record, partial(self._opinion, planned))
         try:
             opened = await self._start(planned, plan.tier)
-            escalate = plan.tier == "local" and look.wanted and await _looked(look, opened)
+            escalate = plan.tier == "local" and opinion.wanted and await _looked(opinion, opened)
         except (BackendError, RequestRefused) as error:
-            return await self._start(planned, self._spare(planned, record, error))
+            return await self._start(planned, self._fallback(planned, record, error))
         if not escalate:
             return opened
         try:
@@ -208,12 +208,12 @@ class Dispatcher:
         await opened.pull()
         return opened
 
-    def _spare(
+    def _fallback(
         self, planned: Planned, record: Record, error: BackendError | RequestRefused
     ) -> Tier:
         """The tier that steps in for one that failed, or `error` again if none may."""
-        spare = planned.plan.spare
-        if spare is None or spare not in self._backends:
+        fallback = planned.plan.fallback
+        if fallback is None or fallback not in self._backends:
             if record.private and isinstance(error, BackendError):
                 raise RequestRefused(
                     503,
@@ -224,7 +224,7 @@ class Dispatcher:
             raise error
         # Not the error's own words: a backend may repeat the prompt in them.
         record.fell_back = f"The {planned.plan.tier} tier failed ({_code(error)})."
-        return spare
+        return fallback
 
     async def _relay(
         self, planned: Planned, record: Record, opened: Opened, started: float
@@ -289,9 +289,9 @@ def _decision_id(now: float) -> str:
     return f"{round(now * 1000):012x}{uuid4().hex[12:]}"
 
 
-async def _looked(look: Look, opened: Opened) -> bool:
+async def _looked(opinion: SecondOpinion, opened: Opened) -> bool:
     try:
-        return await look.at_stream(opened)
+        return await opinion.at_stream(opened)
     except BaseException:
         await opened.close()
         raise

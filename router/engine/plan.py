@@ -1,4 +1,4 @@
-"""Gathering what the rules look at: the wall, the models served, the budget, the breakers."""
+"""Gathering what the rules look at: privacy filter, models served, budget, breakers."""
 
 import asyncio
 import hashlib
@@ -13,12 +13,12 @@ from router.backends.resilience import Breaker
 from router.decide.router import Router
 from router.engine.batch import Batcher
 from router.engine.call import Call
-from router.engine.rules import Facts, Plan, Standing, decide
+from router.engine.rules import Facts, Plan, TierStatus, decide
 from router.errors import ConfigError, InputError, RequestRefused
 from router.outcomes.budget import Ledger
 from router.prices import estimate_usd
-from router.privacy import Screening, Wall
-from router.privacy.wall import PRIVATE_HEADER
+from router.privacy import PrivacyFilter, Screening
+from router.privacy.filter import PRIVATE_HEADER
 from router.settings import Settings
 from router.types import Decision, Tier
 from router.wire import to_anthropic, to_openai
@@ -39,22 +39,26 @@ class Policy:
 
     settings: Settings
     router: Router
-    wall: Wall
+    privacy_filter: PrivacyFilter
     version: str
     batcher: Batcher
     challenger: Router | None = None  # decides in shadow
 
     @classmethod
     def of(
-        cls, settings: Settings, router: Router, wall: Wall, challenger: Router | None = None
+        cls,
+        settings: Settings,
+        router: Router,
+        privacy_filter: PrivacyFilter,
+        challenger: Router | None = None,
     ) -> "Policy":
         """The policy that these make."""
         parts = (
             router.version,
             router.local_model,
             router.cloud_model,
-            router.rule.words(),
-            repr(router.rule),
+            router.operating_point.words(),
+            repr(router.operating_point),
             router.look_price,
             settings.cascade,
             settings.exploration,
@@ -65,7 +69,7 @@ class Policy:
         return cls(
             settings=settings,
             router=router,
-            wall=wall,
+            privacy_filter=privacy_filter,
             version=version,
             batcher=Batcher(router.decide_batch),
             challenger=challenger,
@@ -135,12 +139,12 @@ class Planner:
         est_usd = _estimate_usd(cloud_name, call, policy, decision)
         explore = settings.exploration
         facts = Facts(
-            local=Standing(
+            local=TierStatus(
                 model=local_name,
                 lacks=_local_lacks(call, local, local_name, settings),
                 down=self._down("local"),
             ),
-            cloud=Standing(
+            cloud=TierStatus(
                 model=cloud_name,
                 absent=_cloud_absent(settings),
                 lacks=_cloud_lacks(call),
@@ -157,12 +161,14 @@ class Planner:
         return facts, est_usd
 
     async def screen(self, call: Call, policy: Policy) -> Screening:
-        """What the wall says, the client's headers included. Raises RequestRefused.
+        """What the privacy filter says, the client's headers included. Raises RequestRefused.
 
         A long request is scanned beside the event loop, so that the others go on meanwhile.
         """
         declared = call.headers.get(PRIVATE_HEADER)
-        scan = partial(policy.wall.screen, call.payload, declared, call.body, call.passed_headers)
+        scan = partial(
+            policy.privacy_filter.screen, call.payload, declared, call.body, call.passed_headers
+        )
         return await asyncio.to_thread(scan) if len(call.payload) > _LONG_BYTES else scan()
 
     @property

@@ -12,7 +12,7 @@ from router.types import Decision, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class TierStatus:
     """What one tier could do for this request.
 
     `model`: that would answer. `absent`, `lacks`, `over_budget`, `down`: in words, why it cannot.
@@ -33,8 +33,8 @@ class Facts:
     `exploration`: probability of trying the other tier; `draw`: a random number in 0..1.
     """
 
-    local: Standing
-    cloud: Standing
+    local: TierStatus
+    cloud: TierStatus
     named: Tier | None = None
     private: tuple[str, ...] = ()
     failover: bool = True
@@ -42,7 +42,7 @@ class Facts:
     exploration: float = 0.0
     draw: float = 1.0
 
-    def of(self, tier: Tier) -> Standing:
+    def of(self, tier: Tier) -> TierStatus:
         """The standing of a tier."""
         return self.local if tier == "local" else self.cloud
 
@@ -64,7 +64,7 @@ class Step:
 class Plan:
     """Who answers, and why.
 
-    `spare`: the tier to fall back on should this one fail, if one may be. `may_escalate`: whether a
+    `fallback`: the tier that steps in should this one fail, if one may. `may_escalate`: whether a
     poor local answer may be replaced by the cloud's. `propensity`: probability with which this
     policy chose `tier`.
     """
@@ -74,7 +74,7 @@ class Plan:
     rule: str
     reason: str
     trail: tuple[Step, ...]
-    spare: Tier | None = None
+    fallback: Tier | None = None
     may_escalate: bool = False
     propensity: float = 1.0
     explored: bool = False
@@ -96,7 +96,8 @@ class _State:
 def decide(facts: Facts) -> Plan:
     """Apply every rule in order. Raises RequestRefused where no tier is left.
 
-    >>> plan = decide(Facts(Standing("small"), Standing("big"), private=("email",)))
+    >>> small, big = TierStatus(model="small"), TierStatus(model="big")
+    >>> plan = decide(Facts(local=small, cloud=big, private=("email",)))
     >>> plan.tier, plan.rule
     ('local', 'private')
     """
@@ -106,14 +107,14 @@ def decide(facts: Facts) -> Plan:
     if len(state.left) == 1:
         tier = state.left[0]
         step = next(s for s in state.trail if s.left == state.left)
-        spare = _other(tier) if _may_spare(facts, tier) else None
+        fallback = _other(tier) if _may_spare(facts, tier) else None
         return Plan(
             tier=tier,
             model=facts.of(tier).model,
             rule=step.rule,
             reason=step.words,
             trail=state.trail,
-            spare=spare,
+            fallback=fallback,
         )
     return _learned(facts, state)
 
@@ -205,7 +206,7 @@ def _learned(facts: Facts, state: _State) -> Plan:
         rule="learned",
         reason=words,
         trail=trail,
-        spare=_other(tier) if facts.failover else None,
+        fallback=_other(tier) if facts.failover else None,
         may_escalate=tier == "local",
     )
     if not facts.exploration:
@@ -220,7 +221,7 @@ def _learned(facts: Facts, state: _State) -> Plan:
         rule="exploration",
         reason=words,
         trail=(*trail, Step("exploration", (other,), words)),
-        spare=tier if facts.failover else None,
+        fallback=tier if facts.failover else None,
         propensity=facts.exploration,
         explored=True,
     )
@@ -234,7 +235,7 @@ def _may_spare(facts: Facts, tier: Tier) -> bool:
 
 
 def _asked(facts: Facts) -> Iterator[Tier]:
-    """The tiers that the request could have gone to by the user's word and the wall's."""
+    """The tiers that the request could have gone to by the user's word and the privacy filter's."""
     if facts.private:
         yield "local"
     elif facts.named is not None:

@@ -122,6 +122,6 @@ def _wall(settings: Settings) -> Check:
     try:
         detectors_of(settings)
     except RouterError as error:
-        return Check("privacy wall", False, str(error), "mend the setting it names")
+        return Check("privacy filter", False, str(error), "mend the setting it names")
     own = len(settings.private_words) + len(settings.private_patterns)
-    return Check("privacy wall", True, f"up, with {own} words and patterns of your own")
+    return Check("privacy filter", True, f"up, with {own} words and patterns of your own")

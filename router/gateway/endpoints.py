@@ -182,7 +182,7 @@ def decision_body(planned: Planned, policy_version: str) -> Json:
         "rule": plan.rule,
         "reason": plan.reason,
         "propensity": plan.propensity,
-        "fallback": plan.spare,
+        "fallback": plan.fallback,
         "policy_version": policy_version,
         "est_cloud_usd": planned.est_usd,
         "private": list(planned.screening.kinds),

@@ -127,7 +127,8 @@ def report(service: Service, address: str) -> None:
     else:
         say("[yellow]cloud[/]  not configured; set ANTHROPIC_API_KEY to escalate to Claude")
     say(
-        f"policy {policy.version}: {policy.router.rule.words()}, cascade {settings.cascade}, "
+        f"policy {policy.version}: {policy.router.operating_point.words()}, "
+        f"cascade {settings.cascade}, "
         f"exploration {settings.exploration:g}, model {policy.router.version}"
     )
     say(f"OpenAI clients:    base_url={address}/v1  model=auto")

@@ -89,7 +89,7 @@ async def judge(
 ) -> Judged:
     """Judge requests until `max_usd` is spent; each verdict is stored at once.
 
-    A request in which the wall finds something private is left out. Raises BackendError when the
+    A request in which the privacy filter finds something is left out. Raises BackendError when the
     cloud does not answer, RequestRefused when a cap on spending is reached.
     """
     stored = skipped = 0

@@ -8,7 +8,7 @@ from time import monotonic, time
 from sqlalchemy import Engine, func, insert, select
 
 from router.answers.reading import Answer
-from router.decide.after import FreeLabel
+from router.decide.after import AgreementLabel
 from router.decide.router import Router
 from router.engine.cascade import answer_of, second_body
 from router.errors import BackendError, BackendUnreachable, InputError
@@ -85,7 +85,7 @@ async def study(
 
 async def opinion(
     router: Router, local: Local, one: Logged, second: str
-) -> tuple[FreeLabel, str, str] | None:
+) -> tuple[AgreementLabel, str, str] | None:
     """The label of one request, who gave the second opinion, and its words.
 
     Opinions that the gateway asked for are used; where the cloud was asked at once, the local
@@ -102,7 +102,7 @@ async def opinion(
         answer = answer_of(await local.ask(second, body, one.call.api), second).text
     if not first.strip() or not answer.strip():
         return None
-    label = router.second_look().free_label(
+    label = router.second_look().agreement_label(
         asks_for(one.request), Answer(first, one.local_model), [Answer(answer, model)]
     )
     return label, model, answer
@@ -114,7 +114,7 @@ def store(
     local_model: str,
     model: str,
     answer: str | None,
-    label: FreeLabel,
+    label: AgreementLabel,
     version: str,
 ) -> None:
     """Keep an opinion; `answer` None where no word may be kept."""

@@ -29,7 +29,7 @@ class Shadow:
     """Lets a challenger decide what the champion has decided, until it has seen enough.
 
     With `shadow_requests` of them it becomes current, unless it sends another share of them to the
-    cloud than its lesson promised. `seen`: so far.
+    cloud than its training run promised. `seen`: so far.
     """
 
     def __init__(self, service: Service) -> None:
@@ -92,7 +92,7 @@ class Shadow:
             kind = "refused"
             words = (
                 f"{version} was dropped: in shadow it sent {share:.0%} of {self.seen} requests to "
-                f"the cloud, its lesson promised {expected:.0%}."
+                f"the cloud, its training run promised {expected:.0%}."
             )
         else:
             await asyncio.to_thread(versions.move, folder, version)
@@ -137,7 +137,7 @@ class PrivateOpinions:
             said = answer_of(await service.aside.local(call.api, body, second), second)
             if not said.text.strip():
                 return
-            label = router.second.free_label(asks_for(request), answer, [said])
+            label = router.second.agreement_label(asks_for(request), answer, [said])
             await asyncio.to_thread(
                 store,
                 service.log.engine,

@@ -88,7 +88,7 @@ def ability_for(name: str, known: Mapping[str, float], reference: str) -> Abilit
     return Ability(known[nearest], nearest, False)
 
 
-def strength_of(name: str, known: Mapping[str, float], reference: str) -> float:
+def ability_of(name: str, known: Mapping[str, float], reference: str) -> float:
     """Ability of `name` beside that of `reference`, in logits; see `ability_for`."""
     own = ability_for(reference, known, reference).value
     return ability_for(name, known, reference).value - own

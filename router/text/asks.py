@@ -24,7 +24,7 @@ _NUMBER = re.compile(
 def asks_for(request: Request) -> str:
     """One of ASKS, by marks in the routing text; `text` where none stands.
 
-    >>> asks_for(Request("How many legs have seven spiders?", 33))
+    >>> asks_for(Request(text="How many legs have seven spiders?", chars=33))
     'number'
     """
     text = clip(request.text)

@@ -61,7 +61,7 @@ _OTHERS = ("42", "The answer is 41, since 6 * 7 = 41.", '{"city": "Paris"}', "It
 def decided() -> list[dict[str, Any]]:
     """All 200, in order."""
     router = Router.load()
-    small = Router.load(local_model="qwen2.5:0.5b", rule=Money(value_usd=0.05))
+    small = Router.load(local_model="qwen2.5:0.5b", operating_point=Money(value_usd=0.05))
     out: list[Decision] = []
     for i, prompt in enumerate(PROMPTS):
         answer, other = _ANSWERS[i % 5], _OTHERS[i // 2 % 5]

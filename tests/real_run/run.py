@@ -40,7 +40,7 @@ from tests.real_run.models import MAX_TOKENS, Models
 from tests.servers.running import Gateway
 from tests.servers.upstream import Upstream
 from training.evaluate.metrics import curve
-from training.teach import teach
+from training.run import train_on_log
 
 PRICED_AS = "claude-haiku-4-5"
 EXPLORATION, SHARES = 0.2, (0.3, 0.5)
@@ -112,7 +112,7 @@ def summed(rows: list[dict[str, Any]], scores: dict[str, tuple[bool, bool]]) -> 
     }
 
 
-def lesson(
+def training_run(
     base: Path,
     folder: Path,
     servers: tuple[Upstream, Upstream],
@@ -163,15 +163,15 @@ def lesson(
 
     studied = asyncio.run(ask()) if second else None
     engine.dispose()
-    taught = teach(settings, since=0, until=time.time(), at_once=True)
+    run = train_on_log(settings, since=0, until=time.time(), at_once=True)
     learned = {
-        "status": taught.status,
+        "status": run.status,
         "opinions": studied.stored if studied else 0,
         "probe": probe,
-        **taught.lesson.as_dict(),
+        **run.learned.as_dict(),
     }
-    if taught.status != "promoted":  # measured all the same, as what was refused
-        artifacts.point_current(models, taught.lesson.artifact.version)
+    if run.status != "promoted":  # measured all the same, as what was refused
+        artifacts.point_current(models, run.learned.artifact.version)
     return models, learned
 
 
@@ -200,18 +200,18 @@ def main() -> None:
         common = {"local_model": local, "cascade": "off"}
         logged = routed(work / "log", servers, train, shipped, exploration=EXPLORATION, **common)
         grade(work / "log" / "outcomes.db", logged)
-        lessons = {
+        runs = {
             "agreement with itself": (local, 0, 0),
             "agreement with the second": (second, 0, 0),
             f"{PROBED} probes, agreement with the second": (second, 0, PROBED),
             f"agreement with the second, {FEW} graded": (second, FEW, 0),
             "all graded, no agreement": (None, len(logged), 0),
         }
-        out: dict[str, Any] = {"lessons": {}, "held out": {}}
+        out: dict[str, Any] = {"runs": {}, "held out": {}}
         folders = {"before": shipped}
-        for name, (other, graded, asked) in lessons.items():
+        for name, (other, graded, asked) in runs.items():
             folder = work / name.replace(" ", "-").replace(",", "")
-            folders[name], out["lessons"][name] = lesson(
+            folders[name], out["runs"][name] = training_run(
                 work / "log" / "outcomes.db",
                 folder,
                 servers,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from router.background import Task
+from router.background import BackgroundTask
 from tests.servers.fixtures import Run
 from tests.servers.running import EASY, Gateway
 
@@ -21,8 +21,8 @@ def until(true: Callable[[], bool], within_s: float = 20) -> None:
         sleep(0.01)
 
 
-def started(gateway: Gateway, work: Callable[[], Any]) -> Task:
-    async def start() -> Task:
+def started(gateway: Gateway, work: Callable[[], Any]) -> BackgroundTask:
+    async def start() -> BackgroundTask:
         return gateway.service.repeat("watch", 0.01, work)
 
     return asyncio.run_coroutine_threadsafe(start(), gateway.loop).result(20)

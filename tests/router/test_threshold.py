@@ -92,7 +92,7 @@ def test_each_rule_reaches_the_decision(shipped: object) -> None:
         decision = Router(shipped, rule=rule).predict(hard)  # type: ignore[arg-type]
         assert decision.tier == "cloud"
         assert part in decision.reason
-    assert Router(shipped, rule=Money(0.0001)).predict(hard).tier == "local"  # type: ignore[arg-type]
+    assert Router(shipped, operating_point=Money(0.0001)).predict(hard).tier == "local"  # type: ignore[arg-type]
 
 
 class DearOnes:

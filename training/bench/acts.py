@@ -14,7 +14,7 @@ from training.bench.cases import (
     FOLDS,
     Bench,
     Case,
-    Look,
+    Setup,
     other_models,
     prompt_logits,
     prompt_only,
@@ -79,7 +79,7 @@ def without_opinion(case: Case) -> Case:
     return replace(case, look=replace(case.look, others=()))
 
 
-def stage_rows(bench: Bench, look: Look, seed: int = 0) -> pd.DataFrame:
+def stage_rows(bench: Bench, look: Setup, seed: int = 0) -> pd.DataFrame:
     """Held-out probabilities at every stage beside the outcomes, one row per prompt, no text.
 
     Columns: case, group (a hash), local, cloud (scores), equal (1, 0, or NaN where the answers

@@ -14,11 +14,11 @@ from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.data.answers import Answered, read_answers
 from training.data.dataset import Dataset
-from training.data.opinions import Opinions, PromptLogits, Strengths
+from training.data.opinions import Abilities, Opinions, PromptLogits
 from training.data.splits import group_folds
 from training.evaluate import metrics
 from training.fit.verifier import VerifierRows, rows_of
-from training.pipelines.answers import Prompts, measured, strengths_of
+from training.pipelines.answers import Prompts, abilities_of, measured
 
 _LLAMA, _CLAUDE = "Meta-Llama-3.1-8B-Instruct", "claude-3-5-sonnet-20241022"
 _GPT = "gpt-4o-2024-05-13"
@@ -28,7 +28,7 @@ OWN_SHARE = 0.6  # of a cloud label: the pair's own model; the rest: the mean of
 
 
 @dataclass(frozen=True)
-class Look:
+class Setup:
     """A protocol: a pair of models on one source, and whose opinions are asked."""
 
     source: str
@@ -44,14 +44,14 @@ class Look:
 
 
 LOOKS = (
-    Look("ZeroEval", _LLAMA, (), _CLAUDE),
-    Look("ZeroEval", _LLAMA, ("gemma-2-9b-it",), _CLAUDE),
-    Look("ZeroEval", _LLAMA, ("Qwen2-7B-Instruct",), _CLAUDE),
-    Look("ZeroEval", _LLAMA, ("gemma-2-2b-it",), _CLAUDE),
-    Look("ZeroEval", "gemma-2-2b-it", ("Phi-3.5-mini-instruct",), _CLAUDE),
-    Look("MMLU-Pro", _LLAMA, (), _GPT),
-    Look("MMLU-Pro", _LLAMA, ("Phi-3-mini-4k-instruct",), _GPT),
-    Look("MMLU-Pro", _LLAMA, ("Phi-3-mini-4k-instruct", "Mixtral-8x7B-Instruct-v0.1"), _GPT),
+    Setup("ZeroEval", _LLAMA, (), _CLAUDE),
+    Setup("ZeroEval", _LLAMA, ("gemma-2-9b-it",), _CLAUDE),
+    Setup("ZeroEval", _LLAMA, ("Qwen2-7B-Instruct",), _CLAUDE),
+    Setup("ZeroEval", _LLAMA, ("gemma-2-2b-it",), _CLAUDE),
+    Setup("ZeroEval", "gemma-2-2b-it", ("Phi-3.5-mini-instruct",), _CLAUDE),
+    Setup("MMLU-Pro", _LLAMA, (), _GPT),
+    Setup("MMLU-Pro", _LLAMA, ("Phi-3-mini-4k-instruct",), _GPT),
+    Setup("MMLU-Pro", _LLAMA, ("Phi-3-mini-4k-instruct", "Mixtral-8x7B-Instruct-v0.1"), _GPT),
 )
 
 
@@ -66,7 +66,7 @@ class Bench:
     data: Dataset
     answers: dict[str, Opinions]
     prompts: Prompts
-    strength: Strengths
+    ability: Abilities
 
     @classmethod
     def load(cls, data: Dataset, folder: Path, model: Artifact) -> "Bench":
@@ -81,7 +81,7 @@ class Bench:
                 [everything.readings[i] for i in at],
             )
             answers[str(source)] = Opinions(part, opinions.weight)
-        return cls(data, answers, Prompts.of(data, model), strengths_of(model))
+        return cls(data, answers, Prompts.of(data, model), abilities_of(model))
 
     @cached_property
     def scores(self) -> "pd.Series[float]":
@@ -93,14 +93,14 @@ class Bench:
 class Case:
     """Rows of one protocol; `local` and `cloud` are the pair's own outcomes, shape (n,)."""
 
-    look: Look
+    look: Setup
     prompts: Any
     group: Any
     local: FloatArray
     cloud: FloatArray
 
     @classmethod
-    def of(cls, look: Look, bench: Bench) -> "Case":
+    def of(cls, look: Setup, bench: Bench) -> "Case":
         """The prompts where all of the protocol's models have answers and outcomes."""
         opinions = bench.answers[look.source]
         names = (look.local, *look.others)
@@ -128,13 +128,13 @@ class Case:
         opinions = bench.answers[self.look.source]
         chosen = np.arange(len(self.prompts)) if at is None else at
         draws = opinions.of_models(self.prompts[chosen], self.look.local, self.look.others)
-        rows = rows_of(opinions, draws, bench.strength, logits)
+        rows = rows_of(opinions, draws, bench.ability, logits)
         blend = OWN_SHARE * self.cloud[chosen] + (1 - OWN_SHARE) * rows.cloud
         ones = np.ones(len(chosen))
         return replace(rows, local=self.local[chosen], cloud=blend, weight=ones)
 
 
-def looks_in(bench: Bench) -> list[Look]:
+def looks_in(bench: Bench) -> list[Setup]:
     """The known protocols that the data holds; of any other source its most frequent models."""
     rows = bench.data.rows
     out = []
@@ -148,15 +148,15 @@ def looks_in(bench: Bench) -> list[Look]:
         ]
         if not known and len(clouds):
             cloud = str(clouds.mode()[0])
-            known = [Look(source, models[0], (), cloud)]
-            known += [Look(source, models[0], (m,), cloud) for m in models[1:2]]
+            known = [Setup(source, models[0], (), cloud)]
+            known += [Setup(source, models[0], (m,), cloud) for m in models[1:2]]
         out += known
     return out
 
 
-def teaching(looks: Sequence[Look]) -> list[Look]:
+def teaching(looks: Sequence[Setup]) -> list[Setup]:
     """Of every source the first protocol with one other opinion: what transfers and teaches."""
-    found: dict[str, Look] = {}
+    found: dict[str, Setup] = {}
     for look in looks:
         if len(look.others) == 1:
             found.setdefault(look.source, look)
@@ -193,14 +193,14 @@ def other_models(
     count = len(case.look.others)
     draws = opinions.draws(rng, at, int(count == 1), int(count == 2))
     draws = [d for d in draws if len(d[1]) == count]
-    rows = rows_of(opinions, draws, bench.strength, logits)
+    rows = rows_of(opinions, draws, bench.ability, logits)
     return rows.take(np.flatnonzero(np.isfinite(rows.local) & np.isfinite(rows.cloud)))
 
 
 def prompt_only(bench: Bench, case: Case, test: IntArray, logits: PromptLogits) -> FloatArray:
     """p_local and p_cloud from the prompt alone, shape (n, 2)."""
     z = np.array([logits[p] for p in case.prompts[test]])
-    z[:, 0] += bench.strength(case.look.local)
+    z[:, 0] += bench.ability(case.look.local)
     return sigmoid(z)
 
 

@@ -19,7 +19,7 @@ from training.data.dataset import Dataset
 from training.data.featurize import featurize
 from training.data.splits import unseen
 from training.evaluate import metrics
-from training.evaluate.baselines import BASELINES, Task
+from training.evaluate.baselines import BASELINES, RoutingTask
 from training.evaluate.evaluation import outcome_pairs
 from training.evaluate.scoring import scored_by
 from training.fit.encoder import EncoderSource, of_artifact, with_transformer
@@ -102,7 +102,7 @@ def compare(artifact: Artifact, data: Dataset, *, seed: int = 0) -> Comparison:
     test, train = (outcome_pairs(data.rows[mask]) for mask in (new, ~new))
     texts = data.prompts[["prompt_id", "prompt"]]
     prompts = pd.concat([test, train]).merge(texts, on="prompt_id", how="left")
-    task = Task(
+    task = RoutingTask(
         name="comparison",
         prompts=prompts["prompt"].tolist(),
         features=featurize(of_artifact(artifact).extractor(), prompts["prompt"].tolist()),

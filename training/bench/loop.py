@@ -1,4 +1,4 @@
-"""How fast the loop learns: labels against quality, free labels, a swapped model, exploration.
+"""How fast the loop learns: labels against quality, agreement labels, a swapped model, exploration.
 
 The default of every target is fitted on the other works, without any group of the target.
 """
@@ -27,7 +27,7 @@ from training.bench.prompts import (
 )
 from training.data.splits import group_folds, group_sample
 from training.evaluate import metrics
-from training.evaluate.baselines import Task
+from training.evaluate.baselines import RoutingTask
 from training.fit.design import take
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads
@@ -44,7 +44,7 @@ class Target:
     """A work with what its loops need."""
 
     work: Work
-    task: Task
+    task: RoutingTask
     at: IntArray
     base: Base
     rows: pd.DataFrame  # of the pair alone

@@ -11,7 +11,7 @@ from router.prices import estimate_usd
 from router.registry.artifact import Artifact
 from router.types import FloatArray
 from training.bench.prompts import Material, load_material, task_of, works_in
-from training.evaluate.off_policy import CLOUD, Logged, by_ridge, evaluate
+from training.evaluate.off_policy import CLOUD, BanditLog, by_ridge, evaluate
 from training.evaluate.scoring import fitted_of
 from training.pipelines.prompts import Progress
 
@@ -52,7 +52,7 @@ def simulate(
     propensity = np.where(action == CLOUD, served[at], 1 - served[at])
     for kind, table in outcomes.items():
         seen = table[at, action]
-        log = Logged(action, propensity, seen, np.arange(ROWS))
+        log = BanditLog(action, propensity, seen, np.arange(ROWS))
         found = evaluate(log, target[at], by_ridge(log, columns[at]), seed=seed, rounds=300)
         every = np.where(target == 1, table[:, 1], table[:, 0])
         truth, here = float(every.mean()), float(every[at].mean())

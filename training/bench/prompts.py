@@ -25,7 +25,7 @@ from training.data.featurize import featurize
 from training.data.readers import read
 from training.data.splits import group_folds, group_sample, part_of
 from training.evaluate import metrics
-from training.evaluate.baselines import BASELINES, Task
+from training.evaluate.baselines import BASELINES, RoutingTask
 from training.fit.design import take
 from training.fit.encoder import of_artifact, with_transformer
 from training.fit.head import TIERS, Base
@@ -147,7 +147,7 @@ def _rows_of(work: Work, rows: pd.DataFrame) -> pd.DataFrame:
     return rows[mine]
 
 
-def task_of(work: Work, material: Material) -> tuple[Task, IntArray]:
+def task_of(work: Work, material: Material) -> tuple[RoutingTask, IntArray]:
     """The work's prompts with both outcomes, and their indices in `material.prompts`."""
     mine = _rows_of(work, material.rows)
     sides = [
@@ -157,7 +157,7 @@ def task_of(work: Work, material: Material) -> tuple[Task, IntArray]:
     index = pd.Series(np.arange(len(material.prompts)), index=material.prompts["prompt_id"])
     at = index[both.index].to_numpy()
     part = material.prompts.iloc[at]
-    task = Task(
+    task = RoutingTask(
         name=work.name,
         prompts=part["prompt"].tolist(),
         features=take(material.features, at),
@@ -182,7 +182,7 @@ def base_for(work: Work, material: Material) -> Base | None:
     ).as_base()
 
 
-def splits(work: Work, task: Task, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
+def splits(work: Work, task: RoutingTask, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
     """(train, test) of one seed: a sample of labels and the rest, or five grouped folds."""
     rng = np.random.default_rng(seed)
     if work.labels is not None:
@@ -192,7 +192,7 @@ def splits(work: Work, task: Task, seed: int) -> Iterator[tuple[IntArray, IntArr
 
 
 def run_seed(
-    work: Work, material: Material, task: Task, at: IntArray, base: Base | None, seed: int
+    work: Work, material: Material, task: RoutingTask, at: IntArray, base: Base | None, seed: int
 ) -> dict[str, dict[str, float]]:
     """Every method's measures for one seed, averaged over its folds."""
     sums: dict[str, list[dict[str, float]]] = {}
@@ -222,7 +222,7 @@ def mean_of(runs: list[dict[str, float]]) -> dict[str, float]:
 def fit_and_predict(
     work: Work,
     material: Material,
-    task: Task,
+    task: RoutingTask,
     at: IntArray,
     train: IntArray,
     test: IntArray,
@@ -254,13 +254,17 @@ def fit_and_predict(
 
 
 def _predict(
-    heads: Heads, models: Mapping[str, Mapping[str, float]], work: Work, task: Task, test: IntArray
+    heads: Heads,
+    models: Mapping[str, Mapping[str, float]],
+    work: Work,
+    task: RoutingTask,
+    test: IntArray,
 ) -> tuple[FloatArray, FloatArray]:
     fitted = Fitted(heads, {t: dict(m) for t, m in models.items()}, {})
     return fitted.predict(take(task.features, test), {"local": work.local, "cloud": work.cloud})
 
 
-def _measures(gain: FloatArray, task: Task, test: IntArray) -> dict[str, float]:
+def _measures(gain: FloatArray, task: RoutingTask, test: IntArray) -> dict[str, float]:
     local, cloud = task.local[test], task.cloud[test]
     return {
         "apgr": metrics.apgr(gain, local, cloud),
@@ -273,7 +277,7 @@ def _measures(gain: FloatArray, task: Task, test: IntArray) -> dict[str, float]:
 def calibration_after(
     work: Work,
     material: Material,
-    task: Task,
+    task: RoutingTask,
     at: IntArray,
     base: Base | None,
     seed: int,

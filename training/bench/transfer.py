@@ -8,7 +8,7 @@ import pandas as pd
 
 from router.answers.verifier import Verifier
 from router.decide.heads import sigmoid
-from training.bench.cases import FOLDS, Bench, Case, Look, judged
+from training.bench.cases import FOLDS, Bench, Case, Setup, judged
 from training.data.splits import group_folds, group_sample
 from training.fit.design import take
 from training.fit.verifier import (
@@ -23,7 +23,7 @@ from training.fit.verifier import (
 from training.pipelines.agreement import learn, soft_labels
 
 
-def run_transfer(bench: Bench, target: Look, seed: int, labels: int = 50) -> dict[str, Any]:
+def run_transfer(bench: Bench, target: Setup, seed: int, labels: int = 50) -> dict[str, Any]:
     """The verifier of the other source on `target`, as it is and after `labels` labels; then the
     prompt classifier that learns from its probabilities.
     """
@@ -44,7 +44,7 @@ def core_of_others(bench: Bench, source: str, rng: np.random.Generator) -> Verif
     """A core fitted on the other sources, without groups of `source`, the prompt unknown."""
     taken = set(bench.answers[source].answers.frame["group"])
     parts = [
-        core_rows(opinions, bench.strength, None, rng)
+        core_rows(opinions, bench.ability, None, rng)
         for name, opinions in bench.answers.items()
         if name != source
     ]
@@ -74,7 +74,7 @@ def _studied(
             opinions,
             draws,
             verifier,
-            bench.strength,
+            bench.ability,
             {len(look.others): 1.0},
             bench.prompts.data.prompts,
         )
@@ -82,8 +82,8 @@ def _studied(
 
     fits = {
         "prompt from true labels": learn(bench.prompts, true),
-        "prompt from free labels": learn(bench.prompts, soft(core)),
-        f"prompt from free labels and {labels} true": learn(bench.prompts, soft(moved), known),
+        "prompt from agreement labels": learn(bench.prompts, soft(core)),
+        f"prompt from agreement labels and {labels} true": learn(bench.prompts, soft(moved), known),
     }
     at = np.array([bench.prompts.position[p] for p in case.prompts[test]])
     features = take(bench.prompts.features, at)
@@ -94,7 +94,7 @@ def _studied(
     }
 
 
-def run_unseen(bench: Bench, look: Look, seed: int) -> dict[str, dict[str, float]]:
+def run_unseen(bench: Bench, look: Setup, seed: int) -> dict[str, dict[str, float]]:
     """The pair's answers judged by a verifier that saw their models, and by one that did not."""
     rng = np.random.default_rng(seed)
     case = Case.of(look, bench)
@@ -109,6 +109,6 @@ def run_unseen(bench: Bench, look: Look, seed: int) -> dict[str, dict[str, float
             rng, np.concatenate([opinions.of_prompt[p] for p in case.prompts[train]]), 3, 0
         )
         kept = [d for d in draws if not any(models[i] in hidden for i in (d[0], *d[1]))]
-        rows = rows_of(opinions, kept, bench.strength, None)
+        rows = rows_of(opinions, kept, bench.ability, None)
         out[name] = judged(sigmoid(fit_verifier(rows).logits(tested)), y)
     return out

@@ -89,8 +89,8 @@ def study(
         folder = pipeline.save(trained, out)
     described = trained.artifact.manifest["study"]
     console.print(
-        f"Learned from {described['soft_labels']} free labels and {described['true_labels']} true "
-        f"ones (each weighing {described['true_weight']:g} free ones; 0: they only recalibrate)."
+        f"Learned from {described['soft_labels']} agreement labels and {described['true_labels']} "
+        f"true ones (each weighing {described['true_weight']:g} of those; 0: just to recalibrate)."
     )
     report.evaluation(console, trained.evaluation)
     console.print(f"Saved {folder}.")

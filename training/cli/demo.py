@@ -16,9 +16,9 @@ from router.settings import Settings, load_settings
 from training.data.readers import read
 from training.data.sample import open_log
 from training.pipelines import prompts as pipeline
-from training.report import lesson as report_lesson
 from training.report import tables as report
-from training.teach import teach
+from training.report import training_run as report_run
+from training.run import train_on_log
 from training.tracking import Tracking
 
 MODELS = Path("models")
@@ -57,7 +57,7 @@ def run_demo(
         step("logging to MLflow")
         Tracking().log_fit(trained, folder)
         step("learning from the bundled log")
-        taught = teach(
+        run = train_on_log(
             _settings(), since=0, until=time(), at_once=True, store=Path(), progress=step
         )
     counts = trained.artifact.manifest["data"]["parts"]
@@ -69,7 +69,7 @@ def run_demo(
     )
     report.evaluation(console, trained.evaluation)
     console.print(f"\nThe loop, on the log in {TRAFFIC} (a model of 135M parameters at home):\n")
-    report_lesson.show(console, taught)
+    report_run.show(console, run)
     console.print("\nTen decisions of the model fitted on the everyday prompts:\n")
     router = Router.load(folder)
     for prompt in PROMPTS:

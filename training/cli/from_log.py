@@ -38,18 +38,20 @@ def learn(
     track: Annotated[
         Path | None, typer.Option(help="Folder of MLflow's store; default: beside the models.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the lesson here.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the training run here.")
+    ] = None,
 ) -> None:
     """Learn from the outcome log, judge it on later requests, and promote what is better."""
     with extra("gateway"):
         from training.cli.options import steps, write_json
-        from training.report import lesson as report_lesson
-        from training.teach import teach
+        from training.report import training_run as report_run
+        from training.run import train_on_log
 
         settings = load_settings()
         end = time() if until is None else until
         with steps() as step:
-            taught = teach(
+            run = train_on_log(
                 settings,
                 since=end - days * _DAY_S if days else 0.0,
                 until=end,
@@ -58,8 +60,8 @@ def learn(
                 store=track,
                 progress=step,
             )
-        report_lesson.show(Console(highlight=False, soft_wrap=True), taught)
-        write_json(json_file, {"status": taught.status, **taught.lesson.as_dict()})
+        report_run.show(Console(highlight=False, soft_wrap=True), run)
+        write_json(json_file, {"status": run.status, **run.learned.as_dict()})
 
 
 def what_if(
@@ -70,8 +72,8 @@ def what_if(
 ) -> None:
     """Say what other thresholds would have cost and answered, from the log alone."""
     with extra("gateway"):
-        from training.report.lesson import show_what_if
-        from training.teach import asked_of_log
+        from training.report.training_run import show_what_if
+        from training.run import asked_of_log
 
         settings = load_settings()
         other = None

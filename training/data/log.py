@@ -15,7 +15,7 @@ from router.outcomes.tables import decisions, feedback, opinions
 from router.text.features import FeatureExtractor, Features
 from router.types import Request
 from training.data.dataset import REFERENCE
-from training.labels.rule import SOURCES, Label, Signal
+from training.labels.label import SOURCES, Label, Signal
 from training.labels.signals import Served, implicit
 
 _OWN_FEEDBACK = ("judge",)  # sources that nobody can claim over HTTP
@@ -165,7 +165,7 @@ def _prompt(text: Request | None) -> str:
 
 
 def _said(rows: Sequence[object], frame: pd.DataFrame) -> list[Signal]:
-    """Feedback as signals; sources unknown to `training.labels.rule` count as a user's."""
+    """Feedback as signals; sources unknown to `training.labels.label` count as a user's."""
     known = frame.set_index("id")
     out = []
     for row in rows:

@@ -19,7 +19,7 @@ from training.data.dataset import Dataset
 # Opinions drawn per answer: none once, one other and two others so often.
 SINGLES = PAIRS = 2
 Draw = tuple[int, tuple[int, ...]]
-Strengths = Callable[[str], float]  # ability of a local model beside the reference, by name
+Abilities = Callable[[str], float]  # ability of a local model beside the reference, by name
 PromptLogits = Mapping[str, tuple[float, float]]  # of both heads, by prompt_id
 _FINAL = [i for i, name in enumerate(STATISTICS) if "final" in name]
 
@@ -93,16 +93,16 @@ class Opinions:
         return out
 
     def rows(
-        self, draws: Sequence[Draw], strength: Strengths, prompt: PromptLogits | None = None
+        self, draws: Sequence[Draw], ability: Abilities, prompt: PromptLogits | None = None
     ) -> FloatArray:
         """Feature rows of `draws`, shape (n, SIZE).
 
         `prompt` maps prompt_id to the prompt's logits for the reference models; that of the local
-        model moves by its strength.
+        model moves by its ability.
         """
         frame, readings = self.answers.frame, self.answers.readings
         ids, asks = frame["prompt_id"].to_numpy(), frame["asks"].to_numpy()
-        terms = frame["model"].map({m: strength(m) for m in frame["model"].unique()}).to_numpy()
+        terms = frame["model"].map({m: ability(m) for m in frame["model"].unique()}).to_numpy()
         out = np.empty((len(draws), SIZE), dtype=np.float32)
         for n, (i, others) in enumerate(draws):
             known = prompt.get(ids[i]) if prompt else None
@@ -110,8 +110,8 @@ class Opinions:
                 answer=readings[i],
                 others=[readings[j] for j in others],
                 asks=asks[i],
-                strength=terms[i],
-                strengths=[terms[j] for j in others],
+                ability=terms[i],
+                abilities=[terms[j] for j in others],
                 prompt=known and (known[0] + terms[i], known[1]),
             )
             measures = [self.compared(i, j) for j in others]

@@ -17,7 +17,7 @@ NEIGHBOURS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class RoutingTask:
     """A pair of models on one source; arrays of shape (n,).
 
     `minilm` (n, 384) or None when the extra `[encoder]` is not installed.
@@ -32,24 +32,26 @@ class Task:
     minilm: FloatArray | None = None
 
 
-Baseline = Callable[[Task, IntArray, IntArray, np.random.Generator], FloatArray]
+Baseline = Callable[[RoutingTask, IntArray, IntArray, np.random.Generator], FloatArray]
 
 
 def random_order(
-    task: Task, train: IntArray, test: IntArray, rng: np.random.Generator
+    task: RoutingTask, train: IntArray, test: IntArray, rng: np.random.Generator
 ) -> FloatArray:
     """No knowledge: APGR .5 in expectation."""
     return rng.random(len(test))
 
 
 def prompt_length(
-    task: Task, train: IntArray, test: IntArray, rng: np.random.Generator
+    task: RoutingTask, train: IntArray, test: IntArray, rng: np.random.Generator
 ) -> FloatArray:
     """Longer prompts first."""
     return np.array([float(len(task.prompts[i])) for i in test])
 
 
-def nearest(task: Task, train: IntArray, test: IntArray, rng: np.random.Generator) -> FloatArray:
+def nearest(
+    task: RoutingTask, train: IntArray, test: IntArray, rng: np.random.Generator
+) -> FloatArray:
     """Mean gain of the 40 most similar train requests (static embedding, cosine)."""
     vectors = task.features.embedding
     model = KNeighborsRegressor(min(NEIGHBOURS, len(train)), metric="cosine", weights="distance")
@@ -57,7 +59,9 @@ def nearest(task: Task, train: IntArray, test: IntArray, rng: np.random.Generato
     return np.asarray(fitted.predict(vectors[test]))
 
 
-def tfidf(task: Task, train: IntArray, test: IntArray, rng: np.random.Generator) -> FloatArray:
+def tfidf(
+    task: RoutingTask, train: IntArray, test: IntArray, rng: np.random.Generator
+) -> FloatArray:
     """TF-IDF of words and pairs, one logistic regression per tier."""
     texts = [task.prompts[i] for i in train], [task.prompts[i] for i in test]
 
@@ -69,7 +73,9 @@ def tfidf(task: Task, train: IntArray, test: IntArray, rng: np.random.Generator)
     return _difference(head, task, train)
 
 
-def minilm(task: Task, train: IntArray, test: IntArray, rng: np.random.Generator) -> FloatArray:
+def minilm(
+    task: RoutingTask, train: IntArray, test: IntArray, rng: np.random.Generator
+) -> FloatArray:
     """all-MiniLM-L6-v2 with one logistic regression per tier."""
     assert task.minilm is not None
     vectors = task.minilm * 3.0
@@ -80,7 +86,9 @@ def minilm(task: Task, train: IntArray, test: IntArray, rng: np.random.Generator
     return _difference(head, task, train)
 
 
-def oracle(task: Task, train: IntArray, test: IntArray, rng: np.random.Generator) -> FloatArray:
+def oracle(
+    task: RoutingTask, train: IntArray, test: IntArray, rng: np.random.Generator
+) -> FloatArray:
     """Knows the outcomes: the ceiling."""
     return (task.cloud - task.local)[test]
 
@@ -96,7 +104,7 @@ BASELINES: dict[str, Baseline] = {
 
 
 def _difference(
-    head: Callable[[FloatArray], FloatArray], task: Task, train: IntArray
+    head: Callable[[FloatArray], FloatArray], task: RoutingTask, train: IntArray
 ) -> FloatArray:
     p = []
     for y in (task.cloud[train], task.local[train]):

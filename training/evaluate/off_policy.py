@@ -27,7 +27,7 @@ _FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Logged:
+class BanditLog:
     """Rows of a log, arrays of shape (n,).
 
     `action`: 0 local, 1 cloud. `propensity`: of that action under the logging policy, 0..1.
@@ -63,7 +63,7 @@ class Estimate:
 
 
 def evaluate(
-    log: Logged, policy: FloatArray, predicted: FloatArray, *, seed: int = 0, rounds: int = 500
+    log: BanditLog, policy: FloatArray, predicted: FloatArray, *, seed: int = 0, rounds: int = 500
 ) -> Estimate:
     """Estimate the mean outcome of `policy`, its probability of the cloud, shape (n,).
 
@@ -99,7 +99,7 @@ def evaluate(
     )
 
 
-def checked(log: Logged, policy: FloatArray) -> None:
+def checked(log: BanditLog, policy: FloatArray) -> None:
     """Refuse what cannot be estimated. Raises DataError."""
     if not len(log):
         raise DataError("The log holds no request with an outcome and a propensity.")
@@ -132,7 +132,7 @@ def effective(weight: FloatArray) -> float:
 
 
 def crossed(
-    log: Logged, fit: Callable[[IntArray], Callable[[IntArray], FloatArray]], *, seed: int = 0
+    log: BanditLog, fit: Callable[[IntArray], Callable[[IntArray], FloatArray]], *, seed: int = 0
 ) -> FloatArray:
     """Expected outcomes (n, 2) where every row is predicted by a fit on other groups.
 
@@ -144,7 +144,7 @@ def crossed(
     return out
 
 
-def by_ridge(log: Logged, features: FloatArray, strength: float = 10.0) -> FloatArray:
+def by_ridge(log: BanditLog, features: FloatArray, strength: float = 10.0) -> FloatArray:
     """Outcome model for `evaluate`: ridge regression per action on `features` (n, d), crossed."""
     columns = np.column_stack([np.ones(len(log)), features])
 

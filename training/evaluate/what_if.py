@@ -12,8 +12,8 @@ from training.data.log import Window
 from training.evaluate.off_policy import (
     CLOUD,
     LOCAL,
+    BanditLog,
     Estimate,
-    Logged,
     by_ridge,
     evaluate,
 )
@@ -69,8 +69,8 @@ def what_if(
     known = rows[["p_local", "p_cloud", "cloud_usd"]].fillna(0.0).to_numpy(dtype="float64")
     features = np.column_stack([known, window.features.embedding[at]])
     logs = {
-        "quality": Logged(action, propensity, quality[at], group),
-        "usd": Logged(
+        "quality": BanditLog(action, propensity, quality[at], group),
+        "usd": BanditLog(
             action,
             propensity,
             rows["cost_usd"].to_numpy(dtype="float64"),

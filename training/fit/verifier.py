@@ -14,7 +14,7 @@ from router.answers.final import KINDS
 from router.answers.verifier import NAMES, SIZE, Verifier
 from router.text.asks import ASKS
 from router.types import FloatArray, IntArray
-from training.data.opinions import Draw, Opinions, PromptLogits, Strengths, as_prose
+from training.data.opinions import Abilities, Draw, Opinions, PromptLogits, as_prose
 from training.fit.calibrate import platt
 from training.fit.logistic import fit_logistic
 
@@ -124,7 +124,7 @@ class VerifierRows:
 def rows_of(
     opinions: Opinions,
     draws: Sequence[Draw],
-    strength: Strengths,
+    ability: Abilities,
     prompts: PromptLogits | None = None,
 ) -> VerifierRows:
     """Rows of `draws`; all draws of one prompt weigh together as much as one row."""
@@ -132,7 +132,7 @@ def rows_of(
     frame = opinions.answers.frame.iloc[at]
     count = frame.groupby("prompt_id")["prompt_id"].transform("size").to_numpy(dtype="float64")
     return VerifierRows(
-        features=opinions.rows(draws, strength, prompts),
+        features=opinions.rows(draws, ability, prompts),
         local=frame["score"].to_numpy(dtype="float64"),
         cloud=frame["cloud"].to_numpy(dtype="float64"),
         weight=1.0 / count,
@@ -193,7 +193,7 @@ def adapted(base: Verifier, rows: VerifierRows) -> Verifier:
 
 def core_rows(
     opinions: Opinions,
-    strength: Strengths,
+    ability: Abilities,
     prompts: PromptLogits | None,
     rng: np.random.Generator,
     answers: IntArray | None = None,
@@ -201,14 +201,14 @@ def core_rows(
     """Rows of all answers (or some) as they are, and once more as free text."""
     frame = opinions.answers.frame
     chosen = np.arange(len(frame)) if answers is None else answers
-    rows = rows_of(opinions, opinions.draws(rng, chosen), strength, prompts)
+    rows = rows_of(opinions, opinions.draws(rng, chosen), ability, prompts)
     prose = as_prose(opinions.answers)
     if not len(prose):
         return rows
     wanted = set(frame["prompt_id"].iloc[chosen])
     free = Opinions(prose, opinions.weight)
     at = np.flatnonzero(prose.frame["prompt_id"].isin(wanted).to_numpy())
-    same = rows_of(free, free.draws(rng, at), strength, prompts)
+    same = rows_of(free, free.draws(rng, at), ability, prompts)
     degree = same.features[:, NAMES.index(_FREE_TEXT)]
     degree[degree > 0] += EVERYDAY_LEVEL - degree[degree > 0].mean()
     return rows.joined(same, PROSE_WEIGHT)

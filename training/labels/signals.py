@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from router.outcomes.faults import Fault
-from training.labels.rule import SOURCES, Signal
+from training.labels.label import SOURCES, Signal
 
 _FAULTS: dict[str, str] = {
     Fault.INVALID_CALL: "bad call",
@@ -39,7 +39,7 @@ class Served:
 
 
 def implicit(served: Sequence[Served], now: float, maturity_s: float) -> list[Signal]:
-    """Signals of what happened; see `training.labels.rule.SOURCES` for their worth and delays.
+    """Signals of what happened; see `training.labels.label.SOURCES` for their worth and delays.
 
     `maturity_s`: only answers older than that count as accepted because nobody complained.
     """

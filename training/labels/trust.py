@@ -9,7 +9,7 @@ from math import atanh, sqrt
 
 import numpy as np
 
-from training.labels.rule import EXPLICIT, SOURCES, Capped, Signal, capped, labelled
+from training.labels.label import EXPLICIT, SOURCES, Capped, Signal, capped, labelled
 
 PER_KEY_DAY = 50  # opinions of one key that count in a day, the first ones
 # So many opinions that (nearly) all say the same teach nothing that could be told apart.

@@ -17,13 +17,13 @@ from router.errors import TrainingError
 from router.registry.artifact import Artifact
 from router.types import FloatArray
 from training.data.dataset import COLUMNS, REFERENCE, Dataset, checked
-from training.data.opinions import Draw, Opinions, Strengths
+from training.data.opinions import Abilities, Draw, Opinions
 from training.data.splits import group_folds, parts
 from training.fit.calibrate import FOLDS_PRIOR
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted
 from training.fit.verifier import ADAPT_PRIOR, recalibrated, rows_of
-from training.pipelines.answers import Prompts, strengths_of
+from training.pipelines.answers import Prompts, abilities_of
 from training.pipelines.prompts import Progress, Trained, base_of, calibrated, train
 
 # How many soft labels one true label weighs; 0 leaves true labels to the calibration alone.
@@ -37,7 +37,7 @@ def soft_labels(
     opinions: Opinions,
     draws: Sequence[Draw],
     verifier: Verifier,
-    strength: Strengths,
+    ability: Abilities,
     reliability: Mapping[int, float],
     prompts: pd.DataFrame,
 ) -> pd.DataFrame:
@@ -48,7 +48,7 @@ def soft_labels(
     itself. Several draws of one answer are averaged.
     """
     frame = opinions.answers.frame.iloc[[i for i, _ in draws]]
-    p = sigmoid(verifier.logits(opinions.rows(draws, strength)))
+    p = sigmoid(verifier.logits(opinions.rows(draws, ability)))
     weight = np.array([reliability.get(len(others), LEAST_RELIABLE) for _, others in draws])
     text = prompts.drop_duplicates("prompt_id").set_index("prompt_id")["prompt"]
     sides = []
@@ -96,12 +96,12 @@ def study(
         raise TrainingError("No prompt has answers of two local models; collect second opinions.")
     verifier = Verifier.from_arrays(base.verifier)
     if learned is not None:
-        verifier = recalibrated(verifier, rows_of(opinions, draws, strengths_of(base)), ADAPT_PRIOR)
+        verifier = recalibrated(verifier, rows_of(opinions, draws, abilities_of(base)), ADAPT_PRIOR)
     soft = soft_labels(
         opinions,
         draws,
         verifier,
-        strengths_of(base),
+        abilities_of(base),
         reliability_of(base.manifest["verifier"]["metrics"]),
         prompts,
     )

@@ -10,13 +10,13 @@ from router.answers.verifier import MAX_OPINIONS, NAMES, Verifier
 from router.decide.heads import sigmoid
 from router.decide.router import extractor_of
 from router.errors import TrainingError
-from router.registry.ability import strength_of
+from router.registry.ability import ability_of
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray, IntArray
 from training.data.dataset import REFERENCE, Dataset
 from training.data.featurize import featurize
-from training.data.opinions import Opinions, PromptLogits, Strengths
+from training.data.opinions import Abilities, Opinions, PromptLogits
 from training.data.splits import PARTS, group_folds, group_hash, parts
 from training.evaluate import metrics
 from training.evaluate.scoring import fitted_of
@@ -60,11 +60,11 @@ class Prompts:
         return fit_heads(self.features, rows, self.position, self.vocabulary, base=base)
 
 
-def strengths_of(artifact: Artifact) -> Strengths:
+def abilities_of(artifact: Artifact) -> Abilities:
     """Ability of a local model beside the reference, in logits, by name."""
     known = artifact.manifest["models"]["local"]
     reference = artifact.manifest["models"]["reference_local"]
-    return lambda model: strength_of(model, known, reference)
+    return lambda model: ability_of(model, known, reference)
 
 
 def honest_logits(
@@ -111,7 +111,7 @@ def fit_second(
     than 20 scored answers.
     """
     progress("reading the answers")
-    strength = strengths_of(base)
+    ability = abilities_of(base)
     opinions = Opinions.read(base, answers, data.prompts, data)
     frame = opinions.answers.frame
     if frame["score"].notna().sum() < MIN_ROWS:
@@ -128,15 +128,15 @@ def fit_second(
         progress("prompt probabilities by heads that did not see the prompt")
         logits = honest_logits(prompts, sorted(frame["source"].unique()), rng)
         progress("fitting the verifier")
-        verifier = _core(opinions, strength, logits, rng, at["fit"], held)
+        verifier = _core(opinions, ability, logits, rng, at["fit"], held)
     else:
         progress("moving the base's verifier")
         logits = prompts.logits(fitted_of(base), frame["prompt_id"].drop_duplicates())
         draws = opinions.draws(rng, np.concatenate([at["fit"], held]))
-        rows = rows_of(opinions, draws, strength, logits)
+        rows = rows_of(opinions, draws, ability, logits)
         verifier = adapted(Verifier.from_arrays(base.verifier), rows)
     progress("the tables of looking, and the test rows")
-    look = _look_tables(opinions, held, verifier, strength, logits, rng)
+    look = _look_tables(opinions, held, verifier, ability, logits, rng)
     if look is None:
         if base.verifier is None:
             raise TrainingError("No prompt has answers of two local models; collect some first.")
@@ -154,7 +154,7 @@ def fit_second(
         "features": list(NAMES),
         "base": base.version if base.verifier and not scratch else None,
         "seed": seed,
-        "metrics": _measures(opinions, at["test"], verifier, strength, logits, rng),
+        "metrics": _measures(opinions, at["test"], verifier, ability, logits, rng),
     }
     manifest = {**base.manifest, "version": name, "verifier": described, "base": base.version}
     return replace(base, manifest=manifest, verifier=arrays)
@@ -162,16 +162,16 @@ def fit_second(
 
 def _core(
     opinions: Opinions,
-    strength: Strengths,
+    ability: Abilities,
     logits: PromptLogits,
     rng: np.random.Generator,
     fit: IntArray,
     held: IntArray,
 ) -> Verifier:
     """A verifier of the answers `fit`, with the prompt known and unknown, calibrated on `held`."""
-    rows = core_rows(opinions, strength, logits, rng, fit)
-    verifier = fit_verifier(rows.joined(core_rows(opinions, strength, None, rng, fit)))
-    calibration = rows_of(opinions, opinions.draws(rng, held), strength, logits)
+    rows = core_rows(opinions, ability, logits, rng, fit)
+    verifier = fit_verifier(rows.joined(core_rows(opinions, ability, None, rng, fit)))
+    calibration = rows_of(opinions, opinions.draws(rng, held), ability, logits)
     return recalibrated(verifier, calibration, CALIBRATION_PRIOR)
 
 
@@ -179,7 +179,7 @@ def _look_tables(
     opinions: Opinions,
     at: IntArray,
     verifier: Verifier,
-    strength: Strengths,
+    ability: Abilities,
     logits: PromptLogits,
     rng: np.random.Generator,
 ) -> FloatArray | None:
@@ -188,11 +188,11 @@ def _look_tables(
     draws = [d for d in draws if ids[d[0]] in logits]
     if not draws:
         return None
-    after = sigmoid(verifier.logits(opinions.rows(draws, strength, logits)))
-    alone = sigmoid(verifier.logits(opinions.rows([(i, ()) for i, _ in draws], strength, logits)))
+    after = sigmoid(verifier.logits(opinions.rows(draws, ability, logits)))
+    alone = sigmoid(verifier.logits(opinions.rows([(i, ()) for i, _ in draws], ability, logits)))
     models = opinions.answers.frame["model"].to_numpy()
     prompt = np.array([logits[ids[i]] for i, _ in draws])
-    prompt[:, 0] += [strength(models[i]) for i, _ in draws]
+    prompt[:, 0] += [ability(models[i]) for i, _ in draws]
     return np.stack([look_table(sigmoid(prompt), after), look_table(alone, after)])
 
 
@@ -200,13 +200,13 @@ def _measures(
     opinions: Opinions,
     at: IntArray,
     verifier: Verifier,
-    strength: Strengths,
+    ability: Abilities,
     logits: PromptLogits,
     rng: np.random.Generator,
 ) -> dict[str, dict[str, float]]:
     """AUC, Brier skill and ECE of p_local on test rows, by number of other opinions."""
     draws = opinions.draws(rng, at, singles=1, pairs=1)
-    rows = rows_of(opinions, draws, strength, logits)
+    rows = rows_of(opinions, draws, ability, logits)
     p = sigmoid(verifier.logits(rows.features))[:, 0]
     count = np.array([len(others) for _, others in draws])
     out = {}

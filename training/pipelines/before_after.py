@@ -23,7 +23,7 @@ _ROUNDS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class LabelledWindow:
     """Everything of a window in canonical rows, split by time."""
 
     prompts: Prompts
@@ -38,8 +38,8 @@ class Material:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """Champion and challenger on later rows; see `training.pipelines.learn.Lesson`."""
+class BeforeAfter:
+    """Champion and challenger on later rows; see `training.pipelines.learn.Learned`."""
 
     on: str
     rows: int
@@ -49,16 +49,16 @@ class Judged:
     reasons: tuple[str, ...]
 
 
-def judged_later(material: Material, before: Fitted, after: Fitted, seed: int) -> Judged:
+def judged_later(window: LabelledWindow, before: Fitted, after: Fitted, seed: int) -> BeforeAfter:
     """Paired on the later rows: on labels where they weigh enough, else on agreement."""
-    true = material.part(material.true, material.late)
-    soft = material.part(material.soft, material.late)
+    true = window.part(window.true, window.late)
+    soft = window.part(window.soft, window.late)
     enough = float(true["weight"].sum()) >= MIN_TEST
     rows, on = (true, "labels") if enough else (soft, FREE)
     nothing = Interval(0.0, 0.0, 0.0)
     if rows["weight"].sum() < MIN_TEST / 5 or len(rows) < MIN_TEST:
         reason = f"only {len(rows)} later rows have a label, {MIN_TEST:.0f} are needed"
-        return Judged(
+        return BeforeAfter(
             on=on,
             rows=len(rows),
             better=nothing,
@@ -67,7 +67,7 @@ def judged_later(material: Material, before: Fitted, after: Fitted, seed: int) -
             reasons=(reason,),
         )
     y, w = rows["score"].to_numpy(), rows["weight"].to_numpy()
-    p = [_probabilities(material.prompts, f, rows) for f in (before, after)]
+    p = [_probabilities(window.prompts, f, rows) for f in (before, after)]
     loss = [(q - y) ** 2 for q in p]
     better = metrics.bootstrap(
         lambda a, b, v: float(np.average(a - b, weights=v)),
@@ -87,10 +87,10 @@ def judged_later(material: Material, before: Fitted, after: Fitted, seed: int) -
             "that it does not get worse cannot be excluded"
         )
     if on == FREE and len(true) >= MIN_TEST:
-        worse = _loss(material.prompts, after, true) - _loss(material.prompts, before, true)
+        worse = _loss(window.prompts, after, true) - _loss(window.prompts, before, true)
         if worse > 0.01:
             reasons.append(f"on the {len(true)} later labels it is worse by {worse:.3f}")
-    return Judged(
+    return BeforeAfter(
         on=on, rows=len(rows), better=better, brier=brier, ece=ece, reasons=tuple(reasons)
     )
 
@@ -118,18 +118,18 @@ def _pair(tier: str, model: str) -> tuple[str, str]:
     return (model, REFERENCE["cloud"]) if tier == "local" else (REFERENCE["local"], model)
 
 
-def scored_late(material: Material, fitted: Fitted) -> Scored | None:
+def scored_late(window: LabelledWindow, fitted: Fitted) -> Scored | None:
     """Later requests with a label or an opinion for both tiers, labels before opinions."""
-    rows = pd.concat([material.true, material.soft]).drop_duplicates(["prompt_id", "tier"])
-    rows = material.part(rows, material.late)
+    rows = pd.concat([window.true, window.soft]).drop_duplicates(["prompt_id", "tier"])
+    rows = window.part(rows, window.late)
     sides = [rows[rows["tier"] == t].set_index("prompt_id") for t in TIERS]
     both = sides[0].index.intersection(sides[1].index)
     if len(both) < MIN_TEST:
         return None
     local, cloud = (side.loc[both].reset_index() for side in sides)
     return Scored(
-        p_local=_probabilities(material.prompts, fitted, local),
-        p_cloud=_probabilities(material.prompts, fitted, cloud),
+        p_local=_probabilities(window.prompts, fitted, local),
+        p_cloud=_probabilities(window.prompts, fitted, cloud),
         local=local["score"].to_numpy(),
         cloud=cloud["score"].to_numpy(),
         group=local["group"].to_numpy(),
@@ -138,10 +138,10 @@ def scored_late(material: Material, fitted: Fitted) -> Scored | None:
 
 
 def quality_curve(
-    material: Material, before: Fitted, after: Fitted, seed: int
+    window: LabelledWindow, before: Fitted, after: Fitted, seed: int
 ) -> list[dict[str, Any]]:
     """Quality at equal shares of the cloud, before and after, with intervals."""
-    old, new = scored_late(material, before), scored_late(material, after)
+    old, new = scored_late(window, before), scored_late(window, after)
     if old is None or new is None:
         return []
     out = []

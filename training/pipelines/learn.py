@@ -11,7 +11,7 @@ import pandas as pd
 from router.errors import TrainingError
 from router.monitor.alarms import Drift, drift, traffic_of
 from router.registry.artifact import Artifact
-from router.threshold import Reference, Rule
+from router.threshold import OperatingPoint, Reference
 from training.data.dataset import Dataset
 from training.data.log import Window, joined, label_rows, soft_rows
 from training.data.splits import seen_hashes
@@ -22,11 +22,11 @@ from training.fit.calibrate import FOLDS_PRIOR
 from training.fit.encoder import of_artifact
 from training.fit.head import KEPT
 from training.fit.heads import Fitted
-from training.labels.rule import Label, Noise, noise
+from training.labels.label import Label, Noise, noise
 from training.labels.trust import believed
 from training.pipelines.agreement import learn as fit_on_labels
 from training.pipelines.answers import Prompts
-from training.pipelines.before_after import FREE, Material, judged_later, quality_curve
+from training.pipelines.before_after import FREE, LabelledWindow, judged_later, quality_curve
 from training.pipelines.prompts import MIN_THRESHOLD_ROWS, Progress, base_of, calibrated
 
 TEST_SHARE = 0.25  # of the requests with labels, the newest
@@ -34,7 +34,7 @@ MIN_LABELS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
+class Learned:
     """What was learned from a log.
 
     `labels`: source -> number; `better`: Brier score of the champion minus the challenger's on
@@ -79,17 +79,18 @@ def learn(
     champion: Artifact,
     *,
     cloud_model: str,
-    rule: Rule | None = None,
+    operating_point: OperatingPoint | None = None,
     seed: int = 0,
     progress: Progress = lambda step: None,
-) -> Lesson:
+) -> Learned:
     """A challenger from `window`, and how it compares with `champion`.
 
-    Free labels teach the ranking, others replace them where they exist and calibrate. Fitted on
-    the older three quarters of the requests, tested on the rest; requests that say the same stay on
-    one side. The same window, champion and seed give the same arrays, bit for bit.
-    `rule`: what sets the threshold where it is not the model's own cut; the share of escalations
-    that drift is measured by follows from it. Raises TrainingError for fewer than 20 labels.
+    Agreement labels teach the ranking, others replace them where they exist and calibrate. Fitted
+    on the older three quarters of the requests, tested on the rest; requests that say the same stay
+    on one side. The same window, champion and seed give the same arrays, bit for bit.
+    `operating_point`: what sets the threshold where it is not the model's own cut; the share of
+    escalations that drift is measured by follows from it. Raises TrainingError for fewer than 20
+    labels.
     """
     progress("making labels")
     kept = believed(window.signals, window.free)
@@ -106,8 +107,8 @@ def learn(
     progress("judging on what came after")
     before = fitted_of(champion)
     judged = judged_later(material, before, fitted, seed)
-    artifact = _artifact(window, fitted, champion, material, rule, seed)
-    lesson = Lesson(
+    artifact = _artifact(window, fitted, champion, material, operating_point, seed)
+    learned = Learned(
         artifact=artifact,
         fitted=fitted,
         labels=_counted(kept.labels, window),
@@ -122,13 +123,13 @@ def learn(
         words=kept.words,
         reasons=judged.reasons,
     )
-    artifact.manifest["learned"] = lesson.as_dict()
-    return lesson
+    artifact.manifest["learned"] = learned.as_dict()
+    return learned
 
 
 def _material(
     window: Window, labels: Sequence[Label], champion: Artifact, cloud_model: str
-) -> Material:
+) -> LabelledWindow:
     # What nobody said leans on agreement, where there is some, and never replaces it.
     weak = label_rows([one for one in labels if not one.strong], window, cloud_model)
     true = label_rows([one for one in labels if one.strong], window, cloud_model)
@@ -142,7 +143,7 @@ def _material(
     cut = round(len(labelled_ids) * (1 - TEST_SHARE))
     early, late = labelled_ids.iloc[:cut], labelled_ids.iloc[cut:]
     late = late[~late["group"].isin(early["group"])]
-    return Material(
+    return LabelledWindow(
         prompts=prompts,
         true=true,
         soft=soft,
@@ -168,8 +169,8 @@ def _artifact(
     window: Window,
     fitted: Fitted,
     champion: Artifact,
-    material: Material,
-    rule: Rule | None,
+    material: LabelledWindow,
+    operating_point: OperatingPoint | None,
     seed: int,
 ) -> Artifact:
     frame = window.frame
@@ -182,9 +183,9 @@ def _artifact(
         reference = reference[:, np.argsort(reference[0], kind="stable")]
     threshold = float(champion.manifest["threshold"]["default"])
     cut = threshold
-    if rule is not None:
+    if operating_point is not None:
         usd = float(frame["cloud_usd"].fillna(0.0).mean())
-        cut = rule.threshold(Reference(*reference.astype(np.float64)), usd)
+        cut = operating_point.threshold(Reference(*reference.astype(np.float64)), usd)
     shares = {"train": int(early.sum()), "test": len(material.late)}
     about = {
         "data": {

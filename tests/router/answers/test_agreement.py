@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from router.answers.agreement import AGREEMENT, agreement, calls_in_common
 from router.answers.arithmetic import check_calculations
-from router.answers.literals import Call
+from router.answers.literals import CallLiteral
 from router.answers.reading import HEAD_CHARS, STATISTICS, TAIL_CHARS, Answer, Reading
 from router.decide.default import default_router
 from router.types import FloatArray
@@ -104,8 +104,8 @@ def test_claims_of_agreement_raise_none(injection: str) -> None:
 
 
 def test_calls_agree_by_the_share_of_names_and_arguments() -> None:
-    one = Call(api="add", body={"a": 1.0, "b": 2.0})
-    assert calls_in_common((one,), (Call(api="sub", body={"a": 1.0, "b": 2.0}),)) == 0
+    one = CallLiteral("add", {"a": 1.0, "b": 2.0})
+    assert calls_in_common((one,), (CallLiteral("sub", {"a": 1.0, "b": 2.0}),)) == 0
     found = measures('{"name": "add", "arguments": {"a": 1, "b": 2}}', "add(a=1, b=3)")
     assert found["equal"] == 0
     assert found["calls"] == pytest.approx(0.5)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.answers.final import EXACT, final_of
-from router.answers.literals import MAX_CHARS, Call, NotLiteral, canonical, parse
+from router.answers.literals import MAX_CHARS, CallLiteral, NotLiteral, canonical, parse
 from router.answers.numbers import Quantity, quantity
 from router.answers.same import same
 
@@ -68,7 +68,7 @@ CALLS = [
 def test_calls_are_one_whatever_their_spelling(text: str) -> None:
     found = final_of(text)
     assert found.kind == "call"
-    assert found.value == (Call(api="add", body={"a": 1.0, "b": 2.0}),)
+    assert found.value == (CallLiteral("add", {"a": 1.0, "b": 2.0}),)
     assert same(found, final_of(CALLS[0])) is True
 
 
@@ -199,6 +199,6 @@ def test_what_is_no_literal_is_refused(text: str) -> None:
 
 
 def test_a_literal_is_data_and_is_read_up_to_a_bound() -> None:
-    assert parse("__import__(a='os')") == Call(api="__import__", body={"a": "os"})
+    assert parse("__import__(a='os')") == CallLiteral("__import__", {"a": "os"})
     with pytest.raises(NotLiteral):
         parse("[" + "1," * MAX_CHARS + "]")

@@ -164,7 +164,7 @@ def test_the_act_follows_the_price_of_looking(shipped: Artifact) -> None:
     prompt = "Summarise the causes of the French revolution in two lines."
     assert free.predict(prompt).act == "look"
     assert dear.predict(prompt).act == dear.predict(prompt).tier
-    paid = Router(shipped, rule=Money(value_usd=0.1, look_usd=0.01))
+    paid = Router(shipped, operating_point=Money(value_usd=0.1, look_usd=0.01))
     assert paid.look_price == pytest.approx(0.1)
     asked_already = free.predict_after(free.predict(ASKED), "49", ["50"])
     assert asked_already.act != "look"
@@ -174,7 +174,7 @@ def test_pushes_say_what_moved_the_decision(router: Router) -> None:
     before = router.predict(ASKED)
     found = router.explain_after(before, "49", ["56"])
     assert found.decision == router.predict_after(before, "49", ["56"])
-    assert any("equal" in p.feature or "comparable" in p.feature for p in found.pushes)
+    assert any("equal" in p.feature or "comparable" in p.feature for p in found.contributions)
 
 
 def test_features_have_their_names(router: Router) -> None:

@@ -92,9 +92,9 @@ def test_unknown_model_is_said_in_the_explanation(shipped: Artifact) -> None:
 
 def test_explanation_names_features_in_order(router: Router) -> None:
     explanation = router.explain("Prove Fermat's last theorem for exponent four.")
-    strength = [abs(p.push) for p in explanation.pushes]
+    strength = [abs(p.logits) for p in explanation.contributions]
     assert strength == sorted(strength, reverse=True)
-    assert any("prove" in p.feature for p in explanation.pushes)
+    assert any("prove" in p.feature for p in explanation.contributions)
 
 
 def test_price_follows_length_and_model(shipped: Artifact) -> None:

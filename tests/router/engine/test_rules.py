@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from router.engine.rules import Facts, Standing, decide
+from router.engine.rules import Facts, TierStatus, decide
 from router.errors import RequestRefused
 from router.types import Decision
 
@@ -40,8 +40,8 @@ def every() -> list[Facts]:
         ):
             out.append(
                 Facts(
-                    local=Standing(model="small", lacks=lacks, down=down),
-                    cloud=Standing(
+                    local=TierStatus(model="small", lacks=lacks, down=down),
+                    cloud=TierStatus(
                         model="big",
                         absent=absent,
                         lacks=cloud_lacks,
@@ -77,15 +77,15 @@ def test_what_must_hold_for_every_decision() -> None:
         assert plan.explored == (plan.rule == "exploration")
         if facts.private:
             assert plan.tier == "local"
-            assert plan.spare is None
+            assert plan.fallback is None
             assert not plan.may_escalate
             assert plan.propensity == 1
         elif facts.named:
             assert plan.tier == facts.named
-            assert plan.spare is None
+            assert plan.fallback is None
             assert not plan.may_escalate
-        if plan.spare is not None:
-            other = facts.of(plan.spare)
+        if plan.fallback is not None:
+            other = facts.of(plan.fallback)
             assert facts.failover
             assert not (other.absent or other.lacks or other.over_budget)
         if plan.may_escalate:
@@ -98,14 +98,14 @@ def test_what_must_hold_for_every_decision() -> None:
     ("facts", "rule", "tier"),
     [
         (
-            Facts(local=Standing(model="s"), cloud=Standing(model="b"), named="cloud"),
+            Facts(local=TierStatus(model="s"), cloud=TierStatus(model="b"), named="cloud"),
             "explicit",
             "cloud",
         ),
         (
             Facts(
-                local=Standing(model="s"),
-                cloud=Standing(model="b"),
+                local=TierStatus(model="s"),
+                cloud=TierStatus(model="b"),
                 named="cloud",
                 private=("card",),
             ),
@@ -113,31 +113,33 @@ def test_what_must_hold_for_every_decision() -> None:
             "local",
         ),
         (
-            Facts(local=Standing(model="s", lacks="No."), cloud=Standing(model="b")),
+            Facts(local=TierStatus(model="s", lacks="No."), cloud=TierStatus(model="b")),
             "limits",
             "cloud",
         ),
         (
-            Facts(local=Standing(model="s"), cloud=Standing(model="b", over_budget="Cap.")),
+            Facts(local=TierStatus(model="s"), cloud=TierStatus(model="b", over_budget="Cap.")),
             "budget",
             "local",
         ),
         (
-            Facts(local=Standing(model="s", down="Down."), cloud=Standing(model="b")),
+            Facts(local=TierStatus(model="s", down="Down."), cloud=TierStatus(model="b")),
             "health",
             "cloud",
         ),
         (
             Facts(
-                local=Standing(model="s"), cloud=Standing(model="b"), decision=predicted("cloud")
+                local=TierStatus(model="s"),
+                cloud=TierStatus(model="b"),
+                decision=predicted("cloud"),
             ),
             "learned",
             "cloud",
         ),
         (
             Facts(
-                local=Standing(model="s"),
-                cloud=Standing(model="b"),
+                local=TierStatus(model="s"),
+                cloud=TierStatus(model="b"),
                 decision=predicted("cloud"),
                 exploration=0.1,
                 draw=0.05,
@@ -157,41 +159,48 @@ def test_each_rule_gives_its_name(facts: Facts, rule: str, tier: str) -> None:
     [
         (
             Facts(
-                local=Standing(model="s", lacks="No."), cloud=Standing(model="b"), private=("card",)
+                local=TierStatus(model="s", lacks="No."),
+                cloud=TierStatus(model="b"),
+                private=("card",),
             ),
             503,
             "private_local_unavailable",
         ),
         (
             Facts(
-                local=Standing(model="s", down="No."), cloud=Standing(model="b"), private=("card",)
+                local=TierStatus(model="s", down="No."),
+                cloud=TierStatus(model="b"),
+                private=("card",),
             ),
             503,
             "private_local_unavailable",
         ),
         (
-            Facts(local=Standing(model="s", lacks="No."), cloud=Standing(model="b"), named="local"),
+            Facts(
+                local=TierStatus(model="s", lacks="No."), cloud=TierStatus(model="b"), named="local"
+            ),
             400,
             "beyond_limits",
         ),
         (
             Facts(
-                local=Standing(model="s", lacks="No."), cloud=Standing(model="b", absent="None.")
+                local=TierStatus(model="s", lacks="No."),
+                cloud=TierStatus(model="b", absent="None."),
             ),
             503,
             "tier_unavailable",
         ),
         (
             Facts(
-                local=Standing(model="s"),
-                cloud=Standing(model="b", over_budget="Cap."),
+                local=TierStatus(model="s"),
+                cloud=TierStatus(model="b", over_budget="Cap."),
                 named="cloud",
             ),
             402,
             "budget_exceeded",
         ),
         (
-            Facts(local=Standing(model="s", down="No."), cloud=Standing(model="b", down="No.")),
+            Facts(local=TierStatus(model="s", down="No."), cloud=TierStatus(model="b", down="No.")),
             503,
             "tier_unavailable",
         ),
@@ -209,8 +218,8 @@ def test_the_share_explored_is_the_one_set() -> None:
     plans = [
         decide(
             Facts(
-                local=Standing(model="s"),
-                cloud=Standing(model="b"),
+                local=TierStatus(model="s"),
+                cloud=TierStatus(model="b"),
                 decision=local,
                 exploration=0.1,
                 draw=d,

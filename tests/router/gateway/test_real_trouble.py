@@ -62,8 +62,8 @@ def test_no_leak_by_an_independent_benchmark(
 ) -> None:
     """pii-leak-benchmark plays the cloud and looks for what it had put into the requests.
 
-    Behind the wall it sees none of them (exit 2, nothing reached it); with the detectors taken
-    out, as a control that it would have, it reports the leak (exit 1).
+    Behind the privacy filter it sees none of them (exit 2, nothing reached it); without the
+    detectors, as a control that it would have, it reports the leak (exit 1).
     """
     port = free_port()
     capture = f"http://127.0.0.1:{port}"

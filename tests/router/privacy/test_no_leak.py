@@ -1,4 +1,4 @@
-"""Nothing goes round the wall: every mode, every place, every state of the local tier."""
+"""Nothing goes round the privacy filter: every mode, every place, every state of the local tier."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The wall: what it finds, in which disguise, and that nothing goes round it."""
+"""The privacy filter: what it finds, in which disguise, and that nothing goes round it."""
 
 import base64
 import html
@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.errors import ConfigError, RequestRefused
-from router.privacy import Clearance, Wall
+from router.privacy import Clearance, PrivacyFilter
 from router.privacy.credentials import _GATES, _NARROW, plugins
 from router.privacy.detectors import Builtin, Own
 from tests import ROOT
 from tests.servers.running import HARD
 
-WALL = Wall([Builtin(["US", "DE"]), Own(["INV-[0-9]{4}"], ["Project Falcon", "Ørsted"])])
+FILTER = PrivacyFilter([Builtin(["US", "DE"]), Own(["INV-[0-9]{4}"], ["Project Falcon", "Ørsted"])])
 PRIVATE = {
     "mail ann.lee+x@mail.example.co.uk please": "email",
     "card 4242 4242 4242 4242": "card",
@@ -77,19 +77,21 @@ CLEAN = (
 
 @pytest.mark.parametrize(("text", "kind"), PRIVATE.items())
 def test_each_kind_is_found(text: str, kind: str) -> None:
-    assert kind in WALL.kinds(text)
+    assert kind in FILTER.kinds(text)
 
 
 @pytest.mark.parametrize("text", CLEAN)
 def test_ordinary_text_is_clean(text: str) -> None:
-    assert WALL.kinds(text) == ()
+    assert FILTER.kinds(text) == ()
 
 
 def test_everyday_prompts_are_not_private() -> None:
     folder = ROOT / "data" / "everyday"
     lines = [line for f in folder.glob("*.jsonl") for line in f.read_text().splitlines()]
     flagged = [
-        kind for line in lines for kind in Wall([Builtin()]).kinds(json.loads(line)["prompt"])
+        kind
+        for line in lines
+        for kind in PrivacyFilter([Builtin()]).kinds(json.loads(line)["prompt"])
     ]
     assert len(lines) == 2100
     assert sorted(flagged) == ["email", "phone"]  # one prompt each, and there they are
@@ -126,12 +128,12 @@ DISGUISES = {
     "text", ["ann.lee@mail.example.org", "4242424242424242", "912-34-5678", "AKIAIOSFODNN7EXAMPLE"]
 )
 def test_a_disguise_does_not_help(text: str, disguise: str) -> None:
-    assert WALL.kinds(DISGUISES[disguise](text))
+    assert FILTER.kinds(DISGUISES[disguise](text))
 
 
 @pytest.mark.parametrize("digits", ["٤٢٤٢٤٢٤٢٤٢٤٢٤٢٤٢", "𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐𝟒𝟐", "4242‑4242‑4242‑4242"])
 def test_digits_of_any_script_are_digits(digits: str) -> None:
-    assert WALL.kinds(digits) == ("card",)
+    assert FILTER.kinds(digits) == ("card",)
 
 
 PLACES = {
@@ -222,7 +224,7 @@ def filled(body: object) -> object:
 def test_no_place_in_a_request_is_overlooked(place: str) -> None:
     payload = json.dumps(filled(PLACES[place])).encode()
     assert b"example.org" in payload
-    screening = WALL.screen(payload)
+    screening = FILTER.screen(payload)
     assert screening.private
     assert SECRET not in repr(screening.findings)
     with pytest.raises(RequestRefused):
@@ -230,14 +232,14 @@ def test_no_place_in_a_request_is_overlooked(place: str) -> None:
 
 
 def test_a_number_is_as_private_as_its_digits() -> None:
-    assert WALL.screen(b'{"messages": [], "card": 4242424242424242}').kinds == ("card",)
+    assert FILTER.screen(b'{"messages": [], "card": 4242424242424242}').kinds == ("card",)
 
 
 def test_only_the_wall_can_clear() -> None:
     with pytest.raises(TypeError):
         Clearance(b"{}", object())
     body = {"messages": [{"role": "user", "content": "hi"}]}
-    cleared = WALL.screen(json.dumps(body).encode()).clear()
+    cleared = FILTER.screen(json.dumps(body).encode()).clear()
     cleared.body()["messages"].append("changed")
     assert cleared.body() == body
 
@@ -245,13 +247,13 @@ def test_only_the_wall_can_clear() -> None:
 def test_pixels_are_not_read_as_text() -> None:
     data = base64.b64encode(b"x 4242424242424242 y").decode()
     block = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
-    assert not WALL.screen(json.dumps({"messages": [{"content": [block]}]}).encode()).private
+    assert not FILTER.screen(json.dumps({"messages": [{"content": [block]}]}).encode()).private
 
 
 def test_what_its_owner_calls_public_is_not_private_but_its_neighbour_is() -> None:
-    wall = Wall([Builtin(public=["help@acme.example"])])
-    assert wall.kinds("Write to help@acme.example.") == ()
-    assert wall.kinds("Write to help@acme.example or ann@acme.example.") == ("email",)
+    found = PrivacyFilter([Builtin(public=["help@acme.example"])])
+    assert found.kinds("Write to help@acme.example.") == ()
+    assert found.kinds("Write to help@acme.example or ann@acme.example.") == ("email",)
 
 
 def test_a_wrong_pattern_is_named() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,9 +70,7 @@ def test_base_shares_no_group_with_the_target(folder: Path, shipped: Artifact) -
     assert base_for(works[0], material) is not None
     # Nothing is left for a base when the other source holds the same groups.
     alone = material.rows.assign(group="one")
-    same = type(material)(
-        alone, material.prompts, material.features, material.minilm, material.vocabulary
-    )
+    same = replace(material, rows=alone)
     assert base_for(works[0], same) is None
 
 
@@ -117,7 +116,7 @@ def test_looking_is_judged_on_any_source_with_answers(folder: Path, shipped: Art
     )
     assert asked["verifier"]["auc"]["value"] > alone["verifier"]["auc"]["value"]
     moved = next(iter(result["transfer"].values()))
-    assert {"no label", "50 labels", "prompt from free labels"} <= set(moved)
+    assert {"no label", "50 labels", "prompt from agreement labels"} <= set(moved)
     acts = next(iter(result["acts"].values()))
     assert acts["three acts at 0.05, 30% cloud"]["looks"]["value"] < 1
     console = Console(width=200, record=True, quiet=True)

@@ -6,7 +6,7 @@ from router.types import FloatArray
 from training.evaluate.off_policy import (
     CLOUD,
     LOCAL,
-    Logged,
+    BanditLog,
     by_ridge,
     crossed,
     effective,
@@ -14,7 +14,7 @@ from training.evaluate.off_policy import (
 )
 
 
-def simulated(seed: int, served: FloatArray, x: FloatArray) -> tuple[Logged, FloatArray]:
+def simulated(seed: int, served: FloatArray, x: FloatArray) -> tuple[BanditLog, FloatArray]:
     """A log of a policy, and the outcomes of both actions."""
     rng = np.random.default_rng(seed)
     p = np.column_stack([0.3 + 0.4 * x, 0.8 - 0.1 * x])
@@ -22,9 +22,7 @@ def simulated(seed: int, served: FloatArray, x: FloatArray) -> tuple[Logged, Flo
     action = (rng.random(len(x)) < served).astype(np.int64)
     propensity = np.where(action == CLOUD, served, 1 - served)
     rows = np.arange(len(x))
-    return Logged(
-        id=action, call=propensity, request=outcomes[rows, action], local_model=rows
-    ), outcomes
+    return BanditLog(action, propensity, outcomes[rows, action], rows), outcomes
 
 
 def test_every_estimate_but_replay_is_near_the_truth_and_dr_is_nearest() -> None:
@@ -57,9 +55,7 @@ def test_dr_survives_a_model_that_is_wrong() -> None:
 
 def test_a_log_without_exploration_is_refused_in_words() -> None:
     rows = np.arange(100)
-    log = Logged(
-        id=(rows % 2).astype(np.int64), call=np.ones(100), request=np.ones(100), local_model=rows
-    )
+    log = BanditLog((rows % 2).astype(np.int64), np.ones(100), np.ones(100), rows)
     with pytest.raises(DataError, match="no exploration"):
         evaluate(log, np.zeros(100), np.zeros((100, 2)))
     # The policy that served is known even so.
@@ -71,7 +67,7 @@ def test_too_few_effective_rows_are_refused_in_words() -> None:
     rows = np.arange(400)
     action = (rows < 8).astype(np.int64)  # eight explored
     propensity = np.where(action == CLOUD, 0.02, 0.98)
-    log = Logged(id=action, call=propensity, request=np.ones(400), local_model=rows)
+    log = BanditLog(action, propensity, np.ones(400), rows)
     with pytest.raises(DataError, match=r"worth 8 of this policy's own, 50 are needed"):
         evaluate(log, np.ones(400), np.zeros((400, 2)))
 
@@ -80,15 +76,15 @@ def test_impossible_propensities_and_empty_logs_are_refused() -> None:
     none = np.zeros(0)
     with pytest.raises(DataError, match="no request"):
         evaluate(
-            Logged(id=none.astype(int), call=none, request=none, local_model=none),
+            BanditLog(none.astype(int), none, none, local_model=none),
             none,
             np.zeros((0, 2)),
         )
-    log = Logged(
-        id=np.zeros(60, dtype=int),
-        call=np.zeros(60),
-        request=np.ones(60),
-        local_model=np.arange(60),
+    log = BanditLog(
+        np.zeros(60, dtype=int),
+        np.zeros(60),
+        np.ones(60),
+        np.arange(60),
     )
     with pytest.raises(DataError, match="damaged"):
         evaluate(log, np.zeros(60), np.zeros((60, 2)))
@@ -101,9 +97,7 @@ def test_effective_rows_follow_kish() -> None:
 
 def test_no_row_is_predicted_by_a_fit_on_its_group() -> None:
     group = np.repeat(np.arange(20), 3)
-    log = Logged(
-        id=np.zeros(60, dtype=int), call=np.full(60, 0.5), request=np.ones(60), local_model=group
-    )
+    log = BanditLog(np.zeros(60, dtype=int), np.full(60, 0.5), np.ones(60), group)
     seen: list[set[int]] = []
 
     def fit(train):  # type: ignore[no-untyped-def]

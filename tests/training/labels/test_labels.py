@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.labels.rule import PER_GROUP, Label, Signal, capped, labelled, noise
+from training.labels.label import PER_GROUP, Label, Signal, capped, labelled, noise
 from training.labels.signals import Served, implicit
 from training.labels.trust import PER_KEY_DAY, trusted
 

@@ -22,8 +22,8 @@ from router.text.request import request_from_prompt
 from tests.training import logs
 from training.data.log import Window, read_window
 from training.data.splits import group_hash
-from training.pipelines.learn import Lesson, learn
-from training.teach import teach
+from training.pipelines.learn import Learned, learn
+from training.run import train_on_log
 
 TEXTS = logs.prompts(400)
 FRESH = [t for t in logs.prompts(700) if t not in TEXTS][:200]
@@ -34,7 +34,7 @@ def window_of(engine: Engine, champion: Artifact) -> Window:
     return read_window(engine, extractor_of(champion), since=0, until=UNTIL, maturity_s=86_400)
 
 
-def lesson_of(engine: Engine, champion: Artifact, seed: int = 0) -> Lesson:
+def learned_of(engine: Engine, champion: Artifact, seed: int = 0) -> Learned:
     return learn(window_of(engine, champion), champion, cloud_model=logs.CLOUD, seed=seed)
 
 
@@ -57,8 +57,8 @@ def honest(tmp_path_factory: pytest.TempPathFactory, router: Router) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def learned(honest: Engine, shipped: Artifact) -> Lesson:
-    return lesson_of(honest, shipped)
+def learned(honest: Engine, shipped: Artifact) -> Learned:
+    return learned_of(honest, shipped)
 
 
 def copied(engine: Engine, folder: Path) -> Engine:
@@ -70,8 +70,8 @@ def copied(engine: Engine, folder: Path) -> Engine:
     return target
 
 
-def test_free_labels_and_a_little_feedback_teach_what_the_model_cannot(
-    learned: Lesson, shipped: Artifact
+def test_agreement_labels_and_a_little_feedback_teach_what_the_model_cannot(
+    learned: Learned, shipped: Artifact
 ) -> None:
     good = np.array([logs.contrary(t) for t in FRESH])
     before, after = p_local(shipped), p_local(learned.artifact)
@@ -81,7 +81,7 @@ def test_free_labels_and_a_little_feedback_teach_what_the_model_cannot(
 
 
 def test_later_requests_were_not_learned_from(
-    learned: Lesson, honest: Engine, shipped: Artifact
+    learned: Learned, honest: Engine, shipped: Artifact
 ) -> None:
     window = window_of(honest, shipped)
     frame = window.frame
@@ -92,9 +92,9 @@ def test_later_requests_were_not_learned_from(
 
 
 def test_the_same_log_seed_and_base_give_the_same_weights_bit_for_bit(
-    learned: Lesson, honest: Engine, shipped: Artifact, tmp_path: Path
+    learned: Learned, honest: Engine, shipped: Artifact, tmp_path: Path
 ) -> None:
-    again = lesson_of(copied(honest, tmp_path), shipped)
+    again = learned_of(copied(honest, tmp_path), shipped)
     assert again.artifact.version == learned.artifact.version
     for name, array in learned.artifact.arrays.items():
         assert array.tobytes() == again.artifact.arrays[name].tobytes(), name
@@ -123,12 +123,12 @@ def sided(texts: list[str]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("poison", [flood, sided])
 def test_a_flood_of_false_feedback_does_not_move_the_model(
-    poison: Poison, honest: Engine, learned: Lesson, shipped: Artifact, tmp_path: Path
+    poison: Poison, honest: Engine, learned: Learned, shipped: Artifact, tmp_path: Path
 ) -> None:
     engine = copied(honest, tmp_path)
     with engine.begin() as connection:
         connection.execute(insert(feedback), poison(TEXTS))
-    after = lesson_of(engine, shipped)
+    after = learned_of(engine, shipped)
     moved = np.abs(p_local(after.artifact) - p_local(learned.artifact))
     gained = np.abs(p_local(learned.artifact) - p_local(shipped)).mean()
     assert moved.mean() < 0.25 * gained
@@ -137,7 +137,7 @@ def test_a_flood_of_false_feedback_does_not_move_the_model(
 
 
 def test_one_repeated_prompt_does_not_move_the_model(
-    honest: Engine, learned: Lesson, shipped: Artifact, router: Router, tmp_path: Path
+    honest: Engine, learned: Learned, shipped: Artifact, router: Router, tmp_path: Path
 ) -> None:
     engine = copied(honest, tmp_path)
     same = [f"Tell me about the weather in week {n}, please." for n in range(500)]
@@ -156,7 +156,7 @@ def test_one_repeated_prompt_does_not_move_the_model(
             for n in range(500)
         ]
         connection.execute(insert(feedback), said)
-    after = lesson_of(engine, shipped)
+    after = learned_of(engine, shipped)
     moved = np.abs(p_local(after.artifact) - p_local(learned.artifact)).mean()
     assert moved < 0.25 * np.abs(p_local(learned.artifact) - p_local(shipped)).mean()
 
@@ -173,8 +173,8 @@ def test_requests_without_words_teach_by_their_features(
         connection.execute(insert(decisions), rows)
         found = [logs.opinion(i, logs.contrary(t)) for i, t in enumerate(TEXTS)]
         connection.execute(insert(opinions), found)
-    found_lesson = lesson_of(engine, shipped)
-    assert found_lesson.better.low > 0
+    found = learned_of(engine, shipped)
+    assert found.better.low > 0
     assert set(window_of(engine, shipped).frame["prompt"]) == {""}
 
 
@@ -183,7 +183,7 @@ def test_too_few_labels_are_refused_in_words(
 ) -> None:
     engine = logs.log(tmp_path, router, TEXTS[:10], logs.contrary, rated=False)
     with pytest.raises(TrainingError, match="20 are needed; collect some for free"):
-        lesson_of(engine, shipped)
+        learned_of(engine, shipped)
 
 
 @pytest.fixture
@@ -202,9 +202,9 @@ def own(tmp_path: Path, honest: Engine) -> Settings:
 def test_what_is_better_is_promoted_tracked_and_can_be_taken_back(own: Settings) -> None:
     from training.tracking import CHALLENGER, CHAMPION, EXPERIMENT, Tracking
 
-    taught = teach(own, since=0, until=UNTIL, at_once=True)
-    version = taught.lesson.artifact.version
-    assert taught.status == "promoted"
+    run = train_on_log(own, since=0, until=UNTIL, at_once=True)
+    version = run.learned.artifact.version
+    assert run.status == "promoted"
     assert artifacts.resolve(own.models_dir).name == version
     tracking = Tracking(own.models_dir.parent)
     assert tracking.version_of(CHAMPION) == version
@@ -218,24 +218,24 @@ def test_what_is_better_is_promoted_tracked_and_can_be_taken_back(own: Settings)
         "evaluation",
         "promotion",
     }
-    assert versions.rollback(own.models_dir) == taught.champion
+    assert versions.rollback(own.models_dir) == run.champion
     engine = open_database(own.log_url)
     learned = artifacts.load(own.models_dir / version)
-    later = lesson_of(engine, learned)  # the traffic is what that version learned from
+    later = learned_of(engine, learned)  # the traffic is what that version learned from
     assert later.drift is not None and later.drift.distance < 1
     events.write(engine, "rollback", version, "It was worse.")
-    again = teach(own, since=0, until=UNTIL, at_once=True)
+    again = train_on_log(own, since=0, until=UNTIL, at_once=True)
     assert again.status == "refused"
-    assert artifacts.resolve(own.models_dir).name == taught.champion
-    assert tracking.version_of(CHALLENGER) is None, "a refused lesson challenges nobody"
+    assert artifacts.resolve(own.models_dir).name == run.champion
+    assert tracking.version_of(CHALLENGER) is None, "a refused model challenges nobody"
     assert tracking.version_of(CHAMPION) != version, "the way back is seen in MLflow too"
 
 
 def test_the_aliases_follow_what_the_gateway_does_without_mlflow(own: Settings) -> None:
     from training.tracking import CHALLENGER, CHAMPION, Tracking
 
-    taught = teach(own, since=0, until=UNTIL)
-    tracking, version = Tracking(own.models_dir.parent), taught.lesson.artifact.version
+    run = train_on_log(own, since=0, until=UNTIL)
+    tracking, version = Tracking(own.models_dir.parent), run.learned.artifact.version
     assert tracking.version_of(CHALLENGER) == version
     versions.move(own.models_dir, version)  # as the gateway does after the time in shadow
     tracking.follow(own.models_dir)
@@ -246,10 +246,10 @@ def test_the_aliases_follow_what_the_gateway_does_without_mlflow(own: Settings) 
 
 
 def test_a_challenger_waits_in_shadow_unless_it_is_told_not_to(own: Settings) -> None:
-    taught = teach(own, since=0, until=UNTIL)
-    assert taught.status == "shadow"
-    assert versions.pointed(own.models_dir, versions.CHALLENGER) == taught.lesson.artifact.version
-    assert artifacts.resolve(own.models_dir).name == taught.champion
+    run = train_on_log(own, since=0, until=UNTIL)
+    assert run.status == "shadow"
+    assert versions.pointed(own.models_dir, versions.CHALLENGER) == run.learned.artifact.version
+    assert artifacts.resolve(own.models_dir).name == run.champion
 
 
 def test_noise_is_not_promoted(router: Router, shipped: Artifact, tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_noise_is_not_promoted(router: Router, shipped: Artifact, tmp_path: Path
             for i, t in enumerate(TEXTS)
         ]
         connection.execute(insert(feedback), said)
-    assert lesson_of(engine, shipped).reasons
+    assert learned_of(engine, shipped).reasons
 
 
 def test_few_labels_of_one_tier_still_move_its_level(
@@ -279,5 +279,5 @@ def test_few_labels_of_one_tier_still_move_its_level(
         said = [logs.said(i, 0.0 if i < 12 else float(rng.random() < 0.7)) for i in range(120)]
         said = [{**s, "key": f"k{i % 4}"} for i, s in enumerate(said)]
         connection.execute(insert(feedback), said)
-    found = lesson_of(engine, shipped)
+    found = learned_of(engine, shipped)
     assert np.mean(p_local(found.artifact)) < np.mean(p_local(shipped)) - 0.1

@@ -37,7 +37,7 @@ from training.fit.verifier import (
     rows_of,
 )
 from training.pipelines.agreement import mixed, reliability_of, soft_labels, study
-from training.pipelines.answers import fit_second, strengths_of
+from training.pipelines.answers import abilities_of, fit_second
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def opinions(small: Dataset, answers: pd.DataFrame, shipped: Artifact) -> Opinio
 @pytest.fixture(scope="module")
 def rows(opinions: Opinions, shipped: Artifact) -> VerifierRows:
     draws = opinions.draws(np.random.default_rng(0), np.arange(len(opinions.answers)))
-    return rows_of(opinions, draws, strengths_of(shipped))
+    return rows_of(opinions, draws, abilities_of(shipped))
 
 
 def test_answers_are_joined_with_outcomes(opinions: Opinions, small: Dataset) -> None:
@@ -115,7 +115,7 @@ def test_a_head_without_labels_keeps_its_weights(rows: VerifierRows) -> None:
 def test_texts_are_read_once_more_as_free_text(opinions: Opinions, shipped: Artifact) -> None:
     prose = as_prose(opinions.answers)
     assert {r.final.kind for r in prose.readings} == {"prose"}
-    both = core_rows(opinions, strengths_of(shipped), None, np.random.default_rng(0))
+    both = core_rows(opinions, abilities_of(shipped), None, np.random.default_rng(0))
     free = both.features[:, NAMES.index("answer is prose")] > 0
     assert 0.3 < free.mean() < 0.7
     assert not both.features[free][:, NAMES.index("agreement: comparable")].any()
@@ -173,7 +173,7 @@ def test_soft_labels_are_probabilities_with_their_reliability(
     verifier = fit_verifier(rows)
     everything = np.arange(len(opinions.answers))
     draws = [d for d in opinions.draws(np.random.default_rng(0), everything) if d[1]]
-    soft = soft_labels(opinions, draws, verifier, strengths_of(shipped), {1: 0.4}, small.prompts)
+    soft = soft_labels(opinions, draws, verifier, abilities_of(shipped), {1: 0.4}, small.prompts)
     local = soft[soft["tier"] == "local"]
     assert local["score"].between(0, 1).all() and (soft["weight"] == 0.4).all()
     truth = small.rows.set_index(["prompt_id", "model"])["score"]
@@ -284,7 +284,7 @@ def test_commands_over_files(
         ],
     )
     assert second.exit_code == 0, second.output
-    assert "free labels" in second.output
+    assert "agreement labels" in second.output
     assert artifacts.load(tmp_path / "models" / "s1").verifier is not None
 
 

@@ -1,4 +1,4 @@
-"""A lesson on one screen: what it rests on, what changed, and why it was promoted or not."""
+"""A training run on one screen: what it rests on, what changed, and why it was promoted or not."""
 
 from collections.abc import Sequence
 
@@ -6,56 +6,57 @@ from rich.console import Console
 from rich.table import Table
 
 from training.evaluate.what_if import WhatIf
-from training.labels.rule import SOURCES
-from training.teach import Taught
+from training.labels.label import SOURCES
+from training.run import TrainingRun
 
 
-def show(console: Console, taught: Taught) -> None:
-    """Print a lesson."""
-    lesson = taught.lesson
-    rows = lesson.rows
+def show(console: Console, run: TrainingRun) -> None:
+    """Print a training run."""
+    learned = run.learned
+    rows = learned.rows
     console.print(
         f"{rows['requests']} requests in the log; fitted on {rows['fit']} labels of the older "
-        f"three quarters, judged by {lesson.judged_on} on {rows['test']} of what came after."
+        f"three quarters, judged by {learned.judged_on} on {rows['test']} of what came after."
     )
     table = Table("labels", "", "what they are", box=None)
-    for source, count in lesson.labels.items():
+    for source, count in learned.labels.items():
         words = SOURCES[source].words if source in SOURCES else "second local opinions, free"
         table.add_row(source, str(count), words)
     console.print(table)
-    for sentence in lesson.words:
+    for sentence in learned.words:
         console.print(f"[yellow]held back[/] {sentence}")
-    for alarm in lesson.drift.alarms if lesson.drift else ():
+    for alarm in learned.drift.alarms if learned.drift else ():
         console.print(f"[yellow]drift[/] {alarm.words}")
-    for one in lesson.noise:
+    for one in learned.noise:
         console.print(
             f"{one.first} and {one.second} differ by {one.difference:.2f} on {one.answers} answers"
         )
-    if lesson.curve:
+    if learned.curve:
         curve = Table("to the cloud", "quality before", "quality after", box=None)
-        for row in lesson.curve:
+        for row in learned.curve:
             before, after = (
                 f"{row[k][0]:.3f} [{row[k][1]:.3f}, {row[k][2]:.3f}]" for k in ("before", "after")
             )
             curve.add_row(f"{row['share']:.0%}", before, after)
         console.print(curve)
     console.print(
-        f"Brier score {lesson.brier[0]:.3f} before, {lesson.brier[1]:.3f} after (better by "
-        f"{lesson.better}); calibration error {lesson.ece[0]:.3f} before, {lesson.ece[1]:.3f} now."
+        f"Brier score {learned.brier[0]:.3f} before, {learned.brier[1]:.3f} after (better "
+        f"by {learned.better}); calibration error {learned.ece[0]:.3f} before, "
+        f"{learned.ece[1]:.3f} now."
     )
-    moved = taught.thresholds
+    moved = run.thresholds
     console.print(f"Threshold {moved[0]:.3f} before, {moved[1]:.3f} after.")
-    version = lesson.artifact.version
-    if taught.status == "promoted":
-        console.print(f"[green]promoted[/] {version} took over from {taught.champion}.")
-    elif taught.status == "shadow":
+    version = learned.artifact.version
+    if run.status == "promoted":
+        console.print(f"[green]promoted[/] {version} took over from {run.champion}.")
+    elif run.status == "shadow":
         console.print(
             f"[green]shadow[/] {version} is better; the gateway lets it decide "
-            f"{taught.shadow_requests} requests beside {taught.champion} and then promotes it. "
+            f"{run.shadow_requests} requests beside {run.champion} and then promotes it. "
             "At once: router learn --now"
         )
     else:
-        why = "; ".join(lesson.reasons) or "the router had to go back from it before"
+        why = "; ".join(learned.reasons) or "the router had to go back from it before"
         console.print(f"[yellow]refused[/] {version}: {why}.")
 
 

@@ -1,4 +1,4 @@
-"""One lesson from beginning to end: read the log, learn, save, track, and promote the better."""
+"""One training run: read the log, learn, save, track, and promote what is better."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,7 +19,7 @@ from router.settings import Settings
 from router.threshold import Reference
 from training.data.log import Window, read_window
 from training.evaluate.what_if import WhatIf, what_if
-from training.pipelines.learn import Lesson, learn
+from training.pipelines.learn import Learned, learn
 from training.pipelines.prompts import Progress
 from training.tracking import Tracking
 
@@ -27,20 +27,20 @@ _HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taught:
-    """A lesson and what became of its model. `status`: promoted, shadow or refused.
+class TrainingRun:
+    """What was learned and what became of its model. `status`: promoted, shadow or refused.
 
-    `thresholds`: that of the rule in the settings, with either's traffic.
+    `thresholds`: that of the operating point in the settings, with either's traffic.
     """
 
-    lesson: Lesson
+    learned: Learned
     champion: str
     status: str
     thresholds: tuple[float, float]
     shadow_requests: int
 
 
-def teach(
+def train_on_log(
     settings: Settings,
     *,
     since: float,
@@ -49,7 +49,7 @@ def teach(
     at_once: bool = False,
     store: Path | None = None,
     progress: Progress = lambda step: None,
-) -> Taught:
+) -> TrainingRun:
     """Learn from the log between two times (Unix seconds) as `settings` say.
 
     A better model is current at once with `at_once` or without `shadow_requests`; else the gateway
@@ -67,40 +67,40 @@ def teach(
                 'with store = "full" or "features".'
             )
         with threadpool_limits(1):  # BLAS threads spin on small fits, and would round differently
-            lesson = learn(
+            learned = learn(
                 window,
                 champion,
                 cloud_model=settings.cloud_model,
-                rule=settings.rule(),
+                operating_point=settings.operating_point(),
                 seed=seed,
                 progress=progress,
             )
         models = versions.writable(settings)
         with suppress(ArtifactExists):  # the same log was learned from before
-            artifacts.save(lesson.artifact, models)
+            artifacts.save(learned.artifact, models)
         progress("logging to MLflow")
         tracking = Tracking(store or models.parent)
-        folder = models / lesson.artifact.version
-        tracking.log_lesson(lesson, folder, {"since": since, "until": until})
+        folder = models / learned.artifact.version
+        tracking.log_training_run(learned, folder, {"since": since, "until": until})
         at_once = at_once or settings.shadow_requests == 0
-        status = _settled(lesson, champion.version, models, engine, at_once)
+        status = _settled(learned, champion.version, models, engine, at_once)
         tracking.follow(models)
     finally:
         engine.dispose()
-    return Taught(
-        lesson=lesson,
+    return TrainingRun(
+        learned=learned,
         champion=champion.version,
         status=status,
-        thresholds=_thresholds(settings, champion, lesson.artifact),
+        thresholds=_thresholds(settings, champion, learned.artifact),
         shadow_requests=settings.shadow_requests,
     )
 
 
-def _settled(lesson: Lesson, champion: str, models: Path, engine: Engine, at_once: bool) -> str:
-    """What becomes of a lesson's model: promoted, shadow or refused."""
-    version = lesson.artifact.version
-    if lesson.reasons or events.rolled_back(engine, version):
-        words = "; ".join(lesson.reasons) or f"the router went back from {version} before"
+def _settled(learned: Learned, champion: str, models: Path, engine: Engine, at_once: bool) -> str:
+    """What becomes of a training run's model: promoted, shadow or refused."""
+    version = learned.artifact.version
+    if learned.reasons or events.rolled_back(engine, version):
+        words = "; ".join(learned.reasons) or f"the router went back from {version} before"
         events.write(engine, "refused", version, f"{version} was not promoted: {words}.")
         return "refused"
     if not at_once:
@@ -140,10 +140,10 @@ def _window(
 def _thresholds(
     settings: Settings, champion: artifacts.Artifact, challenger: artifacts.Artifact
 ) -> tuple[float, float]:
-    rule = settings.rule()
+    point = settings.operating_point()
     found = []
     for artifact in (champion, challenger):
         own = float(artifact.manifest["threshold"]["default"])
         reference = Reference(*artifact.arrays["reference"].astype("float64"))
-        found.append(own if rule is None else rule.threshold(reference, 0.0))
+        found.append(own if point is None else point.threshold(reference, 0.0))
     return found[0], found[1]

@@ -106,11 +106,14 @@ class Label:
 
 
 def labelled(signals: Iterable[Signal]) -> list[Label]:
-    """One label per request and tier, by the rule above, in the order of time and decision.
+    """One label per request and tier, as said above, in the order of time and decision.
 
-    >>> labelled([Signal("a", "g", "local", "quiet", 1.0), Signal("a", "g", "local", "user", 2.0, 0.0)])
-    [Label(decision='a', group='g', tier='local', score=0.0, weight=1.0, source='user', at=2.0, key=None)]
-    """  # noqa: E501
+    >>> one = {"decision": "a", "group": "g", "tier": "local"}
+    >>> quiet = Signal(**one, source="quiet", at=1.0)
+    >>> [found] = labelled([quiet, Signal(**one, source="user", at=2.0, score=0.0)])
+    >>> found.score, found.weight, found.source
+    (0.0, 1.0, 'user')
+    """
     of: dict[tuple[str, str], list[Signal]] = defaultdict(list)
     for signal in signals:
         of[signal.decision, signal.tier].append(signal)

@@ -28,14 +28,14 @@ class Finding:
 class Clearance:
     """A request that may leave the machine, as bytes that nobody can change any more.
 
-    Only a `Wall` makes one. The cloud backend sends nothing else.
+    Only a `PrivacyFilter` makes one. The cloud backend sends nothing else.
     """
 
     __slots__ = ("_payload",)
 
     def __init__(self, payload: bytes, seal: object) -> None:
         if seal is not _SEAL:
-            raise TypeError("Only the privacy wall clears requests.")
+            raise TypeError("Only the privacy filter clears requests.")
         self._payload = payload
 
     def body(self) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class Clearance:
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """What the wall found in a request."""
+    """What the privacy filter found in a request."""
 
     findings: tuple[Finding, ...]
     _payload: bytes
@@ -70,12 +70,12 @@ class Screening:
         return Clearance(self._payload, _SEAL)
 
 
-class Wall:
+class PrivacyFilter:
     """Scans requests with all of `detectors`.
 
     >>> from router.privacy.detectors import Builtin
-    >>> wall = Wall([Builtin()])
-    >>> wall.screen(b'{"messages": [{"role": "user", "content": "I am ann@example.org"}]}').kinds
+    >>> found = PrivacyFilter([Builtin()])
+    >>> found.screen(b'{"messages": [{"role": "user", "content": "I am ann@example.org"}]}').kinds
     ('email',)
     """
 

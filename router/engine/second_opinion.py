@@ -15,7 +15,7 @@ from router.wire import Json
 from router.wire.summary import Summary
 
 
-class Look:
+class SecondOpinion:
     """Judges the local answer to one request, with a second local opinion where that pays.
 
     The second opinion is asked at once, beside the first, where the prompt alone makes it worth
