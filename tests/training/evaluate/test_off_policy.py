@@ -76,7 +76,7 @@ def test_impossible_propensities_and_empty_logs_are_refused() -> None:
     none = np.zeros(0)
     with pytest.raises(DataError, match="no request"):
         evaluate(
-            BanditLog(none.astype(int), none, none, local_model=none),
+            BanditLog(none.astype(int), none, none, none),
             none,
             np.zeros((0, 2)),
         )
