@@ -23,13 +23,14 @@ from router.engine.plan import Planner, Policy
 from router.engine.record import Record
 from router.engine.signatures import Signatures
 from router.errors import ArtifactError, RouterError
+from router.outcomes import events
 from router.outcomes.budget import Caps, Ledger
 from router.outcomes.database import open_database
 from router.outcomes.writer import OutcomeLog
 from router.privacy import PrivacyFilter
 from router.privacy.detectors import Builtin, Detector, Own, Presidio
 from router.registry import artifact as artifacts
-from router.registry import versions
+from router.registry.registry import Move, Registry
 from router.settings import Settings, TierSettings, load_settings, own_models, secret
 from router.types import Tier
 
@@ -123,6 +124,15 @@ class Service:
         """The policy in force."""
         return self.dispatcher.planner.policy
 
+    @property
+    def registry(self) -> Registry:
+        """The versions; a move is written among the events. Move from a thread, not the loop."""
+        return Registry(self.settings.models_dir, self._moved)
+
+    def _moved(self, move: Move) -> None:
+        _log.warning(move.words)
+        self.log.call(events.note(move.change, move.version, move.words)).result()
+
     async def refresh(self) -> None:
         """Ask the local server again what it serves."""
         found = await self._discovered()
@@ -164,8 +174,7 @@ class Service:
             model: object = str(folder.resolve())
         except RouterError:
             model = None
-        waiting = versions.pointed(self.settings.models_dir, versions.CHALLENGER)
-        return stamp, model, waiting, own_models().exists()
+        return stamp, model, self.registry.challenger, own_models().exists()
 
     async def _discovered(self) -> LocalServer:
         settings = self.settings
@@ -193,7 +202,7 @@ def policy_of(settings: Settings, server: LocalServer) -> Policy:
     digest = digest_of(served) if served else None
     router = Router.from_settings(settings, local_model=name, local_digest=digest)
     challenger = None
-    if (waiting := versions.pointed(settings.models_dir, versions.CHALLENGER)) is not None:
+    if (waiting := Registry(settings.models_dir).challenger) is not None:
         beside = settings.model_copy(update={"version": waiting})
         try:
             challenger = Router.from_settings(beside, local_model=name, local_digest=digest)

@@ -14,7 +14,8 @@ from router.errors import ArtifactExists, TrainingError
 from router.outcomes import events
 from router.outcomes.database import open_database
 from router.registry import artifact as artifacts
-from router.registry import versions
+from router.registry import gates
+from router.registry.registry import Change, Registry, writable
 from router.settings import Settings
 from router.threshold import Reference
 from training.data.log import Window, read_window
@@ -35,7 +36,7 @@ class TrainingRun:
 
     learned: Learned
     champion: str
-    status: str
+    status: Change
     thresholds: tuple[float, float]
     shadow_requests: int
 
@@ -75,16 +76,17 @@ def train_on_log(
                 seed=seed,
                 progress=progress,
             )
-        models = versions.writable(settings)
+        models = writable(settings)
         with suppress(ArtifactExists):  # the same log was learned from before
             artifacts.save(learned.artifact, models)
         progress("logging to MLflow")
         tracking = Tracking(store or models.parent)
         folder = models / learned.artifact.version
         tracking.log_training_run(learned, folder, {"since": since, "until": until})
+        registry = Registry(models, events.listener(engine), tracking.listener(models))
+        rolled_back = events.rolled_back(engine, learned.artifact.version)
         at_once = at_once or settings.shadow_requests == 0
-        status = _settled(learned, champion.version, models, engine, at_once)
-        tracking.follow(models)
+        status = _settled(registry, learned, champion.version, rolled_back, at_once)
     finally:
         engine.dispose()
     return TrainingRun(
@@ -96,19 +98,20 @@ def train_on_log(
     )
 
 
-def _settled(learned: Learned, champion: str, models: Path, engine: Engine, at_once: bool) -> str:
-    """What becomes of a training run's model: promoted, shadow or refused."""
+def _settled(
+    registry: Registry, learned: Learned, champion: str, rolled_back: bool, at_once: bool
+) -> Change:
+    """What becomes of a training run's model."""
     version = learned.artifact.version
-    if learned.reasons or events.rolled_back(engine, version):
-        words = "; ".join(learned.reasons) or f"the router went back from {version} before"
-        events.write(engine, "refused", version, f"{version} was not promoted: {words}.")
-        return "refused"
+    before = (f"the router went back from {version} before",) if rolled_back else ()
+    if reasons := learned.reasons or before:
+        registry.reject(version, gates.sentence(version, reasons))
+        return Change.REFUSED
     if not at_once:
-        versions.point(models, versions.CHALLENGER, version)
-        return "shadow"
-    versions.move(models, version)
-    events.write(engine, "promoted", version, f"{version} took over from {champion}.")
-    return "promoted"
+        registry.shadow(version, f"{version} decides in shadow beside {champion}.")
+        return Change.SHADOW
+    registry.promote(version, f"{version} took over from {champion}.")
+    return Change.PROMOTED
 
 
 def asked_of_log(

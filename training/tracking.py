@@ -12,8 +12,7 @@ import joblib
 import pandas as pd
 
 from router.errors import ArtifactMissing, TrainingError
-from router.registry import artifact as artifacts
-from router.registry import versions
+from router.registry.registry import Listener, Registry
 from training.evaluate import plots
 from training.pipelines.prompts import Trained
 
@@ -175,19 +174,24 @@ class Tracking:
         self.client.set_model_version_tag(REGISTERED, number, "source", source)
         return number
 
+    def listener(self, models_dir: Path) -> Listener:
+        """What moves the aliases with every move of a registry."""
+        return lambda move: self.follow(models_dir)
+
     def follow(self, models_dir: Path) -> None:
         """Let the aliases name what the folder's pointers name.
 
         The gateway promotes, drops and goes back without MLflow, so this is done whenever training
         opens the store. A fit by hand stays challenger until it is promoted or another comes.
         """
+        registry = Registry(models_dir)
         try:
-            current = artifacts.resolve(models_dir).name
+            current = registry.current
         except ArtifactMissing:
             return
         if not self.point(CHAMPION, current) and self._named(CHAMPION) is not None:
             self.client.delete_registered_model_alias(REGISTERED, CHAMPION)  # the shipped one again
-        waiting = versions.pointed(models_dir, versions.CHALLENGER)
+        waiting = registry.challenger
         if waiting is not None and self.point(CHALLENGER, waiting):
             return
         if (named := self._named(CHALLENGER)) is not None:

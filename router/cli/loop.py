@@ -192,12 +192,12 @@ def models(context: typer.Context) -> None:
     """List the versions, and what was said of them."""
     if context.invoked_subcommand is not None:
         return
-    from router.registry import versions
+    from router.registry.registry import Registry
     from router.settings import load_settings
 
     settings = load_settings()
     table = Table("version", "role", "made", "from", "said of it", box=None)
-    for one in versions.versions(settings.models_dir):
+    for one in Registry(settings.models_dir).versions():
         table.add_row(one.name, one.role, one.created_at[:16], one.base, one.words)
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
@@ -212,17 +212,14 @@ def models(context: typer.Context) -> None:
 @models_app.command(epilog="Example: router models rollback")
 def rollback() -> None:
     """Go back to the version before the last promotion."""
-    from router.registry import artifact as artifacts
-    from router.registry import versions
+    from router.registry.registry import Registry
     from router.settings import load_settings
 
     settings = load_settings()
-    left = artifacts.resolve(settings.models_dir).name
-    version = versions.rollback(settings.models_dir)
     with extra("gateway"), opened_log(settings) as engine:
-        from router.outcomes.events import write
+        from router.outcomes.events import listener
 
-        write(engine, "rollback", left, f"Went back from {left} to {version} by hand.")
+        version = Registry(settings.models_dir, listener(engine)).roll_back("by hand.")
     print(f"{version} is current; a running gateway takes it within seconds.")
 
 

@@ -9,19 +9,18 @@ however often one looks.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import erfc, log1p, sqrt
+from math import log1p
 from typing import Any
 
 import numpy as np
 
+from router.registry.gates import RARE, unexpected
 from router.types import FloatArray
 
 ALPHA = 0.01  # chance that a model as calibrated as promised is ever called broken
 TOLERANCE = 0.05  # calibration error that is put up with
 _BETS = (0.05, 0.1, 0.2, 0.4)  # shares of the wealth staked; one gambler each, on either side
 WINDOW = 200  # requests that are set beside the traffic learned from
-_RARE = 0.001  # chance of a false alarm on the traffic, per look
-_SHIFT = 0.1  # change of the share of escalations worth a word
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,7 +110,7 @@ def traffic_of(embeddings: FloatArray, escalation: float, seed: int = 0) -> dict
     deviation = np.maximum(deviation, 1e-4)
     drawn = [
         _distance(embeddings[rng.integers(0, len(embeddings), WINDOW)], mean, deviation)
-        for _ in range(round(1 / _RARE))
+        for _ in range(round(1 / RARE))
     ]
     return {
         "requests": len(embeddings),
@@ -152,17 +151,6 @@ def drift(
         expected=expected,
         alarms=tuple(alarms),
     )
-
-
-def unexpected(share: float, expected: float, requests: int) -> bool:
-    """Whether a share of escalations is surely and clearly another one than was expected.
-
-    >>> unexpected(0.25, 0.2, 200), unexpected(0.5, 0.2, 200)
-    (False, True)
-    """
-    spread = sqrt(max(expected * (1 - expected), 1e-4) / max(requests, 1))
-    chance = erfc(abs(share - expected) / spread / sqrt(2))
-    return chance < _RARE and abs(share - expected) > _SHIFT
 
 
 def _distance(window: FloatArray, mean: FloatArray, deviation: FloatArray) -> float:

@@ -13,10 +13,8 @@ from router.engine.cascade import answer_of, second_body
 from router.engine.record import Record
 from router.errors import place_of
 from router.labelling.second_opinions import store
-from router.monitor.alarms import unexpected
-from router.outcomes.events import note
 from router.outcomes.tables import shadow
-from router.registry import versions
+from router.registry import gates
 from router.text.asks import asks_for
 from router.types import Decision, Request
 
@@ -84,22 +82,15 @@ class Shadow:
 
     async def _settle(self, challenger: Router, share: float) -> None:
         """Promote the challenger, or drop it."""
-        folder, version = self._service.settings.models_dir, challenger.version
+        registry, version = self._service.registry, challenger.version
         self._settled = version
-        expected = float(challenger.traffic.get("escalation", share))
-        if unexpected(share, expected, self.seen):
-            await asyncio.to_thread(versions.point, folder, versions.CHALLENGER, None)
-            kind = "refused"
-            words = (
-                f"{version} was dropped: in shadow it sent {share:.0%} of {self.seen} requests to "
-                f"the cloud, its training run promised {expected:.0%}."
-            )
+        promised = float(challenger.traffic.get("escalation", share))
+        if reasons := gates.in_shadow(share, promised, self.seen):
+            words = gates.sentence(version, reasons)
+            await asyncio.to_thread(registry.reject, version, words)
         else:
-            await asyncio.to_thread(versions.move, folder, version)
-            kind = "promoted"
             words = f"{version} is current after deciding {self.seen} requests in shadow."
-        _log.info(words)
-        await asyncio.wrap_future(self._service.log.call(note(kind, version, words)))
+            await asyncio.to_thread(registry.promote, version, words)
 
 
 class PrivateOpinions:

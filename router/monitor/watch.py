@@ -22,12 +22,10 @@ from router.outcomes.events import note
 from router.outcomes.export import request_of
 from router.outcomes.kept import features_of
 from router.outcomes.tables import decisions, feedback
-from router.registry import artifact as artifacts
-from router.registry import versions
+from router.registry import gates
 
 _log = logging.getLogger("router.gateway")
 _LOOK_S, _SHADOW_S = 60.0, 2.0
-_MARGIN = 0.01  # the previous version must fit the labels better by this mean squared error
 
 
 @dataclass(kw_only=True)
@@ -55,20 +53,22 @@ class Watch:
             alarms = (*alarms, Alarm(Kind.CALIBRATION, test.words()))
         for alarm in alarms:
             if alarm.kind not in {a.kind for a in self.alarms}:
-                await self._say("alarm", router.version, alarm.words)
+                _log.warning(alarm.words)
+                said = note("alarm", router.version, alarm.words)
+                await asyncio.wrap_future(self.service.log.call(said))
         self.alarms = alarms
         if test.broken and self.service.settings.auto_rollback:
             await self._go_back(router, labels)
 
     async def _go_back(self, router: Router, labels: Sequence[tuple[float, RowMapping]]) -> None:
         """To the version before, where that fits the same labels better."""
-        models = self.service.settings.models_dir
-        before = versions.pointed(models, versions.PREVIOUS)
+        registry = self.service.registry
+        before = registry.previous
         if before is None or before == router.version:
             return
         try:
             earlier = Router(
-                await asyncio.to_thread(artifacts.load, artifacts.resolve(models, before)),
+                await asyncio.to_thread(registry.load, before),
                 local_model=router.local_model,
                 cloud_model=router.cloud_model,
             )
@@ -76,18 +76,13 @@ class Watch:
             _log.error("No way back to %s: %s", before, error)
             return
         gain = await asyncio.to_thread(_gain_of, earlier, labels)
-        if gain <= _MARGIN:
+        if not gates.worth_going_back(gain):
             return
-        await asyncio.to_thread(versions.move, models, before)
-        words = (
-            f"Went back from {router.version} to {before}: {self.calibration.words()} "
-            f"{before} fits these labels better by {gain:.3f} (mean squared error)."
+        why = (
+            f"{self.calibration.words()} {before} fits these labels better by {gain:.3f} "
+            "(mean squared error)."
         )
-        await self._say("rollback", router.version, words)
-
-    async def _say(self, kind: str, version: str, words: str) -> None:
-        _log.warning(words)
-        await asyncio.wrap_future(self.service.log.call(note(kind, version, words)))
+        await asyncio.to_thread(registry.roll_back, why)
 
 
 def fresh_labels(engine: Engine, version: str) -> list[tuple[float, RowMapping]]:

@@ -7,6 +7,7 @@ from time import time
 from sqlalchemy import Connection, Engine, insert, select
 
 from router.outcomes.tables import events
+from router.registry.registry import Change, Listener
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ def write(engine: Engine, kind: str, version: str | None, words: str) -> None:
         note(kind, version, words)(connection)
 
 
+def listener(engine: Engine) -> Listener:
+    """What writes down every move of a registry."""
+    return lambda move: write(engine, move.change, move.version, move.words)
+
+
 def recent(engine: Engine, limit: int = 20) -> list[Event]:
     """The last events, the newest first."""
     columns = events.c.at, events.c.kind, events.c.version, events.c.words
@@ -45,6 +51,8 @@ def recent(engine: Engine, limit: int = 20) -> list[Event]:
 
 def rolled_back(engine: Engine, version: str) -> bool:
     """Whether the router ever had to go back from a version."""
-    query = select(events.c.id).where(events.c.kind == "rollback", events.c.version == version)
+    query = select(events.c.id).where(
+        events.c.kind == Change.ROLLED_BACK, events.c.version == version
+    )
     with engine.connect() as connection:
         return connection.execute(query).first() is not None

@@ -7,8 +7,11 @@ from the known model of the nearest size; `explain` says so.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from math import log
 from typing import Any
+
+from router.registry.artifact import Artifact
 
 # Sizes that the name does not tell, in billions of parameters (model cards).
 _KNOWN_SIZES = {
@@ -107,3 +110,21 @@ def measured_ability(manifest: Mapping[str, Any], name: str, digest: str | None)
         return ability_for(name, known, reference)
     others = {k: v for k, v in known.items() if normalised(k) != normalised(name)}
     return replace(ability_for(name, others, reference), other_weights=True)
+
+
+def with_ability(
+    base: Artifact, model: str, digest: str, ability: float, about: Mapping[str, Any]
+) -> Artifact:
+    """`base` knowing a local model's ability term, bound to the digest of its weights."""
+    mine = normalised(model)
+    local = {k: v for k, v in base.manifest["models"]["local"].items() if normalised(k) != mine}
+    now = datetime.now(UTC)
+    manifest = {
+        **base.manifest,
+        "version": f"{base.version.split('+')[0][:40]}-{mine[:20]}-{now:%Y%m%d-%H%M%S}",
+        "base": base.version,
+        "created_at": now.isoformat(timespec="seconds"),
+        "models": {**base.manifest["models"], "local": {**local, model: ability}},
+        "measured": {**base.manifest.get("measured", {}), mine: {"digest": digest, **about}},
+    }
+    return replace(base, manifest=manifest)

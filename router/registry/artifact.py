@@ -8,7 +8,6 @@
 Nothing is unpickled. `ARRAYS` lists the arrays with their shapes.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -127,7 +126,7 @@ def save(artifact: Artifact, models_dir: Path) -> Path:
         models_dir.mkdir(parents=True, exist_ok=True)
         partial = tempfile.mkdtemp(prefix=".partial-", dir=models_dir)
         for name, data in files.items():
-            _write(Path(partial) / name, data)
+            write_synced(Path(partial) / name, data)
         Path(partial).chmod(0o755)
         os.rename(partial, target)
     except OSError as error:
@@ -196,29 +195,6 @@ def locate(path: Path) -> Path:
     return resolve(path) if (path / POINTER).is_file() else path
 
 
-def point_current(models_dir: Path, version: str) -> None:
-    """Make `models/current` name `version`, in one step that cannot be seen half done."""
-    folder = models_dir / checked_version(version)
-    if not (folder / MANIFEST).is_file():
-        raise ArtifactMissing(f"There is no version {version} in {models_dir}.")
-    write_pointer(models_dir / POINTER, version)
-
-
-def write_pointer(path: Path, version: str) -> None:
-    """Make a pointer of a models folder name `version`, in one step. Raises ArtifactError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        _write(temporary, f"{version}\n".encode())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise ArtifactError(
-            f"{path} could not be moved to {version} ({error.strerror}); "
-            "it still names the version before."
-        ) from error
-
-
 def checked_version(version: str) -> str:
     """`version` if it is a plain folder name, else ArtifactError."""
     if not _VERSION.fullmatch(version):
@@ -270,7 +246,8 @@ def _check_shapes(
             raise ArtifactCorrupt(f"The array {name} in {path} holds NaN or infinity.")
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file and wait until the disk has it."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()

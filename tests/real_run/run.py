@@ -35,6 +35,7 @@ from router.outcomes import transfer
 from router.outcomes.database import open_database
 from router.outcomes.tables import decisions, feedback, opinions
 from router.registry import artifact as artifacts
+from router.registry.registry import Registry
 from router.settings import load_settings, shipped_models
 from tests.real_run.models import MAX_TOKENS, Models
 from tests.servers.running import Gateway
@@ -128,7 +129,7 @@ def training_run(
     models = folder / "models"
     current = artifacts.resolve(shipped_models())
     shutil.copytree(current, models / current.name)
-    artifacts.point_current(models, current.name)
+    Registry(models).promote(current.name)
     settings = load_settings(
         models_dir=models,
         log_url=f"sqlite:///{folder / 'outcomes.db'}",
@@ -171,7 +172,7 @@ def training_run(
         **run.learned.as_dict(),
     }
     if run.status != "promoted":  # measured all the same, as what was refused
-        artifacts.point_current(models, run.learned.artifact.version)
+        Registry(models).promote(run.learned.artifact.version)
     return models, learned
 
 

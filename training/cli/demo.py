@@ -12,6 +12,7 @@ from rich.console import Console
 from router.cli.main import show
 from router.decide.router import Router
 from router.registry import artifact as artifacts
+from router.registry.registry import Registry
 from router.settings import Settings, load_settings
 from training.data.readers import read
 from training.data.sample import open_log
@@ -88,7 +89,7 @@ def _settings() -> Settings:
     current = artifacts.resolve(MODELS)
     if not (own / current.name).exists():
         shutil.copytree(current, own / current.name)
-    artifacts.point_current(own, current.name)
+    Registry(own).promote(current.name)
     engine = open_log(TRAFFIC)
     url = engine.url.render_as_string(hide_password=False)
     engine.dispose()

@@ -8,7 +8,7 @@ import typer
 from router.cli.console import run
 from router.errors import PromotionRefused
 from router.registry import artifact as artifacts
-from router.registry import versions
+from router.registry.registry import Registry
 from router.settings import shipped_models
 from training.cli import answers as cli_answers
 from training.cli import loop as cli_loop
@@ -178,9 +178,9 @@ def promote(
 
     tracking = Tracking(models.parent)
     tracking.follow(models)
+    registry = Registry(models, tracking.listener(models))
     if back:
-        version = versions.rollback(models)
-        tracking.follow(models)
+        version = registry.roll_back("by hand.")
         console.print(f"models/current and champion are back at {version}.")
         return
     version = challenger or tracking.version_of(CHALLENGER) or ""
@@ -190,8 +190,7 @@ def promote(
         raise PromotionRefused("Name the outcomes to compare on (--data).")
     with steps() as step:
         step("comparing with the champion")
-        verdict = promotion.promote(models, version, read_all(data, skip_bad), seed=seed)
-    tracking.follow(models)
+        verdict = promotion.promote(registry, version, read_all(data, skip_bad), seed=seed)
     console.print(
         f"{version} is now current and champion: on {verdict.rows} rows, quality at equal cost "
         f"changed by {verdict.quality}, calibration error by {verdict.ece}.",

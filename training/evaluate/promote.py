@@ -1,24 +1,18 @@
 """Moving `champion` and `models/current` together, and only on evidence."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from router.errors import PromotionRefused
-from router.registry import artifact as artifacts
-from router.registry import versions
+from router.registry import gates
 from router.registry.artifact import Artifact
+from router.registry.registry import Registry
 from router.types import FloatArray
 from training.data.dataset import Dataset
 from training.evaluate import metrics
 from training.evaluate.metrics import Interval
 from training.evaluate.scoring import scored_by
-
-# How much worse the challenger may be at most, with 97.5 % confidence.
-QUALITY_MARGIN = 0.01
-ECE_MARGIN = 0.02
-MIN_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -41,9 +35,9 @@ def compare(challenger: Artifact, champion: Artifact, data: Dataset, *, seed: in
         scored_by(champion, data, also_unseen_by=challenger),
     )
     rows = len(new.gain)
-    if rows < MIN_ROWS:
+    if rows < gates.HELD_OUT_ROWS:
         nothing = Interval(0.0, 0.0, 0.0)
-        reason = f"only {rows} rows are new to both models, {MIN_ROWS} are needed"
+        reason = f"only {rows} rows are new to both models, {gates.HELD_OUT_ROWS} are needed"
         return Verdict(rows, nothing, nothing, (reason,))
     share = float(np.mean(old.gain > champion.manifest["threshold"]["default"]))
 
@@ -71,26 +65,16 @@ def compare(challenger: Artifact, champion: Artifact, data: Dataset, *, seed: in
         rng=rng,
         rounds=500,
     )
-    reasons = []
-    if better.low < -QUALITY_MARGIN:
-        reasons.append(
-            f"quality at equal cost changes by {better}, a loss of over {QUALITY_MARGIN} "
-            "cannot be excluded"
-        )
-    if worse.value > ECE_MARGIN:
-        reasons.append(f"the calibration error grows by {worse}, over {ECE_MARGIN}")
-    return Verdict(rows, better, worse, tuple(reasons))
+    return Verdict(rows, better, worse, gates.on_held_out(better, worse))
 
 
-def promote(models_dir: Path, challenger: str, data: Dataset, *, seed: int = 0) -> Verdict:
+def promote(registry: Registry, challenger: str, data: Dataset, *, seed: int = 0) -> Verdict:
     """Make `challenger` the current version if the evidence allows.
 
     Raises PromotionRefused with the reasons; then nothing has changed.
     """
-    new = artifacts.load(artifacts.resolve(models_dir, challenger))
-    current = artifacts.resolve(models_dir)
-    verdict = compare(new, artifacts.load(current), data, seed=seed)
+    verdict = compare(registry.load(challenger), registry.load(), data, seed=seed)
     if verdict.reasons:
-        raise PromotionRefused(f"{challenger} was not promoted: {'; '.join(verdict.reasons)}.")
-    versions.move(models_dir, challenger)
+        raise PromotionRefused(gates.sentence(challenger, verdict.reasons))
+    registry.promote(challenger, f"{challenger} is current after {verdict.rows} held-out rows.")
     return verdict

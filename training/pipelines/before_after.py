@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from router.registry import gates
 from router.types import FloatArray
 from training.data.dataset import REFERENCE
 from training.evaluate import metrics
@@ -16,7 +17,7 @@ from training.fit.head import TIERS
 from training.fit.heads import Fitted
 from training.pipelines.answers import Prompts
 
-MIN_TEST = 10.0
+MIN_TEST = gates.LATER_WEIGHT
 FREE = "agreement"
 _SHARES = (0.1, 0.2, 0.3, 0.5)
 _ROUNDS = 500
@@ -80,19 +81,11 @@ def judged_later(window: LabelledWindow, before: Fitted, after: Fitted, seed: in
     )
     brier = (float(np.average(loss[0], weights=w)), float(np.average(loss[1], weights=w)))
     ece = (metrics.ece(p[0], y), metrics.ece(p[1], y))
-    reasons = []
-    if better.low <= 0:
-        reasons.append(
-            f"on {len(rows)} later rows judged by {on} the Brier score improves by {better}; "
-            "that it does not get worse cannot be excluded"
-        )
+    worse = 0.0
     if on == FREE and len(true) >= MIN_TEST:
         worse = _loss(window.prompts, after, true) - _loss(window.prompts, before, true)
-        if worse > 0.01:
-            reasons.append(f"on the {len(true)} later labels it is worse by {worse:.3f}")
-    return BeforeAfter(
-        on=on, rows=len(rows), better=better, brier=brier, ece=ece, reasons=tuple(reasons)
-    )
+    reasons = gates.on_later_requests(len(rows), on, better, len(true), worse)
+    return BeforeAfter(on=on, rows=len(rows), better=better, brier=brier, ece=ece, reasons=reasons)
 
 
 def _loss(prompts: Prompts, fitted: Fitted, rows: pd.DataFrame) -> float:

@@ -17,8 +17,8 @@ from router.labelling.probes.checks import passed
 from router.labelling.probes.load import Probe
 from router.outcomes.tables import probes as table
 from router.registry import artifact as artifacts
-from router.registry import versions
-from router.registry.ability import ability_for, normalised
+from router.registry.ability import ability_for, normalised, with_ability
+from router.registry.registry import Registry, writable
 from router.settings import Settings
 from router.types import FloatArray
 
@@ -152,12 +152,12 @@ def learned_version(
 
     Measuring again replaces what was measured before. Raises ArtifactError.
     """
-    models = versions.writable(settings)
-    base = artifacts.load(artifacts.resolve(models))
+    registry = Registry(writable(settings))
+    base = registry.load()
     known = base.manifest["models"]["local"]
     others = {k: v for k, v in known.items() if normalised(k) != normalised(model.name)}
     before = ability_for(model.name, others, base.manifest["models"]["reference_local"]).value
-    guess = Router(versions.with_ability(base, model.name, "", before, {}), local_model=model.name)
+    guess = Router(with_ability(base, model.name, "", before, {}), local_model=model.name)
     p = guess.predict_batch([probe.prompt for probe in probes]).p_local
     found = measured(
         model.name,
@@ -169,9 +169,9 @@ def learned_version(
         before,
     )
     about = {"probes": found.probes, "passed": found.passed, "ece": found.ece}
-    version = versions.with_ability(base, model.name, found.digest, found.ability, about)
-    artifacts.save(version, models)
-    versions.move(models, version.version)
+    version = with_ability(base, model.name, found.digest, found.ability, about)
+    artifacts.save(version, registry.folder)
+    registry.promote(version.version)
     return found, version.version
 
 

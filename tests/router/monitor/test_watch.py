@@ -19,8 +19,9 @@ from router.monitor.watch import Watch
 from router.outcomes import events
 from router.outcomes.tables import decisions, feedback, opinions, shadow
 from router.registry import artifact as artifacts
-from router.registry import versions
+from router.registry.ability import with_ability
 from router.registry.artifact import Artifact
+from router.registry.registry import Registry, writable
 from tests.servers.fixtures import Run
 from tests.servers.running import EASY, Gateway
 from tests.training import logs
@@ -49,7 +50,7 @@ def renamed(artifact: Artifact, version: str, bias: float = 0.0, **manifest: Any
 def models(tmp_path: Path, shipped: Artifact) -> Path:
     folder = tmp_path / "models"
     artifacts.save(renamed(shipped, "champion"), folder)
-    artifacts.point_current(folder, "champion")
+    Registry(folder).promote("champion")
     return folder
 
 
@@ -57,7 +58,7 @@ def test_a_challenger_decides_beside_the_champion_and_then_takes_over(
     run: Run, models: Path, shipped: Artifact
 ) -> None:
     artifacts.save(renamed(shipped, "better", bias=-3.0), models)
-    versions.point(models, versions.CHALLENGER, "better")
+    Registry(models).shadow("better")
     gateway = run(models_dir=models, shadow_requests=3)
     beside = Shadow(gateway.service)
     gateway.service.watchers.append(beside.watch)
@@ -73,8 +74,8 @@ def test_a_challenger_decides_beside_the_champion_and_then_takes_over(
     gateway.chat(EASY)
     wait(gateway, beside.work())
     assert artifacts.resolve(models).name == "better"
-    assert versions.pointed(models, versions.CHALLENGER) is None
-    assert versions.pointed(models, versions.PREVIOUS) == "champion"
+    assert Registry(models).challenger is None
+    assert Registry(models).previous == "champion"
     wait(gateway, gateway.service._reload_if_changed())
     assert gateway.service.policy.router.version == "better"
     assert gateway.service.policy.challenger is None
@@ -85,7 +86,7 @@ def test_a_challenger_that_escalates_more_than_it_promised_is_dropped(
     run: Run, models: Path, shipped: Artifact
 ) -> None:
     artifacts.save(renamed(shipped, "costly", bias=-9.0, traffic={"escalation": 0.1}), models)
-    versions.point(models, versions.CHALLENGER, "costly")
+    Registry(models).shadow("costly")
     gateway = run(models_dir=models, shadow_requests=20)
     beside = Shadow(gateway.service)
     gateway.service.watchers.append(beside.watch)
@@ -93,13 +94,13 @@ def test_a_challenger_that_escalates_more_than_it_promised_is_dropped(
         gateway.chat(EASY)
     wait(gateway, beside.work())
     assert artifacts.resolve(models).name == "champion"
-    assert versions.pointed(models, versions.CHALLENGER) is None
+    assert Registry(models).challenger is None
     (said,) = events.recent(gateway.service.log.engine)
     assert said.kind == "refused" and "sent 100% of 20 requests to the cloud" in said.words
 
 
 def test_a_broken_challenger_stops_nobody(run: Run, models: Path) -> None:
-    versions.point(models, versions.CHALLENGER, "never-saved")
+    Registry(models).shadow("never-saved")
     gateway = run(models_dir=models)
     assert gateway.chat(EASY).status_code == 200
     assert gateway.service.policy.challenger is None
@@ -121,7 +122,7 @@ def test_a_model_whose_calibration_breaks_is_taken_back_by_itself(
     run: Run, models: Path, shipped: Artifact
 ) -> None:
     artifacts.save(renamed(shipped, "boastful", bias=4.0), models)
-    versions.move(models, "boastful")
+    Registry(models).promote("boastful")
     gateway = run(models_dir=models)
     rated(gateway, "boastful", 300, good=0.7)
     watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
@@ -139,7 +140,7 @@ def test_a_calibrated_model_stays_and_one_without_a_better_past_stays_too(
     run: Run, models: Path, shipped: Artifact
 ) -> None:
     artifacts.save(renamed(shipped, "same"), models)
-    versions.move(models, "same")
+    Registry(models).promote("same")
     gateway = run(models_dir=models)
     rated(gateway, "same", 300, good=0.0)  # broken, but the version before was no better
     watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
@@ -152,7 +153,7 @@ def test_a_calibrated_model_stays_and_one_without_a_better_past_stays_too(
 
 def test_auto_rollback_can_be_switched_off(run: Run, models: Path, shipped: Artifact) -> None:
     artifacts.save(renamed(shipped, "boastful", bias=4.0), models)
-    versions.move(models, "boastful")
+    Registry(models).promote("boastful")
     gateway = run(models_dir=models, auto_rollback=False)
     rated(gateway, "boastful", 300, good=0.7)
     watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
@@ -164,7 +165,7 @@ def test_new_traffic_is_noticed(run: Run, models: Path, shipped: Artifact, route
     known = router.extractor.extract([_request(t) for t in logs.prompts(600)]).embedding
     traffic = traffic_of(known, escalation=0.1)
     artifacts.save(renamed(shipped, "learned", traffic=traffic), models)
-    artifacts.point_current(models, "learned")
+    Registry(models).promote("learned")
     gateway = run(models_dir=models)
     watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
     usual = logs.prompts(WINDOW, seed=4)
@@ -219,7 +220,7 @@ def test_without_leave_a_private_request_teaches_nothing(run: Run, local: Any) -
 
 
 def test_other_weights_under_the_same_name_count_as_unmeasured(shipped: Artifact) -> None:
-    base = versions.with_ability(shipped, "qwen3:8b", "sha256:aa", -2.0, {"probes": 400})
+    base = with_ability(shipped, "qwen3:8b", "sha256:aa", -2.0, {"probes": 400})
     same = Router(base, local_model="qwen3:8b", local_digest="sha256:aa")
     other = Router(base, local_model="qwen3:8b", local_digest="sha256:bb")
     assert same.abilities[0].value == -2.0 and same.abilities[0].known
@@ -234,10 +235,10 @@ def test_the_shipped_folder_is_never_written_to(
     from router.settings import load_settings, shipped_models
 
     monkeypatch.setattr("router.settings.own_models", lambda: tmp_path / "own")
-    monkeypatch.setattr("router.registry.versions.own_models", lambda: tmp_path / "own")
+    monkeypatch.setattr("router.registry.registry.own_models", lambda: tmp_path / "own")
     settings = load_settings()
     assert settings.models_dir == shipped_models()
-    own = versions.writable(settings)
+    own = writable(settings)
     assert (
         own == tmp_path / "own"
         and artifacts.resolve(own).name == artifacts.resolve(shipped_models()).name

@@ -16,6 +16,7 @@ from router.errors import (
 )
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
+from router.registry.registry import Registry
 from tests import ROOT
 
 
@@ -31,7 +32,7 @@ def models(tmp_path: Path, shipped: Artifact) -> Path:
         ),
         tmp_path,
     )
-    artifacts.point_current(tmp_path, "one")
+    Registry(tmp_path).promote("one")
     return tmp_path
 
 
@@ -129,7 +130,7 @@ def test_full_disk_leaves_the_old_model(
     with pytest.raises(ArtifactError, match="No space left"):
         artifacts.save(renamed(shipped, "two"), models)
     with pytest.raises(ArtifactError, match="still names"):
-        artifacts.point_current(models, "one")
+        Registry(models).promote("one")
     monkeypatch.undo()
     assert sorted(p.name for p in models.iterdir()) == ["current", "one"]
     assert artifacts.load(artifacts.resolve(models)).version == "one"
@@ -149,7 +150,7 @@ def test_models_are_found_by_folder_pointer_or_version(models: Path) -> None:
 
 def test_current_can_only_name_what_is_there(models: Path) -> None:
     with pytest.raises(ArtifactMissing, match="no version two"):
-        artifacts.point_current(models, "two")
+        Registry(models).promote("two")
     (models / "current").write_text("../../etc\n")
     with pytest.raises(ArtifactError, match="not a version name"):
         artifacts.resolve(models)

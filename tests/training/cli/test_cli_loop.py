@@ -14,6 +14,7 @@ from router.errors import InputError
 from router.labelling.probes import load_probes
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
+from router.registry.registry import Registry
 from tests.servers import upstream
 from tests.servers.upstream import Connection, Got, Upstream
 from tests.training import logs
@@ -27,7 +28,7 @@ class Shell:
     def __init__(self, folder: Path, shipped: Artifact, **settings: object) -> None:
         self.folder, self.models = folder, folder / "models"
         artifacts.save(shipped, self.models)
-        artifacts.point_current(self.models, shipped.version)
+        Registry(self.models).promote(shipped.version)
         self.log = f"sqlite:///{folder / 'outcomes.db'}"
         given = {"models_dir": str(self.models), "log_url": self.log, **settings}
         lines = [f"{k} = {json.dumps(v)}" for k, v in given.items()]

@@ -6,8 +6,8 @@ import pytest
 
 from router.errors import ArtifactMissing, DataError, PromotionRefused
 from router.registry import artifact as artifacts
-from router.registry import versions
 from router.registry.artifact import Artifact
+from router.registry.registry import Registry
 from training.data.dataset import Dataset
 from training.evaluate import promote as promotion
 from training.evaluate import scoring
@@ -36,15 +36,15 @@ def models(tmp_path: Path, shipped: Artifact) -> Path:
     artifacts.save(variant(shipped, "worse", **upside_down), folder)
     vain = shipped.arrays["calibration"] * np.array([[4.0, 1.0], [4.0, 1.0]])
     artifacts.save(variant(shipped, "vain", calibration=vain), folder)
-    artifacts.point_current(folder, "champion")
+    Registry(folder).promote("champion")
     return folder
 
 
 def test_equal_model_is_promoted_and_rolled_back(models: Path, everyday: Dataset) -> None:
-    verdict = promotion.promote(models, "same", everyday)
+    verdict = promotion.promote(Registry(models), "same", everyday)
     assert verdict.quality.value == 0
     assert artifacts.resolve(models).name == "same"
-    assert versions.rollback(models) == "champion"
+    assert Registry(models).roll_back() == "champion"
     assert artifacts.resolve(models).name == "champion"
 
 
@@ -55,7 +55,7 @@ def test_worse_models_are_refused_with_the_reason(
     models: Path, everyday: Dataset, challenger: str, says: str
 ) -> None:
     with pytest.raises(PromotionRefused, match=says):
-        promotion.promote(models, challenger, everyday)
+        promotion.promote(Registry(models), challenger, everyday)
     assert artifacts.resolve(models).name == "champion"
 
 
@@ -63,12 +63,12 @@ def test_too_little_evidence_is_refused(models: Path, everyday: Dataset) -> None
     ids = everyday.prompts["prompt_id"].head(20)
     few = everyday.where(everyday.rows["prompt_id"].isin(ids))
     with pytest.raises(PromotionRefused, match="only 20 rows"):
-        promotion.promote(models, "same", few)
+        promotion.promote(Registry(models), "same", few)
 
 
 def test_rollback_needs_a_promotion(models: Path) -> None:
     with pytest.raises(ArtifactMissing, match="no earlier promotion"):
-        versions.rollback(models)
+        Registry(models).roll_back()
 
 
 def test_rows_that_a_model_has_seen_are_left_out(trained: Trained, small: Dataset) -> None:

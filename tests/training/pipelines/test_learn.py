@@ -15,8 +15,8 @@ from router.outcomes.database import open_database
 from router.outcomes.kept import pack
 from router.outcomes.tables import decisions, feedback, opinions
 from router.registry import artifact as artifacts
-from router.registry import versions
 from router.registry.artifact import Artifact
+from router.registry.registry import Registry
 from router.settings import Settings, load_settings
 from router.text.request import request_from_prompt
 from tests.training import logs
@@ -193,7 +193,7 @@ def own(tmp_path: Path, honest: Engine) -> Settings:
     shipped_folder = artifacts.resolve(load_settings().models_dir)
     models = tmp_path / "models"
     artifacts.save(artifacts.load(shipped_folder), models)
-    artifacts.point_current(models, shipped_folder.name)
+    Registry(models).promote(shipped_folder.name)
     return load_settings(
         models_dir=models, log_url=f"sqlite:///{tmp_path / 'copy.db'}", local_model=logs.LOCAL
     )
@@ -218,7 +218,7 @@ def test_what_is_better_is_promoted_tracked_and_can_be_taken_back(own: Settings)
         "evaluation",
         "promotion",
     }
-    assert versions.rollback(own.models_dir) == run.champion
+    assert Registry(own.models_dir).roll_back() == run.champion
     engine = open_database(own.log_url)
     learned = artifacts.load(own.models_dir / version)
     later = learned_of(engine, learned)  # the traffic is what that version learned from
@@ -237,10 +237,10 @@ def test_the_aliases_follow_what_the_gateway_does_without_mlflow(own: Settings) 
     run = train_on_log(own, since=0, until=UNTIL)
     tracking, version = Tracking(own.models_dir.parent), run.learned.artifact.version
     assert tracking.version_of(CHALLENGER) == version
-    versions.move(own.models_dir, version)  # as the gateway does after the time in shadow
+    Registry(own.models_dir).promote(version)  # as the gateway does after the time in shadow
     tracking.follow(own.models_dir)
     assert (tracking.version_of(CHAMPION), tracking.version_of(CHALLENGER)) == (version, None)
-    versions.rollback(own.models_dir)
+    Registry(own.models_dir).roll_back()
     tracking.follow(own.models_dir)
     assert tracking.version_of(CHAMPION) is None, "the shipped version is in no registry"
 
@@ -248,7 +248,7 @@ def test_the_aliases_follow_what_the_gateway_does_without_mlflow(own: Settings) 
 def test_a_challenger_waits_in_shadow_unless_it_is_told_not_to(own: Settings) -> None:
     run = train_on_log(own, since=0, until=UNTIL)
     assert run.status == "shadow"
-    assert versions.pointed(own.models_dir, versions.CHALLENGER) == run.learned.artifact.version
+    assert Registry(own.models_dir).challenger == run.learned.artifact.version
     assert artifacts.resolve(own.models_dir).name == run.champion
 
 

@@ -1,0 +1,95 @@
+"""What a version must show before it is used, and what sends it back: every gate, one table.
+
+A gate is pure: it takes what was measured and says why not, one sentence a reason, none where the
+way is free. Measuring is done elsewhere (`training.evaluate.promote`, `training.pipelines`,
+`router.monitor`).
+"""
+
+from collections.abc import Sequence
+from math import erfc, sqrt
+from typing import Protocol
+
+# By hand, on held-out outcomes (`python -m training promote`).
+HELD_OUT_ROWS = 50  # chosen: below, an interval on quality is wider than its margin
+QUALITY_LOSS = 0.01  # chosen: the largest loss at equal cost that may remain possible (97.5 %)
+ECE_GROWTH = 0.02  # chosen: the largest growth of the calibration error
+# After learning, on later requests of the log (`router learn`).
+LATER_WEIGHT = 10.0  # chosen: labels that must come after those learned from
+LABELS_LOSS = 0.01  # chosen: Brier score on few labels may grow by this where agreement judges
+# In shadow and in use.
+RARE = 0.001  # chosen: chance per look of so strange a share or traffic, were nothing changed
+ESCALATION_SHIFT = 0.1  # chosen: change of the share of escalations worth a word
+BACK_GAIN = 0.01  # chosen: mean squared error by which the version before must fit labels better
+
+
+class Bounded(Protocol):
+    """A difference with its interval, printed as both."""
+
+    @property
+    def value(self) -> float:
+        """The difference."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """The lower end of its interval."""
+        ...
+
+
+def on_held_out(quality: Bounded, ece: Bounded) -> tuple[str, ...]:
+    """Challenger minus champion: quality at equal cost, and calibration error."""
+    reasons = []
+    if quality.low < -QUALITY_LOSS:
+        reasons.append(
+            f"quality at equal cost changes by {quality}, a loss of over {QUALITY_LOSS} "
+            "cannot be excluded"
+        )
+    if ece.value > ECE_GROWTH:
+        reasons.append(f"the calibration error grows by {ece}, over {ECE_GROWTH}")
+    return tuple(reasons)
+
+
+def on_later_requests(
+    rows: int, judged_on: str, better: Bounded, labels: int = 0, worse: float = 0.0
+) -> tuple[str, ...]:
+    """Champion's Brier score minus the challenger's on `rows`, and its growth on true labels."""
+    reasons = []
+    if better.low <= 0:
+        reasons.append(
+            f"on {rows} later rows judged by {judged_on} the Brier score improves by {better}; "
+            "that it does not get worse cannot be excluded"
+        )
+    if worse > LABELS_LOSS:
+        reasons.append(f"on the {labels} later labels it is worse by {worse:.3f}")
+    return tuple(reasons)
+
+
+def in_shadow(share: float, promised: float, requests: int) -> tuple[str, ...]:
+    """The share of requests that a challenger sent to the cloud, beside what it promised."""
+    if not unexpected(share, promised, requests):
+        return ()
+    return (
+        f"in shadow it sent {share:.0%} of {requests} requests to the cloud, its training run "
+        f"promised {promised:.0%}",
+    )
+
+
+def worth_going_back(gain: float) -> bool:
+    """Whether the version before fits fresh labels clearly better; `gain` in squared error."""
+    return gain > BACK_GAIN
+
+
+def unexpected(share: float, expected: float, requests: int) -> bool:
+    """Whether a share of escalations is surely and clearly another one than was expected.
+
+    >>> unexpected(0.25, 0.2, 200), unexpected(0.5, 0.2, 200)
+    (False, True)
+    """
+    spread = sqrt(max(expected * (1 - expected), 1e-4) / max(requests, 1))
+    chance = erfc(abs(share - expected) / spread / sqrt(2))
+    return chance < RARE and abs(share - expected) > ESCALATION_SHIFT
+
+
+def sentence(version: str, reasons: Sequence[str]) -> str:
+    """Why a version is not used."""
+    return f"{version} was not promoted: {'; '.join(reasons)}."
