@@ -1,9 +1,12 @@
 import json
+import re
+from pathlib import Path
 
 import pytest
 import typer
 
 from router.cli.main import app as router_app
+from tests import ROOT
 from tests.nets.decisions import GOLDEN, decided
 from tests.nets.helps import GOLDEN as HELPS
 from tests.nets.helps import helps
@@ -27,3 +30,16 @@ def test_two_hundred_decisions_are_as_they_were() -> None:
 )
 def test_every_command_offers_what_it_did(name: str, app: typer.Typer) -> None:
     assert helps(name, typer.main.get_command(app)) == json.loads(HELPS.read_text())[name]
+
+
+@pytest.mark.parametrize(
+    "notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem
+)
+def test_notebooks_show_the_shipped_model(notebook: Path) -> None:
+    shipped = (ROOT / "models" / "current").read_text().strip()
+    shown = {
+        name
+        for cell in json.loads(notebook.read_text())["cells"]
+        for name in re.findall(r"\bdefault-\d+\b", json.dumps(cell.get("outputs", [])))
+    }
+    assert shown <= {shipped}, "run it again and keep its outputs"
