@@ -10,7 +10,7 @@ from math import erfc, sqrt
 from typing import Protocol
 
 # By hand, on held-out outcomes (`python -m training promote`).
-HELD_OUT_ROWS = 50  # chosen: below, an interval on quality is wider than its margin
+HELD_OUT_ROWS = 50  # chosen: fewer rows that are new to both models are no evidence
 QUALITY_LOSS = 0.01  # chosen: the largest loss at equal cost that may remain possible (97.5 %)
 ECE_GROWTH = 0.02  # chosen: the largest growth of the calibration error
 # After learning, on later requests of the log (`router learn`).

@@ -18,7 +18,8 @@ from training.data.opinions import Abilities, Opinions, PromptLogits
 from training.data.splits import group_folds
 from training.evaluate import metrics
 from training.fit.verifier import VerifierRows, rows_of
-from training.pipelines.answers import Prompts, abilities_of, measured
+from training.pipelines.answers import abilities_of, measured
+from training.pipelines.training_set import TrainingSet
 
 _LLAMA, _CLAUDE = "Meta-Llama-3.1-8B-Instruct", "claude-3-5-sonnet-20241022"
 _GPT = "gpt-4o-2024-05-13"
@@ -65,7 +66,7 @@ class Bench:
 
     data: Dataset
     answers: dict[str, Opinions]
-    prompts: Prompts
+    prompts: TrainingSet
     ability: Abilities
 
     @classmethod
@@ -81,7 +82,7 @@ class Bench:
                 [everything.readings[i] for i in at],
             )
             answers[str(source)] = Opinions(part, opinions.weight)
-        return cls(data, answers, Prompts.of(data, model), abilities_of(model))
+        return cls(data, answers, TrainingSet.of(data, model), abilities_of(model))
 
     @cached_property
     def scores(self) -> "pd.Series[float]":

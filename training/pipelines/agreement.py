@@ -23,14 +23,12 @@ from training.fit.calibrate import FOLDS_PRIOR
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted
 from training.fit.verifier import ADAPT_PRIOR, recalibrated, rows_of
-from training.pipelines.answers import Prompts, abilities_of
+from training.pipelines.answers import abilities_of
+from training.pipelines.constants import FAINT, MIN_TRUE, TRUE_FOLDS, TRUE_WEIGHTS
 from training.pipelines.prompts import Progress, Trained, base_of, calibrated, train
+from training.pipelines.training_set import TrainingSet
 
 # How many soft labels one true label weighs; 0 leaves true labels to the calibration alone.
-TRUE_WEIGHTS = (0.0, 3.0, 30.0)
-MIN_TRUE = 200  # below, folds of true labels are too small to choose by
-_FOLDS = 2
-_FAINT = 1e-6  # the weight of labels that are there for calibration and evaluation alone
 
 
 def soft_labels(
@@ -110,8 +108,8 @@ def study(
     if true is not None and known is not None:
         progress("weighing true labels against free ones")
         every = checked(mixed(soft, true.rows, 1.0), "The labels")
-        weight = true_weight(Prompts.of(every, base), soft, known, base_of(base), seed)
-        rows = mixed(soft, true.rows, weight or _FAINT)
+        weight = true_weight(TrainingSet.of(every, base), soft, known, base_of(base), seed)
+        rows = mixed(soft, true.rows, weight or FAINT)
     trained = train(
         checked(rows, "The labels"),
         None,
@@ -131,7 +129,7 @@ def study(
 
 
 def learn(
-    prompts: Prompts,
+    prompts: TrainingSet,
     soft: pd.DataFrame,
     true: pd.DataFrame | None = None,
     *,
@@ -144,7 +142,7 @@ def learn(
 
 
 def true_weight(
-    prompts: Prompts, soft: pd.DataFrame, true: pd.DataFrame, base: Base | None, seed: int
+    prompts: TrainingSet, soft: pd.DataFrame, true: pd.DataFrame, base: Base | None, seed: int
 ) -> float:
     """How many soft labels a true one weighs, by log loss on held-out folds of true ones.
 
@@ -157,7 +155,7 @@ def true_weight(
 
 
 def _fit(
-    prompts: Prompts,
+    prompts: TrainingSet,
     soft: pd.DataFrame,
     true: pd.DataFrame | None,
     base: Base | None,
@@ -180,7 +178,7 @@ def mixed(soft: pd.DataFrame, true: pd.DataFrame, weight: float) -> pd.DataFrame
 
 
 def _held_out_loss(
-    prompts: Prompts,
+    prompts: TrainingSet,
     soft: pd.DataFrame,
     true: pd.DataFrame,
     base: Base | None,
@@ -190,13 +188,13 @@ def _held_out_loss(
     """Log loss on folds of true labels of a fit on the others and all soft labels."""
     losses: list[FloatArray] = []
     rng = np.random.default_rng(seed)
-    for known, held in group_folds(true["group"].to_numpy(), _FOLDS, rng):
+    for known, held in group_folds(true["group"].to_numpy(), TRUE_FOLDS, rng):
         fitted = _fit(prompts, soft, true.iloc[known], base, weight)
         losses.append(_losses(prompts, fitted, true.iloc[held]))
     return float(np.concatenate(losses).mean())
 
 
-def _losses(prompts: Prompts, fitted: Fitted, rows: pd.DataFrame) -> FloatArray:
+def _losses(prompts: TrainingSet, fitted: Fitted, rows: pd.DataFrame) -> FloatArray:
     logits = prompts.logits(fitted, rows["prompt_id"])
     z = np.array([logits[p] for p in rows["prompt_id"]])
     column = rows["tier"].map({t: i for i, t in enumerate(TIERS)}).to_numpy()

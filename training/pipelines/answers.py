@@ -1,63 +1,29 @@
 """The pipeline of the verifier: answers beside outcomes in, a version that can look out."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from router.answers.verifier import MAX_OPINIONS, NAMES, Verifier
 from router.decide.heads import sigmoid
-from router.decide.router import extractor_of
 from router.errors import TrainingError
 from router.registry.ability import ability_of
 from router.registry.artifact import Artifact
-from router.text.features import Features
 from router.types import FloatArray, IntArray
-from training.data.dataset import REFERENCE, Dataset
-from training.data.featurize import featurize
+from training.data.dataset import Dataset
 from training.data.opinions import Abilities, Opinions, PromptLogits
 from training.data.splits import PARTS, group_folds, group_hash, parts
 from training.evaluate import metrics
 from training.evaluate.scoring import fitted_of
 from training.fit.deferral import look_table
-from training.fit.design import take
-from training.fit.head import MIN_ROWS, TIERS, Base
-from training.fit.heads import Fitted, fit_heads
+from training.fit.head import MIN_ROWS, TIERS
 from training.fit.verifier import adapted, core_rows, fit_verifier, recalibrated, rows_of
+from training.pipelines.constants import CALIBRATION_PRIOR
+from training.pipelines.training_set import TrainingSet
 
-CALIBRATION_PRIOR = 1.0
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """Prompts of a dataset with their features; `position` maps prompt_id to a row."""
-
-    data: Dataset
-    features: Features
-    position: Mapping[str, int]
-    vocabulary: int
-
-    @classmethod
-    def of(cls, data: Dataset, artifact: Artifact) -> "Prompts":
-        """Features as `artifact` computes them."""
-        frame = data.prompts
-        extractor = extractor_of(artifact)
-        features = featurize(extractor, frame["prompt"].tolist())
-        position = {p: i for i, p in enumerate(frame["prompt_id"])}
-        return cls(data, features, position, len(extractor.tokens))
-
-    def logits(self, fitted: Fitted, prompts: "pd.Series[str]") -> PromptLogits:
-        """Logits of both heads for the reference models."""
-        at = prompts.map(self.position).to_numpy(dtype=np.int64)
-        ability = np.array([fitted.ability(t, REFERENCE[t]) for t in TIERS])
-        z = fitted.heads.logits(take(self.features, at), ability)
-        return {p: (float(a), float(b)) for p, (a, b) in zip(prompts, z, strict=True)}
-
-    def fit(self, rows: pd.DataFrame, *, base: Base | None = None) -> Fitted:
-        """Heads fitted on some rows."""
-        return fit_heads(self.features, rows, self.position, self.vocabulary, base=base)
 
 
 def abilities_of(artifact: Artifact) -> Abilities:
@@ -68,7 +34,7 @@ def abilities_of(artifact: Artifact) -> Abilities:
 
 
 def honest_logits(
-    prompts: Prompts, sources: list[str], rng: np.random.Generator, folds: int = 3
+    prompts: TrainingSet, sources: list[str], rng: np.random.Generator, folds: int = 3
 ) -> PromptLogits:
     """Prompt logits by heads that never saw the prompt's group.
 
@@ -119,7 +85,7 @@ def fit_second(
             f"Fewer than {MIN_ROWS} answers have a score; join them with outcomes by prompt_id "
             "and model, or use python -m training study, which needs none."
         )
-    prompts = Prompts.of(data, base)
+    prompts = TrainingSet.of(data, base)
     rng = np.random.default_rng(seed)
     part = parts(frame["group"])
     at = {p: np.flatnonzero(part == p) for p in PARTS}

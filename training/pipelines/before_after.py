@@ -7,27 +7,23 @@ import numpy as np
 import pandas as pd
 
 from router.registry import gates
-from router.types import FloatArray
-from training.data.dataset import REFERENCE
 from training.evaluate import metrics
 from training.evaluate.evaluation import Scored
 from training.evaluate.metrics import Interval
-from training.fit.design import take
 from training.fit.head import TIERS
 from training.fit.heads import Fitted
-from training.pipelines.answers import Prompts
+from training.pipelines.constants import ROUNDS, SHARES
+from training.pipelines.training_set import TrainingSet
 
 MIN_TEST = gates.LATER_WEIGHT
 FREE = "agreement"
-_SHARES = (0.1, 0.2, 0.3, 0.5)
-_ROUNDS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledWindow:
     """Everything of a window in canonical rows, split by time."""
 
-    prompts: Prompts
+    known: TrainingSet
     true: pd.DataFrame
     soft: pd.DataFrame
     early: Any  # ids of the requests to fit on
@@ -68,7 +64,7 @@ def judged_later(window: LabelledWindow, before: Fitted, after: Fitted, seed: in
             reasons=(reason,),
         )
     y, w = rows["score"].to_numpy(), rows["weight"].to_numpy()
-    p = [_probabilities(window.prompts, f, rows) for f in (before, after)]
+    p = [window.known.probabilities(f, rows) for f in (before, after)]
     loss = [(q - y) ** 2 for q in p]
     better = metrics.bootstrap(
         lambda a, b, v: float(np.average(a - b, weights=v)),
@@ -77,38 +73,20 @@ def judged_later(window: LabelledWindow, before: Fitted, after: Fitted, seed: in
         w,
         groups=rows["group"].to_numpy(),
         rng=np.random.default_rng(seed),
-        rounds=_ROUNDS,
+        rounds=ROUNDS,
     )
     brier = (float(np.average(loss[0], weights=w)), float(np.average(loss[1], weights=w)))
     ece = (metrics.ece(p[0], y), metrics.ece(p[1], y))
     worse = 0.0
     if on == FREE and len(true) >= MIN_TEST:
-        worse = _loss(window.prompts, after, true) - _loss(window.prompts, before, true)
+        worse = _loss(window.known, after, true) - _loss(window.known, before, true)
     reasons = gates.on_later_requests(len(rows), on, better, len(true), worse)
     return BeforeAfter(on=on, rows=len(rows), better=better, brier=brier, ece=ece, reasons=reasons)
 
 
-def _loss(prompts: Prompts, fitted: Fitted, rows: pd.DataFrame) -> float:
-    p = _probabilities(prompts, fitted, rows)
+def _loss(known: TrainingSet, fitted: Fitted, rows: pd.DataFrame) -> float:
+    p = known.probabilities(fitted, rows)
     return float(np.average((p - rows["score"]) ** 2, weights=rows["weight"]))
-
-
-def _probabilities(prompts: Prompts, fitted: Fitted, rows: pd.DataFrame) -> FloatArray:
-    """Of every row's own tier and model, shape (n,)."""
-    out = np.zeros(len(rows))
-    ids_of = rows["prompt_id"].map(prompts.position).to_numpy()
-    names = list(zip(rows["tier"], rows["model"], strict=True))
-    for tier, model in sorted(set(names)):
-        at = np.flatnonzero([name == (tier, model) for name in names])
-        ids = ids_of[at]
-        pair = dict(zip(TIERS, _pair(tier, model), strict=True))
-        p = fitted.predict(take(prompts.features, ids), pair)
-        out[at] = p[TIERS.index(tier)]
-    return out
-
-
-def _pair(tier: str, model: str) -> tuple[str, str]:
-    return (model, REFERENCE["cloud"]) if tier == "local" else (REFERENCE["local"], model)
 
 
 def scored_late(window: LabelledWindow, fitted: Fitted) -> Scored | None:
@@ -121,8 +99,8 @@ def scored_late(window: LabelledWindow, fitted: Fitted) -> Scored | None:
         return None
     local, cloud = (side.loc[both].reset_index() for side in sides)
     return Scored(
-        p_local=_probabilities(window.prompts, fitted, local),
-        p_cloud=_probabilities(window.prompts, fitted, cloud),
+        p_local=window.known.probabilities(fitted, local),
+        p_cloud=window.known.probabilities(fitted, cloud),
         local=local["score"].to_numpy(),
         cloud=cloud["score"].to_numpy(),
         group=local["group"].to_numpy(),
@@ -138,7 +116,7 @@ def quality_curve(
     if old is None or new is None:
         return []
     out = []
-    for share in _SHARES:
+    for share in SHARES:
         row: dict[str, Any] = {"share": share}
         for name, scored in (("before", old), ("after", new)):
             found = metrics.bootstrap(

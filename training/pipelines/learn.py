@@ -25,12 +25,10 @@ from training.fit.heads import Fitted
 from training.labels.label import Label, Noise, noise
 from training.labels.trust import believed
 from training.pipelines.agreement import learn as fit_on_labels
-from training.pipelines.answers import Prompts
 from training.pipelines.before_after import FREE, LabelledWindow, judged_later, quality_curve
-from training.pipelines.prompts import MIN_THRESHOLD_ROWS, Progress, base_of, calibrated
-
-TEST_SHARE = 0.25  # of the requests with labels, the newest
-MIN_LABELS = 20
+from training.pipelines.constants import MIN_LABELS, MIN_THRESHOLD_ROWS, TEST_SHARE
+from training.pipelines.prompts import Progress, base_of, calibrated
+from training.pipelines.training_set import TrainingSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,20 +92,20 @@ def learn(
     """
     progress("making labels")
     kept = believed(window.signals, window.free)
-    material = _material(window, kept.labels, champion, cloud_model)
+    labelled = _labelled(window, kept.labels, champion, cloud_model)
     progress("fitting on the past")
-    true = material.part(material.true, material.early)
-    soft = material.part(material.soft, material.early)
+    true = labelled.part(labelled.true, labelled.early)
+    soft = labelled.part(labelled.soft, labelled.early)
     if len(true) + len(soft) < MIN_LABELS:
         raise TrainingError(
             f"The log gives {len(true) + len(soft)} labels to learn from, {MIN_LABELS} are needed; "
             "collect some for free with: router study."
         )
-    fitted = _fit(material.prompts, soft, true, champion, seed)
+    fitted = _fit(labelled.known, soft, true, champion, seed)
     progress("judging on what came after")
     before = fitted_of(champion)
-    judged = judged_later(material, before, fitted, seed)
-    artifact = _artifact(window, fitted, champion, material, operating_point, seed)
+    judged = judged_later(labelled, before, fitted, seed)
+    artifact = _artifact(window, fitted, champion, labelled, operating_point, seed)
     learned = Learned(
         artifact=artifact,
         fitted=fitted,
@@ -117,7 +115,7 @@ def learn(
         better=judged.better,
         brier=judged.brier,
         ece=judged.ece,
-        curve=quality_curve(material, before, fitted, seed),
+        curve=quality_curve(labelled, before, fitted, seed),
         noise=noise(window.signals),
         drift=_drift(window, champion),
         words=kept.words,
@@ -127,7 +125,7 @@ def learn(
     return learned
 
 
-def _material(
+def _labelled(
     window: Window, labels: Sequence[Label], champion: Artifact, cloud_model: str
 ) -> LabelledWindow:
     # What nobody said leans on agreement, where there is some, and never replaces it.
@@ -138,13 +136,15 @@ def _material(
     position = {p: i for i, p in enumerate(frame["id"])}
     rows = pd.concat([true, soft], ignore_index=True)
     vocabulary = int(champion.arrays["words"].shape[1])
-    prompts = Prompts(Dataset(rows), window.features, position, vocabulary)
+    known = TrainingSet(
+        data=Dataset(rows), features=window.features, position=position, vocabulary=vocabulary
+    )
     labelled_ids = frame[frame["id"].isin(rows["prompt_id"])]
     cut = round(len(labelled_ids) * (1 - TEST_SHARE))
     early, late = labelled_ids.iloc[:cut], labelled_ids.iloc[cut:]
     late = late[~late["group"].isin(early["group"])]
     return LabelledWindow(
-        prompts=prompts,
+        known=known,
         true=true,
         soft=soft,
         early=early["id"].to_numpy(),
@@ -153,28 +153,28 @@ def _material(
 
 
 def _fit(
-    prompts: Prompts, soft: pd.DataFrame, true: pd.DataFrame, champion: Artifact, seed: int
+    known: TrainingSet, soft: pd.DataFrame, true: pd.DataFrame, champion: Artifact, seed: int
 ) -> Fitted:
     base = base_of(champion)
     if soft.empty:
-        fitted = prompts.fit(true, base=base)
+        fitted = known.fit(true, base=base)
         # Where labels are too few for a fit, they still say where the level is.
         kept = [tier for tier, choice in fitted.strength.items() if choice == KEPT]
-        position = dict(prompts.position)
-        return calibrated(fitted, prompts.features, true, position, prior=FOLDS_PRIOR, tiers=kept)
-    return fit_on_labels(prompts, soft, None if true.empty else true, base=base, seed=seed)
+        position = dict(known.position)
+        return calibrated(fitted, known.features, true, position, prior=FOLDS_PRIOR, tiers=kept)
+    return fit_on_labels(known, soft, None if true.empty else true, base=base, seed=seed)
 
 
 def _artifact(
     window: Window,
     fitted: Fitted,
     champion: Artifact,
-    material: LabelledWindow,
+    labelled: LabelledWindow,
     operating_point: OperatingPoint | None,
     seed: int,
 ) -> Artifact:
     frame = window.frame
-    early = frame["id"].isin(material.early)
+    early = frame["id"].isin(labelled.early)
     p_local, p_cloud = fitted.predict(window.features, window.pair)
     reference = np.stack([p_cloud - p_local, p_local, p_cloud])
     if len(frame) < MIN_THRESHOLD_ROWS:
@@ -186,11 +186,11 @@ def _artifact(
     if operating_point is not None:
         usd = float(frame["cloud_usd"].fillna(0.0).mean())
         cut = operating_point.threshold(Reference(*reference.astype(np.float64)), usd)
-    shares = {"train": int(early.sum()), "test": len(material.late)}
+    shares = {"train": int(early.sum()), "test": len(labelled.late)}
     about = {
         "data": {
             "sha256": window.digest,
-            "rows": len(material.true) + len(material.soft),
+            "rows": len(labelled.true) + len(labelled.soft),
             "prompts": len(frame),
             "parts": shares,
             "sources": {"log": len(frame)},
@@ -198,7 +198,7 @@ def _artifact(
             "until": float(frame["at"].max()),
         },
         "seed": seed,
-        "metrics": {"overall": {}, "rows": len(material.late)},
+        "metrics": {"overall": {}, "rows": len(labelled.late)},
         "traffic": traffic_of(
             window.features.embedding, float(np.mean(p_cloud - p_local > cut)), seed
         ),

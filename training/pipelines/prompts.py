@@ -27,8 +27,8 @@ from training.fit.design import take
 from training.fit.encoder import EncoderSource, of_artifact
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads, rows_of
+from training.pipelines.constants import CLEARLY_BETTER, MIN_THRESHOLD_ROWS
 
-MIN_THRESHOLD_ROWS = 50
 Progress = Callable[[str], None]
 
 
@@ -181,13 +181,14 @@ def _reference(
 
 
 def best_cut(reference: FloatArray) -> float:
-    """The cut that best separates requests whose cloud answer is clearly better (by over .25)
-    from the rest: the largest true-positive minus false-positive rate (Youden 1950), in the
-    middle of the gap between the two neighbouring gains.
+    """The cut that best separates requests whose cloud answer is clearly better from the rest.
+
+    It has the largest true-positive minus false-positive rate (Youden 1950), in the middle of the
+    gap between the two neighbouring gains.
     """
-    gain, worth = reference[0], reference[2] - reference[1] > 0.25
+    gain, worth = reference[0], reference[2] - reference[1] > CLEARLY_BETTER
     if worth.all() or not worth.any():
-        return 0.25
+        return CLEARLY_BETTER
     order = np.argsort(-gain, kind="stable")
     true, false = np.cumsum(worth[order]) / worth.sum(), np.cumsum(~worth[order]) / (~worth).sum()
     best = int(np.argmax(true - false))

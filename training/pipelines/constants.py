@@ -1,0 +1,20 @@
+"""Every number that the pipelines were given by hand."""
+
+# Splitting and sizes, in rows or shares of them.
+MIN_THRESHOLD_ROWS = 50  # chosen: with fewer the base's table of reference traffic is kept
+MIN_LABELS = 20  # chosen: fewer labels in a log teach nothing that a test could confirm
+TEST_SHARE = 0.25  # chosen: of the requests with labels, the newest
+CLEARLY_BETTER = 0.25  # chosen: a cloud answer better by more was worth its price (default cut)
+
+# True labels beside agreement labels.
+MIN_TRUE = 200  # chosen: below, folds of true labels are too small to choose by
+TRUE_WEIGHTS = (0.0, 3.0, 30.0)  # chosen: tried by held-out log loss; 0 only recalibrates
+TRUE_FOLDS = 2  # chosen: for the same trial
+FAINT = 1e-6  # weight of labels that are there for calibration and evaluation alone
+
+# The verifier.
+CALIBRATION_PRIOR = 1.0  # chosen: rows that speak for leaving its calibration as it is
+
+# Before and after, on later requests.
+SHARES = (0.1, 0.2, 0.3, 0.5)  # shares of the cloud at which quality is told
+ROUNDS = 500  # of the bootstrap
