@@ -8,18 +8,17 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import time
 
 import numpy as np
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine
 
 from router.decide.router import Router
 from router.engine.aside import Aside
 from router.engine.call import Call
 from router.errors import InputError, RequestRefused
 from router.labelling import Progress, logged
-from router.labelling.logged import Logged
-from router.outcomes.tables import feedback
+from router.outcomes import queries
+from router.outcomes.queries import Logged
 from router.prices import estimate_usd
 from router.text.structure import clip
 from router.wire import Json, to_anthropic
@@ -52,10 +51,8 @@ def chosen(engine: Engine, router: Router, count: int, seed: int = 0) -> list[Lo
     Only those with a local answer, whose words were kept and that nobody judged. The random half
     keeps what is learned of calibration honest.
     """
-    with engine.connect() as connection:
-        query = select(feedback.c.decision_id).where(feedback.c.source == SOURCE)
-        done = set(connection.execute(query).scalars())
-    found = [x for x in logged.read(engine, logged.usable()) if x.local and x.id not in done]
+    done = queries.rated_by(engine, SOURCE)
+    found = [x for x in queries.answered(engine) if x.local and x.id not in done]
     if len(found) <= count:
         return found
     rng = np.random.default_rng(seed)
@@ -69,7 +66,7 @@ def estimated_usd(found: Sequence[Logged], model: str, output_tokens: int) -> fl
     """What judging these will cost at most or so, in US dollars."""
     total = 0.0
     for one in found:
-        asked = len(one.call.payload)
+        asked = len(logged.call_of(one).payload)
         if one.cloud is None:
             total += estimate_usd(model, asked, output_tokens)
         seen = min(len(one.request.text) + 2 * len(one.local or ""), 2 * _ANSWER_CHARS)
@@ -112,7 +109,8 @@ async def judge(
         if verdict is None:
             skipped += 1
             continue
-        _store(engine, one.id, verdict)
+        scores = dict(zip(("local", "cloud"), verdict, strict=True))
+        queries.add_verdict(engine, one.id, SOURCE, scores)
         stored += 1
     return Judged(stored, skipped, spent)
 
@@ -123,7 +121,7 @@ async def _verdict(
     """How good the local and the cloud's answer are, 0..1, and what it cost."""
     cloud, usd = one.cloud, 0.0
     if cloud is None:
-        summary, usd = await aside.cloud(_request(one.call, output_tokens), model)
+        summary, usd = await aside.cloud(_request(logged.call_of(one), output_tokens), model)
         cloud = summary.text
     sums = np.zeros(2)
     for local_first in (True, False):
@@ -169,20 +167,3 @@ def _question(one: Logged, pair: tuple[str, str]) -> Json:
         "max_tokens": _VERDICT_TOKENS,
         "messages": [{"role": "user", "content": text}],
     }
-
-
-def _store(engine: Engine, decision: str, verdict: tuple[float, float]) -> None:
-    now = time()
-    rows = [
-        {
-            "decision_id": decision,
-            "at": now,
-            "key": None,
-            "score": score,
-            "source": SOURCE,
-            "tier": tier,
-        }
-        for tier, score in zip(("local", "cloud"), verdict, strict=True)
-    ]
-    with engine.begin() as connection:
-        connection.execute(insert(feedback), rows)

@@ -1,11 +1,10 @@
 """Second opinions for logged requests, overnight: labels that cost nobody anything."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 from time import monotonic, time
 
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine
 
 from router.answers.reading import Answer
 from router.decide.after import AgreementLabel
@@ -14,8 +13,8 @@ from router.engine.cascade import answer_of, second_body
 from router.errors import BackendError, BackendUnreachable, InputError
 from router.labelling import Progress, logged
 from router.labelling.local import Local
-from router.labelling.logged import Logged
-from router.outcomes.tables import decisions, opinions
+from router.outcomes import queries
+from router.outcomes.queries import Logged
 from router.text.asks import asks_for
 
 _QUIET_S = 60.0  # a gateway that served nothing for so long is idle
@@ -51,9 +50,7 @@ async def study(
     gateway is in use. Raises BackendError when the server fails five times running.
     """
     began = monotonic()
-    waiting = logged.ordered(
-        router, await asyncio.to_thread(logged.read, engine, logged.unstudied())
-    )
+    waiting = logged.ordered(router, await asyncio.to_thread(queries.without_opinion, engine))
     stored = skipped = failures = 0
     for number, one in enumerate(waiting):
         if only_idle:
@@ -75,7 +72,14 @@ async def study(
         else:
             label, model, answer = found
             await asyncio.to_thread(
-                store, engine, one.id, one.local_model, model, answer, label, router.version
+                queries.add_opinion,
+                engine,
+                one.id,
+                local_model=one.local_model,
+                model=model,
+                answer=answer,
+                label=label,
+                version=router.version,
             )
             stored += 1
         await asyncio.sleep((monotonic() - asked) * (1 / load - 1))
@@ -91,15 +95,15 @@ async def opinion(
     Opinions that the gateway asked for are used; where the cloud was asked at once, the local
     model answers now. None for answers without text.
     """
-    first = one.local
+    first, call = one.local, logged.call_of(one)
     if first is None:
-        body = second_body(one.call, same_model=False)
-        first = answer_of(await local.ask(one.local_model, body, one.call.api), "").text
+        body = second_body(call, same_model=False)
+        first = answer_of(await local.ask(one.local_model, body, call.api), "").text
     model, answer = one.second_model, one.second
     if not model or not answer:
-        body = second_body(one.call, same_model=second == one.local_model)
+        body = second_body(call, same_model=second == one.local_model)
         model = second
-        answer = answer_of(await local.ask(second, body, one.call.api), second).text
+        answer = answer_of(await local.ask(second, body, call.api), second).text
     if not first.strip() or not answer.strip():
         return None
     label = router.second_look().agreement_label(
@@ -108,41 +112,9 @@ async def opinion(
     return label, model, answer
 
 
-def store(
-    engine: Engine,
-    decision: str,
-    local_model: str,
-    model: str,
-    answer: str | None,
-    label: AgreementLabel,
-    version: str,
-) -> None:
-    """Keep an opinion; `answer` None where no word may be kept."""
-    measures = {k: round(v, 4) for k, v in label.agreement.items()}
-    row = {
-        "decision_id": decision,
-        "at": time(),
-        "local_model": local_model,
-        "model": model,
-        "answer": answer,
-        "p_local": label.p_local,
-        "p_cloud": label.p_cloud,
-        "agreement": json.dumps(measures),
-        "weight": label.weight,
-        "router_version": version,
-    }
-    with engine.begin() as connection:
-        connection.execute(insert(opinions).values(**row))
-
-
 async def _until_idle(engine: Engine, end: float) -> None:
     while monotonic() < end:
-        newest = await asyncio.to_thread(_newest, engine)
+        newest = await asyncio.to_thread(queries.newest_at, engine)
         if newest is None or time() - newest >= _QUIET_S:
             return
         await asyncio.sleep(_LOOK_AGAIN_S)
-
-
-def _newest(engine: Engine) -> float | None:
-    with engine.connect() as connection:
-        return connection.execute(select(func.max(decisions.c.at))).scalar()

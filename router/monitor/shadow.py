@@ -3,17 +3,13 @@
 import asyncio
 import logging
 from collections import deque
-from time import time
-
-from sqlalchemy import Connection, case, func, insert, select
 
 from router.app import Service
 from router.decide.router import Router
 from router.engine.cascade import answer_of, second_body
 from router.engine.record import Record
 from router.errors import place_of
-from router.labelling.second_opinions import store
-from router.outcomes.tables import shadow
+from router.outcomes import queries
 from router.registry import gates
 from router.text.asks import asks_for
 from router.types import Decision, Request
@@ -55,30 +51,12 @@ class Shadow:
         if group:
             requests = [request for _, request in group]
             decided = await asyncio.to_thread(challenger.decide_batch, requests)
-        rows = [
-            {
-                "decision_id": name,
-                "version": challenger.version,
-                "at": time(),
-                "p_local": d.p_local,
-                "p_cloud": d.p_cloud,
-                "threshold": d.threshold,
-                "tier": d.tier,
-            }
-            for (name, _), d in zip(group, decided, strict=True)
-        ]
-
-        def keep(connection: Connection) -> tuple[int, int]:
-            if rows:
-                connection.execute(insert(shadow), rows)
-            cloud = func.sum(case((shadow.c.tier == "cloud", 1), else_=0))
-            mine = select(func.count(), func.coalesce(cloud, 0))
-            found = connection.execute(mine.where(shadow.c.version == challenger.version)).one()
-            return int(found[0]), int(found[1])
-
-        self.seen, to_cloud = await asyncio.wrap_future(self._service.log.call(keep))
+        mine = [(name, d) for (name, _), d in zip(group, decided, strict=True)]
+        keep = queries.decided_in_shadow(challenger.version, mine)
+        found = await asyncio.wrap_future(self._service.log.call(keep))
+        self.seen = found.seen
         if self.seen >= max(policy.settings.shadow_requests, 1):
-            await self._settle(challenger, to_cloud / self.seen)
+            await self._settle(challenger, found.to_cloud / self.seen)
 
     async def _settle(self, challenger: Router, share: float) -> None:
         """Promote the challenger, or drop it."""
@@ -130,14 +108,14 @@ class PrivateOpinions:
                 return
             label = router.second.agreement_label(asks_for(request), answer, [said])
             await asyncio.to_thread(
-                store,
+                queries.add_opinion,
                 service.log.engine,
                 record.id,
-                record.model,
-                second,
-                None,
-                label,
-                router.version,
+                local_model=record.model,
+                model=second,
+                answer=None,
+                label=label,
+                version=router.version,
             )
         except Exception as error:
             _log.warning(

@@ -11,17 +11,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
-from sqlalchemy import Engine, RowMapping, and_, func, or_, select
+from sqlalchemy import Engine
 
 from router.app import Service
 from router.decide.router import Router
 from router.errors import RouterError
 from router.monitor.alarms import WINDOW, Alarm, CalibrationTest, Drift, Kind, drift
 from router.monitor.shadow import PrivateOpinions, Shadow
+from router.outcomes import queries
 from router.outcomes.events import note
-from router.outcomes.export import request_of
 from router.outcomes.kept import features_of
-from router.outcomes.tables import decisions, feedback
+from router.outcomes.queries import Rated
 from router.registry import gates
 
 _log = logging.getLogger("router.gateway")
@@ -42,10 +42,10 @@ class Watch:
         """Look at the log; say what is new, and go back to the version before if need be."""
         router = self.service.policy.router
         engine = self.service.log.engine
-        labels = await asyncio.to_thread(fresh_labels, engine, router.version)
+        labels = await asyncio.to_thread(queries.fresh_labels, engine, router.version)
         test = CalibrationTest()
-        for p, row in labels:
-            test.add(p, float(row["score"]))
+        for one in labels:
+            test.add(one.p_final, one.score)
         self.calibration = test
         self.drift = await asyncio.to_thread(recent_drift, engine, router)
         alarms = self.drift.alarms if self.drift else ()
@@ -60,7 +60,7 @@ class Watch:
         if test.broken and self.service.settings.auto_rollback:
             await self._go_back(router, labels)
 
-    async def _go_back(self, router: Router, labels: Sequence[tuple[float, RowMapping]]) -> None:
+    async def _go_back(self, router: Router, labels: Sequence[Rated]) -> None:
         """To the version before, where that fits the same labels better."""
         registry = self.service.registry
         before = registry.previous
@@ -85,33 +85,12 @@ class Watch:
         await asyncio.to_thread(registry.roll_back, why)
 
 
-def fresh_labels(engine: Engine, version: str) -> list[tuple[float, RowMapping]]:
-    """Explicit labels of local answers that this version decided on, in the order they came.
-
-    p_local as it was when the answer was given: after looking, where it was looked at. Of one key
-    and request the last word counts.
-    """
-    d, f = decisions.c, feedback.c
-    about_local = or_(f.tier == "local", and_(f.tier.is_(None), d.tier == "local"))
-    last = select(func.max(f.id)).group_by(f.decision_id, f.key, f.source)
-    query = (
-        select(decisions, f.score.label("score"))
-        .join(feedback, d.id == f.decision_id)
-        .where(d.router_version == version, about_local, d.p_local.is_not(None), f.id.in_(last))
-        .order_by(f.at, f.id)
-    )
-    with engine.connect() as connection:
-        rows = connection.execute(query).mappings().all()
-    return [(r["p_local"] if r["p_local_after"] is None else r["p_local_after"], r) for r in rows]
-
-
-def _gain_of(earlier: Router, labels: Iterable[tuple[float, RowMapping]]) -> float:
+def _gain_of(earlier: Router, labels: Iterable[Rated]) -> float:
     """By how much `earlier` fits labels better: mean squared error, minus its own."""
-    found = [(request_of(row["request"], row["api"]), row) for _, row in labels]
-    kept = [(request, row) for request, row in found if request is not None]
+    kept = [(request, one) for one in labels if (request := one.request) is not None]
     if not kept:
         return 0.0
-    now, score = np.array([(row["p_local"], row["score"]) for _, row in kept]).T
+    now, score = np.array([(one.p_local, one.score) for _, one in kept]).T
     then = earlier.predict_batch([request for request, _ in kept]).p_local
     return float(np.mean((now - score) ** 2 - (then - score) ** 2))
 
@@ -120,17 +99,12 @@ def recent_drift(engine: Engine, router: Router) -> Drift | None:
     """The last requests beside the traffic that the model learned from; None where unknown."""
     if not router.traffic:
         return None
-    d = decisions.c
-    usable = and_(d.p_local.is_not(None), or_(d.request.is_not(None), d.features.is_not(None)))
-    query = select(decisions).where(usable).order_by(d.at.desc()).limit(WINDOW)
-    with engine.connect() as connection:
-        rows = connection.execute(query).mappings().all()[::-1]
-    requests = [request_of(row["request"], row["api"]) for row in rows]
-    known = [i for i, row in enumerate(rows) if requests[i] is not None or row["features"]]
+    read = [(one.request, one) for one in queries.recent_requests(engine, WINDOW)]
+    known = [(request, one) for request, one in read if request is not None or one.features]
     features = features_of(
-        router.extractor, [requests[i] for i in known], [rows[i]["features"] for i in known]
+        router.extractor, [request for request, _ in known], [one.features for _, one in known]
     )
-    escalated = [bool(rows[i]["gain"] > rows[i]["threshold"]) for i in known]
+    escalated = [one.gain > one.threshold for _, one in known]
     return drift(router.traffic, features.embedding, escalated) if known else None
 
 

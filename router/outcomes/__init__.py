@@ -1,4 +1,5 @@
 """The outcome log: one row per decision, the feedback on it, and what was spent.
 
-`tables` has the form, `log` the writer, `budget` the caps, `export` and `savings` read it.
+`tables` has the form, `writer` writes it, `budget` has the caps, `queries` is what all others ask
+of it; `export`, `savings`, `events` and `transfer` are asked by commands. SQL stands nowhere else.
 """

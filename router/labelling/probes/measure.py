@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import monotonic, time
+from time import monotonic
 
 import numpy as np
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine
 
 from router.backends.discovery import LocalModel, digest_of
 from router.decide.heads import sigmoid
@@ -15,7 +15,7 @@ from router.labelling import Progress
 from router.labelling.local import Local
 from router.labelling.probes.checks import passed
 from router.labelling.probes.load import Probe
-from router.outcomes.tables import probes as table
+from router.outcomes import queries
 from router.registry import artifact as artifacts
 from router.registry.ability import ability_for, normalised, with_ability
 from router.registry.registry import Registry, writable
@@ -60,7 +60,7 @@ async def answer_probes(
     Each result is stored at once, so it may be stopped at any moment. Raises BackendError.
     """
     digest = digest_of(model)
-    known = results(engine, model.name, digest)
+    known = queries.probe_results(engine, model.name, digest)
     missing = [p for p in probes if p.id not in known]
     for number, probe in enumerate(missing):
         progress(len(probes) - len(missing) + number, len(probes))
@@ -72,27 +72,16 @@ async def answer_probes(
         }
         answer = await local.ask(model.name, body)
         good = await asyncio.to_thread(passed, probe.check, answer.text)
-        row = {
-            "model": model.name,
-            "digest": digest,
-            "probe_id": probe.id,
-            "at": time(),
-            "passed": good,
-            "latency_s": monotonic() - began,
-        }
-        with engine.begin() as connection:
-            connection.execute(insert(table).values(**row))
+        queries.add_probe_result(
+            engine,
+            model.name,
+            digest,
+            probe_id=probe.id,
+            passed=good,
+            latency_s=monotonic() - began,
+        )
         known[probe.id] = good
     return {p.id: known[p.id] for p in probes}
-
-
-def results(engine: Engine, model: str, digest: str) -> dict[str, bool]:
-    """probe_id -> passed, of a model with these weights."""
-    query = select(table.c.probe_id, table.c.passed).where(
-        table.c.model == model, table.c.digest == digest
-    )
-    with engine.connect() as connection:
-        return {str(i): bool(good) for i, good in connection.execute(query)}
 
 
 def fitted_shift(logit: FloatArray, good: FloatArray, prior: float = PRIOR) -> float:

@@ -1,0 +1,406 @@
+"""What is asked of the outcome log, and what is added to it beside the gateway's own rows.
+
+Grouped by who asks. Times are Unix seconds, probabilities and scores 0 to 1, money US dollars.
+No statement is built outside of this package.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from time import time
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+)
+
+from router.decide.after import AgreementLabel
+from router.outcomes.export import request_of
+from router.outcomes.tables import decisions, feedback, opinions, probes, shadow
+from router.types import Decision, Request
+from router.wire import Api, Json
+
+_BATCH = 500
+_d, _f = decisions.c, feedback.c
+
+
+# Labelling: which requests can be asked again, and what was found out about them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """One answered request whose words were kept, ready to be asked again.
+
+    `body`: messages, tools and response format, in the dialect `api`. `local`: the local answer,
+    None where the cloud was asked at once; `cloud`: its answer, None where it was not the one
+    given. `second`: an opinion that the gateway asked `second_model` for.
+    """
+
+    id: str
+    api: Api
+    body: Json
+    request: Request
+    local_model: str
+    local: str | None
+    cloud: str | None
+    second_model: str | None
+    second: str | None
+    p_local: float
+    p_cloud: float
+    threshold: float
+
+
+def answered(engine: Engine) -> list[Logged]:
+    """Requests that were answered and whose words were kept, the oldest first.
+
+    Without private ones, those that no model decided on, and those without a text to ask.
+    """
+    return _logged(engine, select(decisions).where(_askable()))
+
+
+def without_opinion(engine: Engine) -> list[Logged]:
+    """Of `answered` those that no second opinion was stored for."""
+    known = select(opinions.c.decision_id)
+    return _logged(engine, select(decisions).where(_askable(), _d.id.not_in(known)))
+
+
+def _askable() -> ColumnElement[bool]:
+    return and_(
+        _d.status == 200,
+        _d.request.is_not(None),
+        _d.private_kinds.is_(None),
+        _d.p_local.is_not(None),
+        _d.local_model.is_not(None),
+    )
+
+
+def _logged(engine: Engine, query: Select[Any]) -> list[Logged]:
+    out = []
+    with engine.connect() as connection:
+        ordered = query.order_by(_d.at)
+        rows = connection.execution_options(yield_per=_BATCH).execute(ordered).mappings()
+        for row in rows:
+            request = request_of(row["request"], row["api"])
+            if request is None:
+                continue
+            local = row["answer"] if row["tier"] == "local" else row["local_answer"]
+            cloud = row["answer"] if row["tier"] == "cloud" else None
+            one = Logged(
+                id=row["id"],
+                api="anthropic" if row["api"] == "anthropic" else "openai",
+                body=json.loads(row["request"]),
+                request=request,
+                local_model=row["local_model"],
+                local=local or None,
+                cloud=cloud or None,
+                second_model=row["second_model"],
+                second=row["second_answer"],
+                p_local=row["p_local"],
+                p_cloud=row["p_cloud"],
+                threshold=row["threshold"],
+            )
+            out.append(one)
+    return out
+
+
+def rated_by(engine: Engine, source: str) -> set[str]:
+    """Ids of the decisions that feedback of one source exists for."""
+    with engine.connect() as connection:
+        query = select(_f.decision_id).where(_f.source == source)
+        return set(connection.execute(query).scalars())
+
+
+def add_verdict(engine: Engine, decision: str, source: str, scores: Mapping[str, float]) -> None:
+    """Store how good the answer of each tier is, as feedback; `scores`: tier -> 0..1."""
+    now = time()
+    rows = [
+        {
+            "decision_id": decision,
+            "at": now,
+            "key": None,
+            "score": score,
+            "source": source,
+            "tier": tier,
+        }
+        for tier, score in scores.items()
+    ]
+    with engine.begin() as connection:
+        connection.execute(insert(feedback), rows)
+
+
+def add_opinion(
+    engine: Engine,
+    decision: str,
+    *,
+    local_model: str,
+    model: str,
+    answer: str | None,
+    label: AgreementLabel,
+    version: str,
+) -> None:
+    """Keep the second opinion that `model` gave; `answer` None where no word may be kept."""
+    measures = {k: round(v, 4) for k, v in label.agreement.items()}
+    row = {
+        "decision_id": decision,
+        "at": time(),
+        "local_model": local_model,
+        "model": model,
+        "answer": answer,
+        "p_local": label.p_local,
+        "p_cloud": label.p_cloud,
+        "agreement": json.dumps(measures),
+        "weight": label.weight,
+        "router_version": version,
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(opinions).values(**row))
+
+
+def newest_at(engine: Engine) -> float | None:
+    """When the last request came; None for an empty log."""
+    with engine.connect() as connection:
+        return connection.execute(select(func.max(_d.at))).scalar()
+
+
+def probe_results(engine: Engine, model: str, digest: str) -> dict[str, bool]:
+    """probe_id -> passed, of a model with these weights."""
+    query = select(probes.c.probe_id, probes.c.passed).where(
+        probes.c.model == model, probes.c.digest == digest
+    )
+    with engine.connect() as connection:
+        return {str(i): bool(good) for i, good in connection.execute(query)}
+
+
+def add_probe_result(
+    engine: Engine, model: str, digest: str, *, probe_id: str, passed: bool, latency_s: float
+) -> None:
+    """Store what a model, by the digest of its weights, made of one probe."""
+    row = {
+        "model": model,
+        "digest": digest,
+        "probe_id": probe_id,
+        "at": time(),
+        "passed": passed,
+        "latency_s": latency_s,
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(probes).values(**row))
+
+
+# Monitoring: how the model that serves is doing, and a challenger beside it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What the log kept of a request: `words` as JSON, `features` as bytes, or neither."""
+
+    api: str
+    words: str | None
+    features: bytes | None
+
+    @property
+    def request(self) -> Request | None:
+        """What the router judged; None where no words were kept. Parsed anew at each look."""
+        return request_of(self.words, self.api)
+
+
+_KEPT = (_d.api, _d.request.label("words"), _d.features)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rated(Kept):
+    """A local answer with a label. `p_local`: before it was given; `p_final`: after it was looked
+    at, where it was.
+    """
+
+    p_local: float
+    p_final: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent(Kept):
+    """A request that a model decided on, with words or features."""
+
+    gain: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class InShadow:
+    """Requests that a challenger has decided so far, and how many of them for the cloud."""
+
+    seen: int
+    to_cloud: int
+
+
+def fresh_labels(engine: Engine, version: str) -> list[Rated]:
+    """Explicit labels of local answers that a version decided on, in the order they came.
+
+    Of one key and request the last word counts.
+    """
+    about_local = or_(_f.tier == "local", and_(_f.tier.is_(None), _d.tier == "local"))
+    last = select(func.max(_f.id)).group_by(_f.decision_id, _f.key, _f.source)
+    final = func.coalesce(_d.p_local_after, _d.p_local).label("p_final")
+    query = (
+        select(*_KEPT, _d.p_local, final, _f.score)
+        .join(feedback, _d.id == _f.decision_id)
+        .where(_d.router_version == version, about_local, _d.p_local.is_not(None), _f.id.in_(last))
+        .order_by(_f.at, _f.id)
+    )
+    with engine.connect() as connection:
+        return [Rated(**row) for row in connection.execute(query).mappings()]
+
+
+def recent_requests(engine: Engine, limit: int) -> list[Recent]:
+    """The last `limit` requests that a model decided on and that left words or features, the
+    oldest first.
+    """
+    usable = and_(_d.p_local.is_not(None), _legible())
+    query = select(*_KEPT, _d.gain, _d.threshold).where(usable).order_by(_d.at.desc())
+    with engine.connect() as connection:
+        rows = connection.execute(query.limit(limit)).mappings()
+        return [Recent(**row) for row in rows][::-1]
+
+
+def _legible() -> ColumnElement[bool]:
+    return or_(_d.request.is_not(None), _d.features.is_not(None))
+
+
+def decided_in_shadow(
+    version: str, decided: Sequence[tuple[str, Decision]]
+) -> Callable[[Connection], InShadow]:
+    """Work for `OutcomeLog.call`: store what a challenger decided, and count all it has.
+
+    `decided`: pairs of the decision's id in the log and the challenger's own.
+    """
+    rows = [
+        {
+            "decision_id": name,
+            "version": version,
+            "at": time(),
+            "p_local": one.p_local,
+            "p_cloud": one.p_cloud,
+            "threshold": one.threshold,
+            "tier": one.tier,
+        }
+        for name, one in decided
+    ]
+
+    def keep(connection: Connection) -> InShadow:
+        if rows:
+            connection.execute(insert(shadow), rows)
+        cloud = func.sum(case((shadow.c.tier == "cloud", 1), else_=0))
+        mine = select(func.count(), func.coalesce(cloud, 0)).where(shadow.c.version == version)
+        seen, to_cloud = connection.execute(mine).one()
+        return InShadow(int(seen), int(to_cloud))
+
+    return keep
+
+
+# Learning: everything of a span of time, [since, until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry(Kept):
+    """One request as the learner reads it; the fields are columns of `decisions`."""
+
+    id: str
+    at: float
+    key: str | None
+    rule: str
+    tier: str | None
+    model: str | None
+    local_model: str | None
+    router_version: str | None
+    p_local: float | None
+    p_cloud: float | None
+    gain: float | None
+    threshold: float | None
+    propensity: float | None
+    explored: bool
+    escalated: bool
+    status: int
+    checks: str | None
+    cost_usd: float | None
+    cloud_usd: float | None
+    p_local_after: float | None
+    p_cloud_after: float | None
+
+
+ENTRY_COLUMNS = tuple(f.name for f in fields(Entry) if f.name not in Kept.__slots__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One row of feedback. `tier`: whose answer is meant; None: the one that was given."""
+
+    decision: str
+    at: float
+    key: str | None
+    score: float
+    source: str
+    tier: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What agreement with a second model says of the answers to one request.
+
+    `weight`: the reliability of such a label, 0..1.
+    """
+
+    decision: str
+    at: float
+    local_model: str
+    p_local: float
+    p_cloud: float
+    weight: float
+
+
+def entries(engine: Engine, since: float, until: float, size: int) -> Iterator[list[Entry]]:
+    """All requests of a span in the order of time, in pieces of at most `size`."""
+    columns = [_d[name] for name in ENTRY_COLUMNS]
+    query = select(*_KEPT, *columns).where(_within(since, until)).order_by(_d.at, _d.id)
+    with engine.connect() as connection:
+        rows = connection.execution_options(yield_per=size).execute(query).mappings()
+        for piece in rows.partitions():
+            yield [Entry(**row) for row in piece]
+
+
+def said_of(engine: Engine, since: float, until: float) -> list[Said]:
+    """Feedback on the requests of a span, in the order it came."""
+    query = (
+        select(_f.decision_id.label("decision"), _f.at, _f.key, _f.score, _f.source, _f.tier)
+        .join(decisions, _d.id == _f.decision_id)
+        .where(_within(since, until))
+        .order_by(_f.id)
+    )
+    with engine.connect() as connection:
+        return [Said(**row) for row in connection.execute(query).mappings()]
+
+
+def opinions_on(engine: Engine, since: float, until: float) -> list[Opinion]:
+    """Second opinions on the requests of a span, in the order they came."""
+    o = opinions.c
+    query = (
+        select(o.decision_id.label("decision"), o.at, o.local_model, o.p_local, o.p_cloud, o.weight)
+        .join(decisions, _d.id == o.decision_id)
+        .where(_within(since, until))
+        .order_by(o.id)
+    )
+    with engine.connect() as connection:
+        return [Opinion(**row) for row in connection.execute(query).mappings()]
+
+
+def _within(since: float, until: float) -> ColumnElement[bool]:
+    return and_(_d.at >= since, _d.at < until)
