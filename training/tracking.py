@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import joblib
+import numpy as np
 import pandas as pd
 
 from router.errors import ArtifactMissing, TrainingError
@@ -221,7 +222,6 @@ class Tracking:
 
 def figures(trained: Trained, folder: Path) -> list[Path]:
     """The cost curve and the reliability diagram of the test rows, as PNG files."""
-    import numpy as np
 
     scored = trained.evaluation.scored
     if not len(scored.gain):

@@ -183,8 +183,8 @@ def _trail(prompt: str) -> list[dict[str, object]]:
     async def look() -> list[dict[str, object]]:
         body = {"model": "auto", "messages": [{"role": "user", "content": prompt}]}
         async with Service(load_settings()) as service:
-            planned, _ = await service.dispatcher.explain(Call.of("openai", body))
-            return [step.as_dict() for step in planned.plan.trail]
+            record = await service.dispatcher.explain(Call.of("openai", body))
+            return [step.as_dict() for step in record.plan.trail]
 
     try:
         return asyncio.run(look())

@@ -13,7 +13,7 @@ from router.backends.metering import answer_cost_usd
 from router.engine.call import Call
 from router.engine.cascade import CASCADE_HEADER, CASCADES
 from router.engine.opened import Opened, Reply
-from router.engine.plan import Planned, Planner
+from router.engine.plan import Planner
 from router.engine.record import Record
 from router.engine.second_opinion import SecondOpinion
 from router.engine.signatures import Signatures
@@ -28,7 +28,6 @@ from router.errors import (
 from router.outcomes import kept
 from router.outcomes.faults import Fault
 from router.outcomes.writer import OutcomeLog
-from router.privacy import Clearance
 from router.types import Tier
 from router.wire import Json, anthropic
 from router.wire.convert import rendered, rendering, summary_of
@@ -59,9 +58,9 @@ class Dispatcher:
         """The whole answer in the client's dialect. Raises RouterError."""
         record, started = self._record(call), perf_counter()
         try:
-            planned = await self._plan(call, record)
-            reply = await self._reply(planned, record)
-            self._settle(planned, record, reply.tier, reply.summary)
+            await self._plan(record)
+            reply = await self._reply(record)
+            self._settle(record, reply.tier, reply.summary)
             body = rendered(
                 reply.body, call.body, self._backends[reply.tier].api, call.api, int(record.at)
             )
@@ -78,21 +77,22 @@ class Dispatcher:
         """
         record, started = self._record(call), perf_counter()
         try:
-            planned = await self._plan(call, record)
-            opened = await self._opened(planned, record)
+            await self._plan(record)
+            opened = await self._opened(record)
             record.first_token_s = perf_counter() - started
         except BaseException as error:
             await self._end(record, started, error)
             raise
-        self._answered(planned, record, opened.tier)
-        relay = self._relay(planned, record, opened, started)
+        self._answered(record, opened.tier)
+        relay = self._relay(record, opened, started)
         await anext(relay)  # from here on, closing it ends the call and writes the row
         return relay, record
 
-    async def explain(self, call: Call) -> tuple[Planned, Record]:
+    async def explain(self, call: Call) -> Record:
         """The decision without the call; nothing is logged."""
         record = self._record(call)
-        return await self._plan(call, record), record
+        await self._plan(record)
+        return record
 
     # One request
 
@@ -103,98 +103,93 @@ class Dispatcher:
             id=_decision_id(now),
             at=now,
             call=call,
-            router_version=policy.router.version,
-            policy_version=policy.version,
-            store=policy.settings.store,
+            policy=policy,
             deadline=asyncio.get_running_loop().time() + policy.settings.request_s,
         )
 
-    async def _plan(self, call: Call, record: Record) -> Planned:
-        policy = self.planner.policy
-        screening = await self.planner.screen(call, policy)
-        record.private = screening.kinds
-        record.cascade = call.headers.get(CASCADE_HEADER, policy.settings.cascade)
+    async def _plan(self, record: Record) -> None:
+        call, settings = record.call, record.policy.settings
+        record.screening = await self.planner.screen(call, record.policy)
+        record.cascade = call.headers.get(CASCADE_HEADER, settings.cascade)
         if record.cascade not in CASCADES:
             raise RequestRefused(
                 400, "invalid_cascade", f"{CASCADE_HEADER} must be one of {', '.join(CASCADES)}."
             )
-        planned = await self.planner.plan(call, policy, screening, record.deadline)
-        if record.cascade != "off" and planned.plan.may_escalate:
-            planned = replace(planned, wants_logprobs=self.planner.gives_logprobs)
-        record.plan, record.decision = planned.plan, planned.decision
-        record.cloud_usd, record.local_model = planned.est_usd, planned.models["local"]
-        settings = policy.settings
+        await self.planner.plan(record)
+        if record.cascade != "off" and record.plan.may_escalate:
+            record.wants_logprobs = self.planner.gives_logprobs
         wanted = settings.private_learning if record.private else settings.store
         if wanted == "features" and call.request is not None:
-            record.features = kept.pack(policy.router.extractor.extract([call.request]))
-        return planned
+            extractor = record.policy.router.extractor
+            record.features = kept.pack(extractor.extract([call.request]))
 
-    def ask(self, planned: Planned, tier: Tier) -> Ask:
+    def ask(self, record: Record, tier: Tier) -> Ask:
         """The request for one tier; for the cloud only with the privacy filter's clearance."""
-        call = planned.call
-        clearance: Clearance | None = planned.screening.clear() if tier == "cloud" else None
+        call, clearance = record.call, None
+        if tier == "cloud" and record.screening is not None:
+            clearance = record.screening.clear()
         return Ask(
             api=call.api,
             body=call.body,
-            model=planned.models[tier],
-            deadline=planned.deadline,
+            model=record.models[tier],
+            deadline=record.deadline,
             clearance=clearance,
-            est_usd=planned.est_usd,
+            est_usd=record.est_usd,
             key=call.key,
             headers=call.passed_headers,
-            logprobs=tier == "local" and planned.wants_logprobs,
+            logprobs=tier == "local" and record.wants_logprobs,
         )
 
-    async def _opinion(self, planned: Planned, model: str, body: Json) -> Summary:
+    async def _opinion(self, record: Record, model: str, body: Json) -> Summary:
         """Another local answer to the same request. Raises RouterError."""
-        ask = replace(self.ask(planned, "local"), model=model, body=body)
+        ask = replace(self.ask(record, "local"), model=model, body=body)
         return summary_of(await self._backends["local"].send(ask), self._backends["local"].api)
 
-    async def _send(self, planned: Planned, tier: Tier) -> Reply:
+    async def _send(self, record: Record, tier: Tier) -> Reply:
         """Ask one tier for a whole answer. Raises RouterError."""
         backend = self._backends[tier]
-        answer = await backend.send(self.ask(planned, tier))
+        answer = await backend.send(self.ask(record, tier))
         summary = summary_of(answer, backend.api)
         if summary.finish == "unknown" and not summary.text and not summary.calls:
             raise BackendGarbled(f"{backend.name} answered JSON that is no answer.")
         if backend.api == "anthropic":
-            self._signatures.remember(anthropic.signatures(answer), planned.models[tier])
-        if tier == "local" and (problem := self.planner.truncated(planned, summary.usage)):
+            self._signatures.remember(anthropic.signatures(answer), record.models[tier])
+        if tier == "local" and (problem := self.planner.truncated(record, summary.usage)):
             raise BackendRejected(problem, 400)
         return Reply(tier, answer, summary)
 
-    async def _reply(self, planned: Planned, record: Record) -> Reply:
-        plan = planned.plan
-        opinion = SecondOpinion(planned, record, partial(self._opinion, planned))
+    async def _reply(self, record: Record) -> Reply:
+        plan = record.plan
+        opinion = SecondOpinion(record, partial(self._opinion, record))
         try:
             if plan.tier == "local" and opinion.wanted:
-                reply, escalate = await opinion.at_reply(self._send(planned, "local"))
+                reply, escalate = await opinion.at_reply(self._send(record, "local"))
             else:
-                reply, escalate = await self._send(planned, plan.tier), False
+                reply, escalate = await self._send(record, plan.tier), False
         except (BackendError, RequestRefused) as error:
-            return await self._send(planned, self._fallback(planned, record, error))
+            return await self._send(record, self._fallback(record, error))
         if not escalate:
             return reply
         try:
-            better = await self._send(planned, "cloud")
+            better = await self._send(record, "cloud")
         except RouterError as error:  # the local answer is there
             record.kept_for = _code(error)
             return reply
         record.escalated, record.local_answer = True, reply.summary.text
         return better
 
-    async def _opened(self, planned: Planned, record: Record) -> Opened:
-        plan = planned.plan
-        opinion = SecondOpinion(planned, record, partial(self._opinion, planned))
+    async def _opened(self, record: Record) -> Opened:
+        plan = record.plan
+        opinion = SecondOpinion(record, partial(self._opinion, record))
         try:
-            opened = await self._start(planned, plan.tier)
+            opened = await self._start(record, plan.tier)
             escalate = plan.tier == "local" and opinion.wanted and await _looked(opinion, opened)
         except (BackendError, RequestRefused) as error:
-            return await self._start(planned, self._fallback(planned, record, error))
+            return await self._start(record, self._fallback(record, error))
         if not escalate:
             return opened
         try:
-            better = await self._start(planned, "cloud")
+            better = await self._start(record, "cloud")
         except RouterError as error:
             record.kept_for = _code(error)
             return opened
@@ -202,17 +197,15 @@ class Dispatcher:
         await opened.close()
         return better
 
-    async def _start(self, planned: Planned, tier: Tier) -> Opened:
+    async def _start(self, record: Record, tier: Tier) -> Opened:
         backend = self._backends[tier]
-        opened = Opened(tier, backend.api, backend.stream(self.ask(planned, tier)))
+        opened = Opened(tier, backend.api, backend.stream(self.ask(record, tier)))
         await opened.pull()
         return opened
 
-    def _fallback(
-        self, planned: Planned, record: Record, error: BackendError | RequestRefused
-    ) -> Tier:
+    def _fallback(self, record: Record, error: BackendError | RequestRefused) -> Tier:
         """The tier that steps in for one that failed, or `error` again if none may."""
-        fallback = planned.plan.fallback
+        fallback = record.plan.fallback
         if fallback is None or fallback not in self._backends:
             if record.private and isinstance(error, BackendError):
                 raise RequestRefused(
@@ -223,14 +216,14 @@ class Dispatcher:
                 ) from error
             raise error
         # Not the error's own words: a backend may repeat the prompt in them.
-        record.fell_back = f"The {planned.plan.tier} tier failed ({_code(error)})."
+        record.fell_back = f"The {record.plan.tier} tier failed ({_code(error)})."
         return fallback
 
     async def _relay(
-        self, planned: Planned, record: Record, opened: Opened, started: float
+        self, record: Record, opened: Opened, started: float
     ) -> AsyncGenerator[Json, None]:
         """Everything but the last event, then the row, then the last event."""
-        call = planned.call
+        call = record.call
         render = rendering(call.body, opened.api, call.api, int(record.at))
         note = record.first_event() if record.cascade == "second_opinion" else None
         try:
@@ -242,30 +235,30 @@ class Dispatcher:
                             out, note = {**out, "router": note}, None
                         yield out
             answer = opened.fold.summary()
-            self._settle(planned, record, opened.tier, answer)
-            self._signatures.remember(opened.signatures, planned.models[opened.tier])
-            if opened.tier == "local" and self.planner.truncated(planned, answer.usage):
+            self._settle(record, opened.tier, answer)
+            self._signatures.remember(opened.signatures, record.models[opened.tier])
+            if opened.tier == "local" and self.planner.truncated(record, answer.usage):
                 record.checks.append(Fault.PROMPT_CUT)
             last = render.end()
         except BaseException as error:
-            self._settle(planned, record, opened.tier, opened.fold.summary())
+            self._settle(record, opened.tier, opened.fold.summary())
             await self._end(record, started, error)
             raise
         await self._end(record, started)
         for out in last:
             yield out
 
-    def _answered(self, planned: Planned, record: Record, tier: Tier) -> None:
-        record.tier, record.model = tier, planned.models[tier]
+    def _answered(self, record: Record, tier: Tier) -> None:
+        record.tier, record.model = tier, record.models[tier]
         if tier == "local":
             record.model_digest = self.planner.digest(record.model)
 
-    def _settle(self, planned: Planned, record: Record, tier: Tier, answer: Summary) -> None:
+    def _settle(self, record: Record, tier: Tier, answer: Summary) -> None:
         """Note who answered what, and what it cost."""
-        self._answered(planned, record, tier)
+        self._answered(record, tier)
         record.answer = answer
         if tier == "cloud":
-            cost = answer_cost_usd(record.model, answer, planned.est_usd)
+            cost = answer_cost_usd(record.model, answer, record.est_usd)
             record.cost_usd = record.cloud_usd = cost
 
     async def _end(

@@ -1,23 +1,21 @@
 """Gathering what the rules look at: privacy filter, models served, budget, breakers."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from random import Random
 
 from router.backends.discovery import LocalModel, LocalServer
 from router.backends.resilience import Breaker
-from router.decide.router import Router
-from router.engine.batch import Batcher
 from router.engine.call import Call
-from router.engine.rules import Facts, Plan, TierStatus, decide
+from router.engine.policy import Policy
+from router.engine.record import Record
+from router.engine.rules import Facts, TierStatus, decide
 from router.errors import ConfigError, InputError, RequestRefused
 from router.outcomes.budget import Ledger
 from router.prices import estimate_usd
-from router.privacy import PrivacyFilter, Screening
+from router.privacy import Screening
 from router.privacy.filter import PRIVATE_HEADER
 from router.settings import Settings
 from router.types import Decision, Tier
@@ -28,71 +26,6 @@ TIER_HEADER = "x-router-tier"
 _LONG_BYTES = 50_000
 _GIVES_LOGPROBS = ("llama.cpp", "vllm")  # others may refuse a field that they do not know
 CLOUD_URL = "https://api.anthropic.com"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """Everything that can be exchanged while requests are under way.
-
-    `version` names the settings, the rule and the model together, 8 hexadecimal digits.
-    """
-
-    settings: Settings
-    router: Router
-    privacy_filter: PrivacyFilter
-    version: str
-    batcher: Batcher
-    challenger: Router | None = None  # decides in shadow
-
-    @classmethod
-    def of(
-        cls,
-        settings: Settings,
-        router: Router,
-        privacy_filter: PrivacyFilter,
-        challenger: Router | None = None,
-    ) -> "Policy":
-        """The policy that these make."""
-        parts = (
-            router.version,
-            router.local_model,
-            router.cloud_model,
-            router.operating_point.words(),
-            repr(router.operating_point),
-            router.look_price,
-            settings.cascade,
-            settings.exploration,
-            settings.second_model,
-            settings.failover,
-        )
-        version = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
-        return cls(
-            settings=settings,
-            router=router,
-            privacy_filter=privacy_filter,
-            version=version,
-            batcher=Batcher(router.decide_batch),
-            challenger=challenger,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A request with all that was found out about it.
-
-    `models`: who would answer, by tier. `deadline`: on the event loop's clock. `wants_logprobs`:
-    whether the verifier shall see how sure the local model was.
-    """
-
-    call: Call
-    policy: Policy
-    plan: Plan
-    screening: Screening
-    decision: Decision | None
-    models: Mapping[Tier, str]
-    est_usd: float
-    deadline: float
-    wants_logprobs: bool = False
 
 
 class Planner:
@@ -109,26 +42,16 @@ class Planner:
         self.policy = policy
         self._ledger, self._breakers, self._server, self._rng = ledger, breakers, server, rng
 
-    async def plan(
-        self, call: Call, policy: Policy, screening: Screening, deadline: float
-    ) -> Planned:
-        """Decide who answers. Raises RequestRefused or InputError."""
-        facts, est_usd = await self.facts(call, policy, screening)
-        plan = decide(facts)
-        models: dict[Tier, str] = {"local": facts.local.model, "cloud": facts.cloud.model}
-        return Planned(
-            call=call,
-            policy=policy,
-            plan=plan,
-            screening=screening,
-            decision=facts.decision,
-            models=models,
-            est_usd=est_usd,
-            deadline=deadline,
-        )
+    async def plan(self, record: Record) -> None:
+        """Find out who answers, and note it. Raises RequestRefused or InputError."""
+        facts, est_usd = await self._facts(record)
+        record.plan, record.decision = decide(facts), facts.decision
+        record.models = {"local": facts.local.model, "cloud": facts.cloud.model}
+        record.est_usd = record.cloud_usd = est_usd
 
-    async def facts(self, call: Call, policy: Policy, screening: Screening) -> tuple[Facts, float]:
+    async def _facts(self, record: Record) -> tuple[Facts, float]:
         """What the rules look at, and the estimated price of a cloud answer in US dollars."""
+        call, policy = record.call, record.policy
         settings, server = policy.settings, self._server()
         tier, model = wanted(call, settings, server)
         local_name = model if tier == "local" and model else policy.router.local_model
@@ -152,7 +75,7 @@ class Planner:
                 down=self._down("cloud"),
             ),
             named=tier,
-            private=screening.kinds,
+            private=record.private,
             failover=settings.failover,
             decision=decision,
             exploration=explore,
@@ -186,12 +109,12 @@ class Planner:
         known = self._server().find(model)
         return known.digest if known else ""
 
-    def truncated(self, planned: Planned, usage: Usage | None) -> str:
+    def truncated(self, record: Record, usage: Usage | None) -> str:
         """In words, that the local server read less than the whole prompt, if it did.
 
         Ollama cuts a prompt that is too long without a word; then what it read fills the window.
         """
-        known = self._server().find(planned.models["local"])
+        known = self._server().find(record.models["local"])
         if known is None or known.context is None or usage is None:
             return ""
         if usage.input_tokens < known.context - 1:

@@ -1,14 +1,16 @@
 """What one request leaves behind: its row in the outcome log and the headers of its answer."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from router.engine.call import Call
-from router.engine.rules import Plan
+from router.engine.policy import Policy
+from router.engine.rules import UNPLANNED, Plan
 from router.errors import status_of
 from router.outcomes.faults import Fault
-from router.settings import Store
+from router.privacy import Screening
 from router.types import Decision, Tier
 from router.wire import Json
 from router.wire.summary import Summary
@@ -19,25 +21,25 @@ _MAX_HEADER = 400
 
 @dataclass(slots=True, kw_only=True)
 class Record:
-    """Filled in on the way; `row` and `headers` read it."""
+    """One request on its way: what was found out, planned and done; `row` and `headers` read it."""
 
     id: str
     at: float
     call: Call
-    router_version: str
-    policy_version: str
-    store: Store
-    deadline: float = 0.0  # on the event loop's clock, for everything that is done for it
-    plan: Plan | None = None
+    policy: Policy
+    deadline: float  # on the event loop's clock, for everything that is done for it
+    screening: Screening | None = None
+    plan: Plan = UNPLANNED
+    models: Mapping[Tier, str] = field(default_factory=dict)  # who would answer
+    est_usd: float = 0.0  # of a cloud answer
     decision: Decision | None = None
     after: Decision | None = None
-    private: tuple[str, ...] = ()
     features: bytes | None = None
-    tier: Tier | None = None
+    tier: Tier | None = None  # that answered
     model: str = ""
     model_digest: str = ""
-    local_model: str = ""
     cascade: str = "off"
+    wants_logprobs: bool = False  # so that the verifier sees how sure the local model was
     checks: list[Fault] = field(default_factory=list)
     kept_for: str = ""  # code of what failed when the answer should have been escalated
     second_model: str | None = None
@@ -55,6 +57,11 @@ class Record:
     latency_s: float = 0.0
 
     @property
+    def private(self) -> tuple[str, ...]:
+        """The kinds of private content in it."""
+        return self.screening.kinds if self.screening else ()
+
+    @property
     def reason(self) -> str:
         """Why this tier answered, in words; of what was looked at, what was known at the end."""
         if self.fell_back:
@@ -62,11 +69,11 @@ class Record:
         parts = []
         if self.escalated and self.checks:
             parts.append(f"The local answer was not good enough ({', '.join(self.checks)}).")
-        elif self.plan is not None and (self.after is None or self.plan.rule != "learned"):
+        elif self.after is None or self.plan.rule != "learned":
             parts.append(self.plan.reason)
         if self.after is not None:
             parts.append(self.after.reason)
-        return " ".join(parts) or "Nothing was decided."
+        return " ".join(parts)
 
     def failed(self, error: BaseException) -> None:
         """Note how it ended; of the error only what it is called, its words may hold the prompt."""
@@ -74,10 +81,10 @@ class Record:
 
     def headers(self, streaming: bool = False) -> dict[str, str]:
         """What every answer tells about its way."""
-        out = {"x-router-decision-id": self.id, "x-router-policy-version": self.policy_version}
+        out = {"x-router-decision-id": self.id, "x-router-policy-version": self.policy.version}
         if self.tier is not None:
             out |= {"x-router-tier": self.tier, "x-router-model": _ascii(self.model)}
-        if self.plan is not None:
+        if self.plan is not UNPLANNED:
             out |= {"x-router-rule": self.plan.rule, "x-router-reason": _ascii(self.reason)}
         if (known := self.after or self.decision) is not None:
             for name in ("p_local", "p_cloud", "gain", "threshold"):
@@ -104,7 +111,9 @@ class Record:
     def row(self) -> dict[str, Any]:
         """The row of the outcome log; of a private request no word is kept."""
         plan, known, after, answer = self.plan, self.decision, self.after, self.answer
-        words = self.store == "full" and not self.private
+        full = self.policy.settings.store == "full"
+        words = full and self.screening is not None and not self.private
+        planned = plan is not UNPLANNED
         usage = answer.usage if answer else None
         return {
             "id": self.id,
@@ -112,21 +121,21 @@ class Record:
             "api": self.call.api,
             "key": self.call.key,
             "stream": self.call.stream,
-            "rule": plan.rule if plan else "none",
+            "rule": plan.rule,
             "reason": self.reason,
-            "trail": json.dumps([[s.rule, s.left, s.words] for s in plan.trail]) if plan else None,
+            "trail": self._trail(),
             "tier": self.tier,
             "model": self.model or None,
             "model_digest": self.model_digest or None,
-            "local_model": self.local_model or None,
-            "router_version": self.router_version,
-            "policy_version": self.policy_version,
+            "local_model": self.models.get("local"),
+            "router_version": self.policy.router.version,
+            "policy_version": self.policy.version,
             "p_local": known.p_local if known else None,
             "p_cloud": known.p_cloud if known else None,
             "gain": known.gain if known else None,
             "threshold": known.threshold if known else None,
-            "propensity": plan.propensity if plan else None,
-            "explored": plan.explored if plan else False,
+            "propensity": plan.propensity if planned else None,
+            "explored": plan.explored,
             "private_kinds": json.dumps(self.private) if self.private else None,
             "cascade": self.cascade,
             "checks": self._checks(),
@@ -149,6 +158,10 @@ class Record:
             "local_answer": self.local_answer if words else None,
             "features": self.features,
         }
+
+    def _trail(self) -> str | None:
+        steps = [[s.rule, s.left, s.words] for s in self.plan.trail]
+        return json.dumps(steps) if steps else None
 
     def _checks(self) -> str | None:
         """A JSON list; with why a poor answer was kept, if it was."""

@@ -80,6 +80,9 @@ class Plan:
     explored: bool = False
 
 
+UNPLANNED = Plan(tier="local", model="", rule="none", reason="Nothing was decided.", trail=())
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     left: tuple[Tier, ...] = ("local", "cloud")

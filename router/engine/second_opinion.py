@@ -8,7 +8,6 @@ from typing import Any
 from router.answers.reading import Answer
 from router.engine.cascade import answer_of, faults, head_faults, head_read, second_body
 from router.engine.opened import Opened, Reply
-from router.engine.plan import Planned
 from router.engine.record import Record
 from router.errors import RouterError
 from router.wire import Json
@@ -24,17 +23,16 @@ class SecondOpinion:
 
     def __init__(
         self,
-        planned: Planned,
         record: Record,
         ask: Callable[[str, Json], Awaitable[Summary]],
     ) -> None:
-        self._planned, self._record, self._ask = planned, record, ask
-        self._router = planned.policy.router
+        self._record, self._ask = record, ask
+        self._router = record.policy.router
 
     @property
     def wanted(self) -> bool:
         """Whether anything could follow from looking: only where escalating is allowed."""
-        return self._record.cascade != "off" and self._planned.plan.may_escalate
+        return self._record.cascade != "off" and self._record.plan.may_escalate
 
     @property
     def _second(self) -> bool:
@@ -42,7 +40,7 @@ class SecondOpinion:
 
     @property
     def _worth_asking(self) -> bool:
-        decision = self._planned.decision
+        decision = self._record.decision
         return self._second and decision is not None and decision.act == "look"
 
     async def at_reply(self, first: Coroutine[Any, Any, Reply]) -> tuple[Reply, bool]:
@@ -72,7 +70,7 @@ class SecondOpinion:
 
     async def _read(self, opened: Opened) -> None:
         """Read ahead: all of it for a second opinion, JSON and calls, else the first words."""
-        whole = self._second or self._planned.call.wants_json
+        whole = self._second or self._record.call.wants_json
         while await opened.pull():
             if whole:
                 continue
@@ -81,11 +79,11 @@ class SecondOpinion:
                 return
 
     async def _verdict(self, answer: Summary, other: Answer | None) -> bool:
-        record, decision = self._record, self._planned.decision
-        record.checks = faults(answer, self._planned.call)
+        record, decision = self._record, self._record.decision
+        record.checks = faults(answer, self._record.call)
         if decision is None or self._router.second is None:
             return bool(record.checks)
-        own = answer_of(answer, self._planned.models["local"])
+        own = answer_of(answer, self._record.models["local"])
         others = [other] if other else []
         record.after = self._router.predict_after(decision, own, others)
         if self._second and other is None and record.after.act == "look" and not record.checks:
@@ -96,10 +94,10 @@ class SecondOpinion:
 
     async def _opinion(self) -> Answer | None:
         """Another local model's answer; None if it gives none, which decides nothing."""
-        planned, record = self._planned, self._record
-        own = planned.models["local"]
-        name = planned.policy.settings.second_model or own
-        body = second_body(planned.call, same_model=name == own)
+        record = self._record
+        own = record.models["local"]
+        name = record.policy.settings.second_model or own
+        body = second_body(record.call, same_model=name == own)
         try:
             summary = await self._ask(name, body)
         except RouterError:

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from router.app import Service
 from router.engine.call import Call
-from router.engine.plan import Planned
+from router.engine.record import Record
 from router.errors import BackendError, RequestRefused
 from router.gateway import models
 from router.gateway.auth import key_name
@@ -64,10 +64,10 @@ class Endpoints:
         """POST /v1/messages/count_tokens: Claude's count for what may leave, else a local one."""
         call = await self._call(request, "anthropic")
         dispatcher = self._service.dispatcher
-        planned, record = await dispatcher.explain(call)
+        record = await dispatcher.explain(call)
         counted: Json | None = None
-        if planned.plan.tier == "cloud":
-            ask = dispatcher.ask(planned, "cloud")
+        if record.plan.tier == "cloud":
+            ask = dispatcher.ask(record, "cloud")
             try:
                 counted = await self._service.claude.count_tokens(ask)
             except BackendError as error:
@@ -80,8 +80,7 @@ class Endpoints:
         """POST /v1/route: the decision, with every rule's word, without the call."""
         api: Api = "anthropic" if "anthropic-version" in request.headers else "openai"
         call = await self._call(request, api)
-        planned, record = await self._service.dispatcher.explain(call)
-        return answered(decision_body(planned, record.policy_version))
+        return answered(decision_body(await self._service.dispatcher.explain(call)))
 
     async def embeddings(self, request: Request) -> Response:
         """POST /v1/embeddings, by the local server alone."""
@@ -173,9 +172,9 @@ class Endpoints:
         return Call(api=api, body=parsed(payload), payload=payload, headers=headers, key=key)
 
 
-def decision_body(planned: Planned, policy_version: str) -> Json:
+def decision_body(record: Record) -> Json:
     """A decision as /v1/route answers it and `router explain` shows it."""
-    plan, decision = planned.plan, planned.decision
+    plan, decision = record.plan, record.decision
     return {
         "tier": plan.tier,
         "model": plan.model,
@@ -183,9 +182,9 @@ def decision_body(planned: Planned, policy_version: str) -> Json:
         "reason": plan.reason,
         "propensity": plan.propensity,
         "fallback": plan.fallback,
-        "policy_version": policy_version,
-        "est_cloud_usd": planned.est_usd,
-        "private": list(planned.screening.kinds),
+        "policy_version": record.policy.version,
+        "est_cloud_usd": record.est_usd,
+        "private": list(record.private),
         "prediction": decision.as_dict() if decision else None,
         "trail": [step.as_dict() for step in plan.trail],
     }

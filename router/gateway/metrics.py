@@ -73,7 +73,7 @@ class Metrics:
     def watch(self, record: Record) -> None:
         """Count one request."""
         tier = record.tier or "none"
-        rule = record.plan.rule if record.plan else "none"
+        rule = record.plan.rule
         self._requests.labels(record.call.api, tier, rule, str(record.status)).inc()
         self._latency.labels(tier).observe(record.latency_s)
         if record.first_token_s is not None:
