@@ -8,6 +8,8 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export HF_HUB_OFFLINE := 1
 export MLFLOW_DISABLE_TELEMETRY := true
+# Processes of the tests. Each starts servers of its own, so more than cores only wait.
+WORKERS ?= 2
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
 
@@ -20,9 +22,9 @@ serve: $(VENV)/.gateway ## one address for every tool on this machine
 	$(VENV)/bin/router serve
 
 test: $(VENV)/.dev $(PEERS)/.installed ## tests, doctests, notebooks
-	$(PY) -m pytest --ignore=tests/encoder --ignore=tests/presidio --cov --cov-report=term:skip-covered
-	$(PY) -m pytest --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
-	$(PY) -m pytest --nbmake --nbmake-timeout=240 notebooks
+	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --cov --cov-report=term:skip-covered
+	$(PY) -m pytest -n $(WORKERS) --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
+	$(PY) -m pytest -n $(WORKERS) --nbmake --nbmake-timeout=240 notebooks
 
 test-encoder: $(VENV)/.encoder ## tests that need torch
 	$(PY) -m pytest tests/encoder
