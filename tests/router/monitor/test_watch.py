@@ -22,7 +22,7 @@ from router.registry import artifact as artifacts
 from router.registry import versions
 from router.registry.artifact import Artifact
 from tests.servers.fixtures import Run
-from tests.servers.running import EASY, Gateway
+from tests.servers.running import EASY, Gateway, until
 from tests.training import logs
 
 T = TypeVar("T")
@@ -197,11 +197,7 @@ def test_a_private_request_teaches_without_leaving_a_word(run: Run) -> None:
     teaching = PrivateOpinions(gateway.service)
     gateway.service.watchers.append(teaching.watch)
     gateway.chat("Draft a reply to jane.doe@example.org about the garden party.")
-    for _ in range(100):
-        if found := table(gateway, opinions):
-            break
-        wait(gateway, asyncio.sleep(0.05))
-    (row,) = found
+    (row,) = until(lambda: table(gateway, opinions))
     assert row["answer"] is None and 0 < row["p_local"] < 1
     assert json.loads(row["agreement"])["equal"] in (0.0, 1.0)
     (kept,) = table(gateway, decisions)
