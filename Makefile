@@ -13,7 +13,7 @@ WORKERS ?= 2
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
 
-.PHONY: run serve test test-encoder test-presidio check bench bench-quality bench-answers bench-loop looks mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio check bench bench-quality bench-answers bench-loop looks mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -25,6 +25,9 @@ test: $(VENV)/.dev $(PEERS)/.installed ## tests, doctests, notebooks
 	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --cov --cov-report=term:skip-covered
 	$(PY) -m pytest -n $(WORKERS) --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
 	$(PY) -m pytest -n $(WORKERS) --nbmake --nbmake-timeout=240 notebooks
+
+test-fast: $(VENV)/.dev ## what starts no server and fits no model: half a minute
+	$(PY) -m pytest -n $(WORKERS) -m fast --ignore=tests/encoder --ignore=tests/presidio
 
 test-encoder: $(VENV)/.encoder ## tests that need torch
 	$(PY) -m pytest tests/encoder

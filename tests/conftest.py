@@ -29,6 +29,20 @@ settings.register_profile("router", deadline=None)  # machines are small and bus
 settings.load_profile("router")
 
 EVERYDAY = ROOT / "data" / "everyday"
+SERVERS = {"run", "local", "cloud", "llama", "llmock", "mock_ai"}  # fixtures that start something
+FITS = {"trained", "learned", "comparison"}  # fixtures that fit a model
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test by what its fixtures do; what they do not tell, the test says itself."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & SERVERS:
+            item.add_marker("servers")
+        if fixtures & FITS:
+            item.add_marker("slow")
+        if not any(item.get_closest_marker(name) for name in ("servers", "slow")):
+            item.add_marker("fast")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,18 +1,42 @@
-"""Both command lines as a user runs them."""
+"""Both command lines as a user runs them; in this process, where a process proves no more."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from router.cli.main import main as router_main
 from tests.conftest import ROOT
+from training.cli.main import main as training_main
 from training.data.dataset import Dataset
 
+MAINS = {"router": router_main, "training": training_main}
 
-def run(*arguments: str, cwd: Path = ROOT, stdin: str | None = None) -> tuple[int, str, str]:
+
+def run(name: str, *arguments: str, cwd: Path = ROOT) -> tuple[int, str, str]:
+    """Exit code, output and errors of `router` or `python -m training`."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.object(sys, "argv", [name, *arguments]),
+        patch.dict(os.environ, COLUMNS="160"),
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        MAINS[name]()
+        raise SystemExit(0)
+    return int(ended.value.code or 0), out.getvalue(), err.getvalue()
+
+
+def process(*arguments: str, cwd: Path = ROOT, stdin: str | None = None) -> tuple[int, str, str]:
+    """The same of `python -m`."""
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
         capture_output=True,
@@ -31,8 +55,9 @@ def test_predict_json(tmp_path: Path) -> None:
     assert json.loads(out)["tier"] == "local"
 
 
+@pytest.mark.servers
 def test_predict_reads_standard_input(tmp_path: Path) -> None:
-    code, out, _ = run("router", "predict", "-", cwd=tmp_path, stdin="Prove Zorn's lemma.")
+    code, out, _ = process("router", "predict", "-", cwd=tmp_path, stdin="Prove Zorn's lemma.")
     assert code == 0
     assert out.startswith("cloud")
 
@@ -75,6 +100,14 @@ def test_failures_are_one_sentence(arguments: tuple[str, ...], says: str) -> Non
     assert err.strip().count("\n") == 0
 
 
+@pytest.mark.servers
+def test_a_failing_process_says_it_in_one_sentence_too(tmp_path: Path) -> None:
+    arguments = ("evaluate", "--data", str(tmp_path), "--model", "nowhere")
+    code, out, err = process("training", *arguments, cwd=tmp_path)
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: ") and err.strip().count("\n") == 0
+
+
 @pytest.mark.parametrize(
     "command",
     [("router", c) for c in ("predict", "explain")]
@@ -88,6 +121,7 @@ def test_help_has_an_example(command: tuple[str, str]) -> None:
     assert "Example:" in out
 
 
+@pytest.mark.slow
 def test_fit_evaluate_promote_and_rollback(tmp_path: Path, small: Dataset) -> None:
     data, models = tmp_path / "data.parquet", tmp_path / "models"
     small.rows.drop(columns="created_at").to_parquet(data)
@@ -162,6 +196,7 @@ def test_fit_evaluate_promote_and_rollback(tmp_path: Path, small: Dataset) -> No
     assert (models / "current").read_text() == "first\n"
 
 
+@pytest.mark.slow
 def test_skip_bad_counts(tmp_path: Path, small: Dataset) -> None:
     rows = small.rows.drop(columns="created_at").copy()
     rows.loc[3, "score"] = 7.0
@@ -184,6 +219,7 @@ def test_the_version_and_the_completion_are_there(tmp_path: Path) -> None:
     assert code == 0 and "--install-completion" in out
 
 
+@pytest.mark.servers
 def test_what_training_brings_is_found_without_loading_it(tmp_path: Path) -> None:
     code = (
         "import sys; sys.argv = ['router', '--help']\n"

@@ -12,6 +12,8 @@ from tests.servers import upstream
 from tests.servers.fixtures import free_port, wait_for
 from tests.servers.running import EASY, HARD, until
 
+pytestmark = pytest.mark.servers
+
 ROUTER = str(Path(sys.executable).parent / "router")
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.servers import upstream
 from tests.servers.running import Gateway
 
+pytestmark = pytest.mark.servers
+
 _TEXT = st.text(max_size=20)
 _ODD = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _TEXT,

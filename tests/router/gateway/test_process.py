@@ -17,6 +17,8 @@ from tests.servers import upstream
 from tests.servers.fixtures import free_port, wait_for
 from tests.servers.running import EASY, until
 
+pytestmark = pytest.mark.servers
+
 SERVE = """
 import sys
 from functools import partial

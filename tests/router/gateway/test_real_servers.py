@@ -18,6 +18,8 @@ from tests.servers.fixtures import free_port, wait_for
 from tests.servers.record import CLAUDE_TOOL, OPENAI_TOOL
 from tests.servers.running import EASY, Gateway
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory, llama: str, llmock: str) -> Iterator[Gateway]:

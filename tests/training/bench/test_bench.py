@@ -22,6 +22,8 @@ from training.data.dataset import Dataset
 from training.data.readers import read
 from training.report import tables as report
 
+pytestmark = pytest.mark.slow
+
 
 def write_source(folder: Path, rows: pd.DataFrame, source: str) -> None:
     prompts = rows.drop_duplicates("prompt_id").rename(columns={"group": "qkey"})

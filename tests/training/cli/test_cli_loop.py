@@ -18,6 +18,8 @@ from tests.servers import upstream
 from tests.servers.upstream import Connection, Got, Upstream
 from tests.training import logs
 
+pytestmark = pytest.mark.servers
+
 SOLUTIONS = {p.prompt: p.solution for p in load_probes()}
 
 
