@@ -10,7 +10,7 @@ from tests.servers.fixtures import Run, free_port
 from tests.servers.running import EASY, HARD, until
 from tests.servers.upstream import Connection, Got
 
-QUICK = {"first_token_s": 1.0, "between_tokens_s": 1.0, "whole_s": 3.0, "retries": 0}
+QUICK = {"first_token_s": 1.0, "between_tokens_s": 1.0, "whole_s": 1.5, "retries": 0}
 
 
 def answering(script: upstream.Script) -> upstream.Script:
