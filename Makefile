@@ -8,10 +8,12 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export HF_HUB_OFFLINE := 1
 export MLFLOW_DISABLE_TELEMETRY := true
+# Processes of the tests. Each starts servers of its own, so more than cores only wait.
+WORKERS ?= 2
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
 
-.PHONY: run serve test test-encoder test-presidio check bench bench-quality bench-answers bench-loop looks mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio check bench bench-quality bench-answers bench-loop looks mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -20,9 +22,12 @@ serve: $(VENV)/.gateway ## one address for every tool on this machine
 	$(VENV)/bin/router serve
 
 test: $(VENV)/.dev $(PEERS)/.installed ## tests, doctests, notebooks
-	$(PY) -m pytest --ignore=tests/encoder --ignore=tests/presidio --cov --cov-report=term:skip-covered
-	$(PY) -m pytest --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
-	$(PY) -m pytest --nbmake --nbmake-timeout=240 notebooks
+	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --cov --cov-report=term:skip-covered
+	$(PY) -m pytest -n $(WORKERS) --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
+	$(PY) -m pytest -n $(WORKERS) --nbmake --nbmake-timeout=240 notebooks
+
+test-fast: $(VENV)/.dev ## what starts no server and fits no model: half a minute
+	$(PY) -m pytest -n $(WORKERS) -m fast --ignore=tests/encoder --ignore=tests/presidio
 
 test-encoder: $(VENV)/.encoder ## tests that need torch
 	$(PY) -m pytest tests/encoder

@@ -7,6 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from router.decide.router import Router
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from tests import ROOT
+from training.data import featurize
 from training.data.dataset import Dataset, checked
 from training.data.readers import read
 from training.fit.encoder import of_artifact
@@ -27,13 +29,32 @@ settings.register_profile("router", deadline=None)  # machines are small and bus
 settings.load_profile("router")
 
 EVERYDAY = ROOT / "data" / "everyday"
+SERVERS = {"run", "local", "cloud", "llama", "llmock", "mock_ai"}  # fixtures that start something
+FITS = {"trained", "learned", "comparison"}  # fixtures that fit a model
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test by what its fixtures do; what they do not tell, the test says itself."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & SERVERS:
+            item.add_marker("servers")
+        if fixtures & FITS:
+            item.add_marker("slow")
+        if not any(item.get_closest_marker(name) for name in ("servers", "slow")):
+            item.add_marker("fast")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Of the session, since fits that are made once are made before any test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(featurize, "CACHE", tmp_path_factory.getbasetemp() / "features")
+        yield
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training.data import featurize
-
-    monkeypatch.setattr(featurize, "CACHE", tmp_path_factory.getbasetemp() / "features")
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [n for n in os.environ if n.startswith("ROUTER_")]:
         monkeypatch.delenv(name)
 

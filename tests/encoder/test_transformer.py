@@ -13,6 +13,7 @@ from training.fit.encoder import distil, of_artifact, read, with_transformer, wr
 from training.pipelines.prompts import save, train
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.encoder,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),

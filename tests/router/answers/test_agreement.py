@@ -48,6 +48,7 @@ TEXTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(TEXTS, TEXTS)
 def test_agreement_is_symmetric_and_within_bounds(a: str, b: str) -> None:
     one, two = read(a, b)

@@ -163,6 +163,7 @@ def test_hostile_texts_have_a_final_answer_of_some_kind(text: str, asks: str) ->
     assert found.kind in {*EXACT, "prose", "code", "none"}
 
 
+@pytest.mark.slow
 @given(st.text(max_size=300))
 def test_any_text_is_the_same_as_itself_or_cannot_be_compared(text: str) -> None:
     found = final_of(text)

@@ -1,4 +1,4 @@
-"""Both command lines as a user runs them."""
+"""Both command lines as a user runs them; in this process, where a process proves no more."""
 
 import json
 import os
@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import command
 from tests.conftest import ROOT
 from training.data.dataset import Dataset
+from training.data.readers import read
 
 
-def run(*arguments: str, cwd: Path = ROOT, stdin: str | None = None) -> tuple[int, str, str]:
+def process(*arguments: str, cwd: Path = ROOT, stdin: str | None = None) -> tuple[int, str, str]:
+    """The same of `python -m`."""
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
         capture_output=True,
@@ -26,19 +29,20 @@ def run(*arguments: str, cwd: Path = ROOT, stdin: str | None = None) -> tuple[in
 
 
 def test_predict_json(tmp_path: Path) -> None:
-    code, out, _ = run("router", "predict", "Say hello.", "--json", cwd=tmp_path)
+    code, out, _ = command("router", "predict", "Say hello.", "--json", cwd=tmp_path)
     assert code == 0
     assert json.loads(out)["tier"] == "local"
 
 
+@pytest.mark.servers
 def test_predict_reads_standard_input(tmp_path: Path) -> None:
-    code, out, _ = run("router", "predict", "-", cwd=tmp_path, stdin="Prove Zorn's lemma.")
+    code, out, _ = process("router", "predict", "-", cwd=tmp_path, stdin="Prove Zorn's lemma.")
     assert code == 0
     assert out.startswith("cloud")
 
 
 def test_explain(tmp_path: Path) -> None:
-    code, out, _ = run("router", "explain", "Prove Zorn's lemma.", "--local-model", "x:3b")
+    code, out, _ = command("router", "explain", "Prove Zorn's lemma.", "--local-model", "x:3b")
     assert code == 0
     assert "the word 'prove'" in out
     assert "Note: The local model x:3b has no outcomes yet" in out
@@ -46,10 +50,10 @@ def test_explain(tmp_path: Path) -> None:
 
 def test_after(tmp_path: Path) -> None:
     asked = ("router", "after", "How many days do seven weeks have?", "It is 49.")
-    code, out, _ = run(*asked, "--other", "56 days", cwd=tmp_path)
+    code, out, _ = command(*asked, "--other", "56 days", cwd=tmp_path)
     assert code == 0
     assert "answers otherwise" in out and "agreement: equal" in out
-    code, out, _ = run(*asked, "--other", "49", "--json", cwd=tmp_path)
+    code, out, _ = command(*asked, "--other", "49", "--json", cwd=tmp_path)
     assert code == 0
     assert json.loads(out)["decision"]["act"] == "local"
 
@@ -67,7 +71,7 @@ def test_after(tmp_path: Path) -> None:
     ],
 )
 def test_failures_are_one_sentence(arguments: tuple[str, ...], says: str) -> None:
-    code, _, err = run(*arguments)
+    code, _, err = command(*arguments)
     assert code == 1
     assert err.startswith("Error: ")
     assert says in err
@@ -75,25 +79,35 @@ def test_failures_are_one_sentence(arguments: tuple[str, ...], says: str) -> Non
     assert err.strip().count("\n") == 0
 
 
+@pytest.mark.servers
+def test_a_failing_process_says_it_in_one_sentence_too(tmp_path: Path) -> None:
+    arguments = ("evaluate", "--data", str(tmp_path), "--model", "nowhere")
+    code, out, err = process("training", *arguments, cwd=tmp_path)
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: ") and err.strip().count("\n") == 0
+
+
 @pytest.mark.parametrize(
-    "command",
+    "words",
     [("router", c) for c in ("predict", "explain")]
     + [
         ("training", c) for c in ("fit", "evaluate", "bench", "promote", "encoder", "speed", "demo")
     ],
 )
-def test_help_has_an_example(command: tuple[str, str]) -> None:
-    code, out, _ = run(*command, "--help")
+def test_help_has_an_example(words: tuple[str, str]) -> None:
+    code, out, _ = command(*words, "--help")
     assert code == 0
     assert "Example:" in out
 
 
+@pytest.mark.slow
 def test_fit_evaluate_promote_and_rollback(tmp_path: Path, small: Dataset) -> None:
     data, models = tmp_path / "data.parquet", tmp_path / "models"
-    small.rows.drop(columns="created_at").to_parquet(data)
+    some = small.rows["prompt_id"].isin(small.prompts["prompt_id"].head(150))
+    small.rows[some].drop(columns="created_at").to_parquet(data)
     base = str(ROOT / "models" / "current")
     for name in ("first", "second"):
-        code, out, err = run(
+        code, out, err = command(
             "training",
             "fit",
             "--data",
@@ -111,8 +125,8 @@ def test_fit_evaluate_promote_and_rollback(tmp_path: Path, small: Dataset) -> No
         assert code == 0, err
         assert "Accuracy against cost" in out
     manifest = json.loads((tmp_path / "first.json").read_text())
-    assert manifest["data"]["sha256"] == small.digest
-    code, _, err = run(
+    assert manifest["data"]["sha256"] == read(data).digest
+    code, _, err = command(
         "training",
         "fit",
         "--data",
@@ -130,7 +144,7 @@ def test_fit_evaluate_promote_and_rollback(tmp_path: Path, small: Dataset) -> No
     assert "exists" in err
 
     report = tmp_path / "report.json"
-    code, _, err = run(
+    code, _, err = command(
         "training",
         "evaluate",
         "--model",
@@ -146,22 +160,20 @@ def test_fit_evaluate_promote_and_rollback(tmp_path: Path, small: Dataset) -> No
 
     (models / "current").write_text("first\n")
     promote = ("training", "promote", "--models", str(models))
-    few = tmp_path / "few.parquet"
-    some = small.rows["prompt_id"].isin(small.prompts["prompt_id"].head(150))
-    small.rows[some].drop(columns="created_at").to_parquet(few)
-    code, _, err = run(*promote, "--data", str(few), cwd=tmp_path)
+    code, _, err = command(*promote, "--data", str(data), cwd=tmp_path)
     assert code == 1
     assert "rows are new to both models" in err
     everyday = str(ROOT / "data" / "everyday")
-    code, out, err = run(*promote, "--data", everyday, cwd=tmp_path)
+    code, out, err = command(*promote, "--data", everyday, cwd=tmp_path)
     assert code == 0, err
     assert "second is now current and champion" in out.replace("\n", " ")
     assert (models / "current").read_text() == "second\n"
-    code, out, err = run(*promote, "--rollback", cwd=tmp_path)
+    code, out, err = command(*promote, "--rollback", cwd=tmp_path)
     assert code == 0, err
     assert (models / "current").read_text() == "first\n"
 
 
+@pytest.mark.slow
 def test_skip_bad_counts(tmp_path: Path, small: Dataset) -> None:
     rows = small.rows.drop(columns="created_at").copy()
     rows.loc[3, "score"] = 7.0
@@ -169,21 +181,22 @@ def test_skip_bad_counts(tmp_path: Path, small: Dataset) -> None:
     rows.to_csv(data, index=False)
     base = str(ROOT / "models" / "current")
     arguments = ("training", "fit", "--data", str(data), "--base", base, "--no-track")
-    code, _, err = run(*arguments, "--out", str(tmp_path / "m"), cwd=tmp_path)
+    code, _, err = command(*arguments, "--out", str(tmp_path / "m"), cwd=tmp_path)
     assert code == 1
     assert "row 4, column score" in err
-    code, out, err = run(*arguments, "--out", str(tmp_path / "m"), "--skip-bad", cwd=tmp_path)
+    code, out, err = command(*arguments, "--out", str(tmp_path / "m"), "--skip-bad", cwd=tmp_path)
     assert code == 0, err
     assert "Left out 1 row: score must be a number from 0 to 1." in out
 
 
 def test_the_version_and_the_completion_are_there(tmp_path: Path) -> None:
-    code, out, _ = run("router", "--version", cwd=tmp_path)
+    code, out, _ = command("router", "--version", cwd=tmp_path)
     assert code == 0 and out.startswith("hybrid-router ")
-    code, out, _ = run("router", "--help", cwd=tmp_path)
+    code, out, _ = command("router", "--help", cwd=tmp_path)
     assert code == 0 and "--install-completion" in out
 
 
+@pytest.mark.servers
 def test_what_training_brings_is_found_without_loading_it(tmp_path: Path) -> None:
     code = (
         "import sys; sys.argv = ['router', '--help']\n"

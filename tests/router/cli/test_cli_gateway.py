@@ -2,15 +2,17 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests import ROOT
 from tests.servers import upstream
 from tests.servers.fixtures import free_port, wait_for
-from tests.servers.running import EASY, HARD
+from tests.servers.running import EASY, HARD, until
+
+pytestmark = pytest.mark.servers
 
 ROUTER = str(Path(sys.executable).parent / "router")
 
@@ -19,6 +21,7 @@ ROUTER = str(Path(sys.executable).parent / "router")
 def call(tmp_path: Path, local: upstream.Upstream, cloud: upstream.Upstream) -> object:
     environment = {
         "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),  # this tree, wherever the command was installed from
         "HOME": str(tmp_path),
         "ROUTER_LOCAL_URL": local.url,
         "ROUTER_CLOUD_URL": cloud.url,
@@ -111,7 +114,12 @@ def test_what_serve_was_told_outlives_a_change_of_the_file(
 ) -> None:
     port, log = free_port(), tmp_path / "log"
     url = f"http://127.0.0.1:{port}"
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "ROUTER_CLOUD_URL": cloud.url}
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(tmp_path),
+        "ROUTER_CLOUD_URL": cloud.url,
+    }
     command = [ROUTER, "serve", "--port", str(port), "--local-url", local.url]
     body = {"model": "auto", "messages": [{"role": "user", "content": HARD}]}
     with (
@@ -121,11 +129,12 @@ def test_what_serve_was_told_outlives_a_change_of_the_file(
         try:
             wait_for(f"{url}/healthz", process, log)
             (tmp_path / "router.toml").write_text("threshold = 1.0\n")
-            for _ in range(100):
+
+            def moved() -> httpx.Response | None:
                 answer = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=20)
-                if answer.headers["x-router-tier"] == "local":
-                    break
-                time.sleep(0.1)
+                return answer if answer.headers["x-router-tier"] == "local" else None
+
+            answer = until(moved)
         finally:
             process.terminate()
             process.wait(20)

@@ -117,6 +117,7 @@ def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         Router.load()
 
 
+@pytest.mark.servers
 def test_import_loads_nothing_heavy() -> None:
     code = (
         "import sys, router; router.predict_tier('hi'); "

@@ -243,6 +243,7 @@ def test_the_default_cloud_model_is_the_newest_sonnet_that_the_sdk_knows() -> No
     assert Settings.model_fields["cloud_model"].default == newest
 
 
+@pytest.mark.servers
 def test_importing_the_router_brings_nothing_of_the_gateway_along() -> None:
     import subprocess
     import sys

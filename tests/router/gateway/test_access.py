@@ -2,7 +2,6 @@
 
 import os
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from router.settings import load_settings
 from tests import ROOT
 from tests.servers import upstream
 from tests.servers.fixtures import Run
-from tests.servers.running import EASY, HARD
+from tests.servers.running import EASY, HARD, until
 
 
 @pytest.mark.parametrize("header", [{"x-api-key": "rk-1"}, {"authorization": "Bearer rk-1"}])
@@ -92,19 +91,14 @@ def test_a_changed_file_is_taken_and_a_wrong_one_is_not(
     async def main() -> list[str]:
         versions = []
 
-        async def until(changed: bool) -> None:
-            end = time.monotonic() + 8
-            while changed and service.policy.version == versions[-1] and time.monotonic() < end:
-                await asyncio.sleep(0.05)
-
         write("", 1_000_000_000)
         async with Service(load_settings()) as service:
             versions.append(service.policy.version)
             write("threshold = 0.9\n", 1_000_000_001)
-            await until(changed=True)
+            await asyncio.to_thread(until, lambda: service.policy.version != versions[0])
             versions.append(service.policy.version)
             write("threshold = = 1\n", 1_000_000_002)
-            await asyncio.sleep(1.5)
+            await asyncio.to_thread(until, lambda: "were not taken" in caplog.text)
             versions.append(service.policy.version)
             assert service.policy.settings.threshold == 0.9
         return versions

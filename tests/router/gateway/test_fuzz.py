@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.servers import upstream
 from tests.servers.running import Gateway
 
+pytestmark = pytest.mark.servers
+
 _TEXT = st.text(max_size=20)
 _ODD = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _TEXT,
@@ -107,7 +109,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Any:
         "/v1/feedback",
     ],
 )
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(body=_BODY | _ODD)
 def test_any_json_gets_an_answer_or_a_sentence(gateway: Gateway, path: str, body: Any) -> None:
     data = json.dumps(body).encode("utf-8", "replace")
@@ -117,14 +119,14 @@ def test_any_json_gets_an_answer_or_a_sentence(gateway: Gateway, path: str, body
         assert answer.json()["error"]["message"].endswith(".")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_get_a_sentence(gateway: Gateway, data: bytes) -> None:
     answer = gateway.client.post("/v1/chat/completions", content=data, timeout=10)
     assert answer.status_code == 400
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     headers=st.dictionaries(
         st.sampled_from(

@@ -13,9 +13,12 @@ import pytest
 
 from router.answers.reading import Answer
 from router.gateway.embedded import NAME
+from tests import ROOT
 from tests.servers.fixtures import free_port, wait_for
 from tests.servers.record import CLAUDE_TOOL, OPENAI_TOOL
 from tests.servers.running import EASY, Gateway
+
+pytestmark = pytest.mark.servers
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +227,7 @@ def test_serve_embedded_answers_on_a_fresh_machine(tmp_path: Path) -> None:
     ]
     environment = {
         "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),  # this tree, wherever the command was installed from
         "ROUTER_LOG_URL": f"sqlite:///{tmp_path}/o.db",
         "HOME": str(tmp_path),
     }

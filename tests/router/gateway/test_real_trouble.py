@@ -9,6 +9,8 @@ import pytest
 from tests.servers.fixtures import Run, free_port, peer, wait_for
 from tests.servers.running import EASY, Gateway
 
+pytestmark = pytest.mark.servers
+
 ASK = [{"role": "user", "content": "Name a river."}]
 
 

@@ -22,6 +22,7 @@ def test_there_are_enough_probes_of_every_kind_and_level() -> None:
     assert len({p.prompt for p in PROBES}) == len(PROBES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted({p.kind for p in PROBES}))
 def test_every_solution_passes_and_nonsense_does_not(kind: str) -> None:
     for probe in (p for p in PROBES if p.kind == kind):
@@ -67,6 +68,7 @@ def test_checks(check: dict[str, object], good: str, bad: str) -> None:
     assert passed(check, good) and not passed(check, bad)
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize(
     "code",
     [

@@ -17,6 +17,7 @@ def alarms(rng: np.random.Generator, off: float, labels: int, rounds: int) -> fl
     return found / rounds
 
 
+@pytest.mark.slow
 def test_false_alarms_are_rarer_than_promised_however_often_one_looks() -> None:
     rng = np.random.default_rng(0)
     assert alarms(rng, 0.0, 400, 200) <= ALPHA

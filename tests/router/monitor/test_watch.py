@@ -23,7 +23,7 @@ from router.registry.ability import with_ability
 from router.registry.artifact import Artifact
 from router.registry.registry import Registry, writable
 from tests.servers.fixtures import Run
-from tests.servers.running import EASY, Gateway
+from tests.servers.running import EASY, Gateway, until
 from tests.training import logs
 
 T = TypeVar("T")
@@ -198,11 +198,7 @@ def test_a_private_request_teaches_without_leaving_a_word(run: Run) -> None:
     teaching = PrivateOpinions(gateway.service)
     gateway.service.watchers.append(teaching.watch)
     gateway.chat("Draft a reply to jane.doe@example.org about the garden party.")
-    for _ in range(100):
-        if found := table(gateway, opinions):
-            break
-        wait(gateway, asyncio.sleep(0.05))
-    (row,) = found
+    (row,) = until(lambda: table(gateway, opinions))
     assert row["answer"] is None and 0 < row["p_local"] < 1
     assert json.loads(row["agreement"])["equal"] in (0.0, 1.0)
     (kept,) = table(gateway, decisions)

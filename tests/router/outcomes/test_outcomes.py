@@ -205,6 +205,7 @@ def test_feedback_on_what_is_unknown_is_refused(log: OutcomeLog) -> None:
         asyncio.run(log.add_feedback(row))
 
 
+@pytest.mark.servers
 def test_a_postgresql_log(tmp_path: Path) -> None:
     url = os.environ.get("TEST_POSTGRES_URL")
     if not url:

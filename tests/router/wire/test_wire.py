@@ -243,6 +243,7 @@ def test_what_claude_cannot_be_asked_is_one_sentence(body: dict[str, Any]) -> No
         to_anthropic.request({"messages": [{"role": "user", "content": "x"}], **body}, "m")
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=30), max_size=5), st.data())
 def test_events_survive_any_cut(texts: list[str], data: st.DataObject) -> None:
     sent = b"".join(sse.encode({"t": t}, "x") for t in texts)
@@ -288,6 +289,7 @@ _values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.dictionaries(_KEYS, _values))
 def test_no_foreign_json_breaks_the_readers(body: dict[str, Any]) -> None:

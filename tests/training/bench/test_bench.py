@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,10 @@ from training.bench.prompts import (
 )
 from training.data.dataset import Dataset
 from training.data.readers import read
+from training.data.splits import group_folds
 from training.report import tables as report
+
+pytestmark = pytest.mark.slow
 
 
 def write_source(folder: Path, rows: pd.DataFrame, source: str) -> None:
@@ -44,10 +48,30 @@ def folder(tmp_path: Path, small: Dataset) -> Path:
     return tmp_path
 
 
+@pytest.fixture()
+def two_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every split into folds, that of a fit too, into two: what a fold does, two of them show."""
+
+    def halves(groups: Any, folds: int, rng: np.random.Generator) -> Any:
+        return group_folds(groups, min(folds, 2), rng)
+
+    for module in ("bench.prompts", "bench.everyday", "fit.head"):
+        monkeypatch.setattr(f"training.{module}.group_folds", halves)
+
+
+@pytest.fixture()
+def some_everyday(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A third of the graded prompts, every kind among them."""
+    folder = tmp_path_factory.mktemp("everyday")
+    lines = (EVERYDAY / "written.jsonl").read_text().splitlines(keepends=True)
+    (folder / "written.jsonl").write_text("".join(lines[::3]))
+    return folder
+
+
 def test_bench_runs_every_method_on_known_and_unknown_sources(
-    folder: Path, shipped: Artifact
+    folder: Path, shipped: Artifact, some_everyday: Path, two_folds: None
 ) -> None:
-    result = bench(folder, shipped, seeds=2, jobs=1, everyday=EVERYDAY)
+    result = bench(folder, shipped, seeds=2, jobs=1, everyday=some_everyday)
     assert list(result["works"]) == ["ZeroEval", "mine"]
     for work in result["works"].values():
         methods = work["methods"]

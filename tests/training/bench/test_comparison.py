@@ -11,6 +11,8 @@ from training.data.readers import read
 from training.evaluate import plots
 from training.fit.encoder import of_artifact
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def comparison(shipped: Artifact, everyday: Dataset) -> Comparison:

@@ -46,6 +46,7 @@ def test_length_alone_does_not_predict_the_label(table: pd.DataFrame) -> None:
     assert (~long & hard).sum() > 100
 
 
+@pytest.mark.slow
 def test_no_near_duplicates(table: pd.DataFrame, shipped: Artifact) -> None:
     # The encoder's vocabulary is Latin; other scripts fall into single letters and all look alike.
     latin = table[~table["language"].isin(OTHER_SCRIPTS)].reset_index(drop=True)

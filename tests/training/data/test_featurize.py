@@ -10,6 +10,7 @@ from training.data.featurize import featurize
 from training.fit.encoder import of_artifact
 
 
+@pytest.mark.slow
 def test_cache_gives_the_same_and_survives_damage(
     shipped: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,8 @@ from training.evaluate.mistakes import mistakes
 from training.evaluate.off_policy import MIN_EFFECTIVE
 from training.evaluate.what_if import what_if
 
+pytestmark = pytest.mark.slow
+
 TRAFFIC = ROOT / "data" / "traffic"
 MEASURED = json.loads((TRAFFIC / "measured.json").read_text())
 

@@ -67,6 +67,7 @@ def test_aiq_is_the_area_under_the_hull() -> None:
     assert metrics.aiq(np.zeros(2), np.array([0.2, 0.6])) == 0.6
 
 
+@pytest.mark.slow
 @given(st.integers(5, 200), st.integers(0, 1000))
 def test_auc_is_scikit_learn_s(n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -25,6 +25,7 @@ def simulated(seed: int, served: FloatArray, x: FloatArray) -> tuple[BanditLog, 
     return BanditLog(action, propensity, outcomes[rows, action], rows), outcomes
 
 
+@pytest.mark.slow
 def test_every_estimate_but_replay_is_near_the_truth_and_dr_is_nearest() -> None:
     errors: dict[str, list[float]] = {"ips": [], "snips": [], "dr": [], "replay": []}
     covered = []

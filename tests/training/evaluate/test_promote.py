@@ -14,6 +14,8 @@ from training.evaluate import scoring
 from training.pipelines.prompts import Trained, save, train
 from training.tracking import CHALLENGER, CHAMPION, REGISTERED, Tracking
 
+pytestmark = pytest.mark.slow
+
 
 def variant(artifact: Artifact, version: str, **arrays: np.ndarray) -> Artifact:
     manifest = {**artifact.manifest, "version": version}

@@ -24,6 +24,8 @@ from training.fit.head import REFERENCE, soft_rows
 from training.fit.heads import fit_heads, rows_of
 from training.pipelines.prompts import Trained, base_of, best_cut, calibrated, train
 
+pytestmark = pytest.mark.slow
+
 VOCABULARY = 29525
 
 

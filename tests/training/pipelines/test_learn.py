@@ -25,6 +25,8 @@ from training.data.splits import group_hash
 from training.pipelines.learn import Learned, learn
 from training.run import train_on_log
 
+pytestmark = pytest.mark.slow
+
 TEXTS = logs.prompts(400)
 FRESH = [t for t in logs.prompts(700) if t not in TEXTS][:200]
 UNTIL = logs.START + 1e6

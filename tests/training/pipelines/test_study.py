@@ -39,6 +39,8 @@ from training.fit.verifier import (
 from training.pipelines.agreement import mixed, reliability_of, soft_labels, study
 from training.pipelines.answers import abilities_of, fit_second
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def answers(small: Dataset) -> pd.DataFrame:
