@@ -57,10 +57,20 @@ def features_of(
             order.append(i)
     if not pieces:
         return extractor.extract([Request(text="-", chars=1)])
+    found = stacked(pieces)
+    if order == sorted(order):
+        return found
     back = np.argsort(np.array(order), kind="stable")
     return Features(
-        np.concatenate([p.embedding for p in pieces])[back],
-        np.concatenate([p.structure for p in pieces])[back],
-        concatenated([p.words for p in pieces]).take(back),
-        concatenated([p.pairs for p in pieces]).take(back),
+        found.embedding[back], found.structure[back], found.words.take(back), found.pairs.take(back)
+    )
+
+
+def stacked(pieces: Sequence[Features]) -> Features:
+    """The features of several lots of requests as one; there must be at least one lot."""
+    return Features(
+        np.concatenate([p.embedding for p in pieces]),
+        np.concatenate([p.structure for p in pieces]),
+        concatenated([p.words for p in pieces]),
+        concatenated([p.pairs for p in pieces]),
     )

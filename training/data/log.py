@@ -2,16 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Engine, and_, select
+from sqlalchemy import Engine
 
-from router.outcomes.export import group_of, request_of
-from router.outcomes.kept import features_of, unpack
-from router.outcomes.tables import decisions, feedback, opinions
+from router.outcomes import queries
+from router.outcomes.export import group_of
+from router.outcomes.kept import features_of, stacked, unpack
+from router.outcomes.queries import ENTRY_COLUMNS, Entry, Opinion, Said
 from router.text.features import FeatureExtractor, Features
 from router.types import Request
 from training.data.dataset import REFERENCE
@@ -60,93 +62,95 @@ class Window:
 
 
 def read_window(
-    engine: Engine, extractor: FeatureExtractor, *, since: float, until: float, maturity_s: float
+    engine: Engine,
+    extractor: FeatureExtractor,
+    *,
+    since: float,
+    until: float,
+    maturity_s: float,
+    texts: bool = True,
 ) -> Window:
-    """Everything from `since` to `until` (Unix time in seconds). Raises LogError, DataError."""
-    d = decisions.c
-    span = and_(d.at >= since, d.at < until)
-    with engine.connect() as connection:
-        rows = (
-            connection.execute(select(decisions).where(span).order_by(d.at, d.id)).mappings().all()
-        )
-        said = (
-            connection.execute(
-                select(feedback)
-                .join(decisions, d.id == feedback.c.decision_id)
-                .where(span)
-                .order_by(feedback.c.id)
-            )
-            .mappings()
-            .all()
-        )
-        second = (
-            connection.execute(
-                select(opinions)
-                .join(decisions, d.id == opinions.c.decision_id)
-                .where(span)
-                .order_by(opinions.c.id)
-            )
-            .mappings()
-            .all()
-        )
-    texts = [request_of(row["request"], row["api"]) for row in rows]
-    known = [i for i, row in enumerate(rows) if texts[i] is not None or row["features"]]
-    features = features_of(
-        extractor, [texts[i] for i in known], [rows[i]["features"] for i in known]
-    )
-    frame = pd.DataFrame(
-        [
-            {
-                **{c: rows[i][c] for c in _COLUMNS},
-                "group": _group(texts[i], rows[i]["features"]),
-                "text": _name(texts[i], rows[i]["id"]),
-                "prompt": _prompt(texts[i]),
-            }
-            for i in known
-        ],
-        columns=[*_COLUMNS, "group", "text", "prompt"],
-    )
-    signals = [*_said(said, frame), *implicit(_served(frame), until, maturity_s)]
-    soft = pd.DataFrame(
-        [{"decision": r["decision_id"], **{c: r[c] for c in _SOFT}} for r in second],
-        columns=["decision", *_SOFT],
-    )
-    soft = soft[soft["decision"].isin(frame["id"])].drop_duplicates("decision", keep="last")
-    soft["group"] = soft["decision"].map(dict(zip(frame["id"], frame["group"], strict=True)))
-    soft = soft.reset_index(drop=True)
+    """Everything from `since` to `until` (Unix time in seconds). Raises LogError, DataError.
+
+    Read in pieces: of a request stay its columns and its features, what was said in it besides
+    goes with its piece. `texts`: whether the column `prompt` has the text that the features were
+    made of, for people to read; else it is empty.
+    """
+    columns: dict[str, list[Any]] = {c: [] for c in _COLUMNS}
+    pieces: list[Features] = []
+    served: list[Served] = []
+    for known in _read(engine, since, until):
+        requests, packed = [request for _, request in known], [one.features for one, _ in known]
+        pieces.append(features_of(extractor, requests, packed))
+        for one, request in known:
+            about = _named(one, request)
+            prompt = request.text if request is not None and texts else ""
+            for column in ENTRY_COLUMNS:
+                columns[column].append(getattr(one, column))
+            for column, value in zip(_MADE, (*about, prompt), strict=True):
+                columns[column].append(value)
+            if (found := _served(one, *about)) is not None:
+                served.append(found)
+    frame = pd.DataFrame(columns)
+    signals = [
+        *_said(queries.said_of(engine, since, until), frame),
+        *implicit(served, until, maturity_s),
+    ]
+    soft = _soft(queries.opinions_on(engine, since, until), frame)
     return Window(
         frame=frame,
-        features=features,
+        features=stacked(pieces) if pieces else features_of(extractor, [], []),
         signals=signals,
         soft=soft,
         digest=_digest(frame, signals, soft),
     )
 
 
-_COLUMNS = (
-    "id",
-    "at",
-    "key",
-    "rule",
-    "tier",
-    "model",
-    "local_model",
-    "router_version",
-    "p_local",
-    "p_cloud",
-    "gain",
-    "threshold",
-    "propensity",
-    "explored",
-    "escalated",
-    "status",
-    "checks",
-    "cost_usd",
-    "cloud_usd",
-    "p_local_after",
-    "p_cloud_after",
-)
-_SOFT = ("at", "local_model", "p_local", "p_cloud", "weight")
+def served_in(engine: Engine, since: float, until: float) -> list[Served]:
+    """The answered requests of a span as implicit signals see them, without any features."""
+    return [
+        found
+        for known in _read(engine, since, until)
+        for one, request in known
+        if (found := _served(one, *_named(one, request))) is not None
+    ]
+
+
+_PIECE = 2048  # requests
+_MADE = ("group", "text", "prompt")
+_COLUMNS = (*ENTRY_COLUMNS, *_MADE)
+_SOFT = ("decision", "at", "local_model", "p_local", "p_cloud", "weight")
+
+
+def _read(
+    engine: Engine, since: float, until: float
+) -> Iterator[list[tuple[Entry, Request | None]]]:
+    """The requests that have words or features, in pieces that are never empty."""
+    for piece in queries.entries(engine, since, until, _PIECE):
+        read = [(one, one.request) for one in piece]
+        if known := [pair for pair in read if pair[1] is not None or pair[0].features]:
+            yield known
+
+
+def _named(one: Entry, request: Request | None) -> tuple[str, str]:
+    """What says the same, and the very words: the columns `group` and `text`."""
+    return _group(request, one.features), _name(request, one.id)
+
+
+def _served(one: Entry, group: str, text: str) -> Served | None:
+    if one.status != 200 or one.tier is None:
+        return None
+    return Served(
+        id=one.id,
+        at=one.at,
+        group=group,
+        text=text,
+        key=one.key,
+        tier=one.tier,
+        rule=one.rule,
+        checks=tuple(json.loads(one.checks)) if one.checks else (),
+        escalated=one.escalated,
+    )
 
 
 def _group(text: Request | None, packed: bytes | None) -> str:
@@ -160,54 +164,36 @@ def _name(text: Request | None, own: str) -> str:
     return hashlib.sha256(text.text.encode("utf-8", "replace")).hexdigest() if text else own
 
 
-def _prompt(text: Request | None) -> str:
-    return text.text if text is not None else ""
-
-
-def _said(rows: Sequence[object], frame: pd.DataFrame) -> list[Signal]:
+def _said(rows: Sequence[Said], frame: pd.DataFrame) -> list[Signal]:
     """Feedback as signals; sources unknown to `training.labels.label` count as a user's."""
-    known = frame.set_index("id")
+    known = dict(zip(frame["id"], zip(frame["group"], frame["tier"], strict=True), strict=True))
     out = []
-    for row in rows:
-        values = dict(row)  # type: ignore[call-overload]
-        if values["decision_id"] not in known.index:
+    for one in rows:
+        group, given = known.get(one.decision, ("", None))
+        tier = one.tier or given
+        if one.decision not in known or tier is None:
             continue
-        about = known.loc[values["decision_id"]]
-        source = values["source"] if values["source"] in (*_OWN_FEEDBACK, "corrected") else "user"
-        tier = values["tier"] or about["tier"]
-        if tier is None:
-            continue
-        score = None if SOURCES[source].score is not None else float(values["score"])
+        source = one.source if one.source in (*_OWN_FEEDBACK, "corrected") else "user"
         out.append(
             Signal(
-                decision=values["decision_id"],
-                group=about["group"],
+                decision=one.decision,
+                group=group,
                 tier=tier,
                 source=source,
-                at=float(values["at"]),
-                score=score,
-                key=values["key"],
+                at=one.at,
+                score=None if SOURCES[source].score is not None else one.score,
+                key=one.key,
             )
         )
     return out
 
 
-def _served(frame: pd.DataFrame) -> list[Served]:
-    answered = frame[frame["status"].eq(200) & frame["tier"].notna()]
-    return [
-        Served(
-            id=r["id"],
-            at=r["at"],
-            group=r["group"],
-            text=r["text"],
-            key=r["key"],
-            tier=r["tier"],
-            rule=r["rule"],
-            checks=tuple(json.loads(r["checks"])) if r["checks"] else (),
-            escalated=bool(r["escalated"]),
-        )
-        for r in answered.to_dict("records")
-    ]
+def _soft(rows: Sequence[Opinion], frame: pd.DataFrame) -> pd.DataFrame:
+    """The last second opinion on each request of `frame`."""
+    soft = pd.DataFrame({c: [getattr(one, c) for one in rows] for c in _SOFT})
+    soft = soft[soft["decision"].isin(frame["id"])].drop_duplicates("decision", keep="last")
+    soft["group"] = soft["decision"].map(dict(zip(frame["id"], frame["group"], strict=True)))
+    return soft.reset_index(drop=True)
 
 
 def _digest(frame: pd.DataFrame, signals: Sequence[Signal], soft: pd.DataFrame) -> str:

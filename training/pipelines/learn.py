@@ -7,28 +7,36 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Engine
 
 from router.errors import TrainingError
 from router.monitor.alarms import Drift, drift, traffic_of
+from router.outcomes import queries
 from router.registry.artifact import Artifact
 from router.threshold import OperatingPoint, Reference
 from training.data.dataset import Dataset
-from training.data.log import Window, joined, label_rows, soft_rows
+from training.data.log import Window, joined, label_rows, served_in, soft_rows
 from training.data.splits import seen_hashes
 from training.evaluate.metrics import Interval
 from training.evaluate.scoring import fitted_of
 from training.fit.assemble import assembled
 from training.fit.calibrate import FOLDS_PRIOR
 from training.fit.encoder import of_artifact
-from training.fit.head import KEPT
+from training.fit.head import KEPT, TIERS
 from training.fit.heads import Fitted
 from training.labels.label import Label, Noise, noise
+from training.labels.signals import FAULTS, implicit
 from training.labels.trust import believed
 from training.pipelines.agreement import learn as fit_on_labels
 from training.pipelines.before_after import FREE, LabelledWindow, judged_later, quality_curve
 from training.pipelines.constants import MIN_LABELS, MIN_THRESHOLD_ROWS, TEST_SHARE
 from training.pipelines.prompts import Progress, base_of, calibrated
 from training.pipelines.training_set import TrainingSet
+
+_NOTHING = (
+    "The log holds no request that can be learned from; let the gateway serve some, "
+    'with store = "full" or "features".'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +80,30 @@ class Learned:
         }
 
 
+def check_learnable(engine: Engine, *, since: float, until: float, maturity_s: float) -> None:
+    """Refuse a log that surely gives too few labels, before its requests are made into features.
+
+    Counts settle it, but for requests that were repeated soon: where all hangs on these, the words
+    are read and compared. Each number is the most that `learn` could find. Raises TrainingError.
+    """
+    found = queries.evidence(engine, since, until, maturity_s=maturity_s, faults=tuple(FAULTS))
+    if not found.requests:
+        raise TrainingError(_NOTHING)
+    said = found.feedback + len(TIERS) * found.opinions  # an opinion is about either tier
+    if said + found.faulty + found.quiet >= MIN_LABELS:
+        return
+    happened = implicit(served_in(engine, since, until), until, maturity_s)
+    if said + len(happened) < MIN_LABELS:
+        raise TrainingError(_too_few(said + len(happened)))
+
+
+def _too_few(labels: int) -> str:
+    return (
+        f"The log gives {labels} labels to learn from, {MIN_LABELS} are needed; "
+        "collect some for free with: router study."
+    )
+
+
 def learn(
     window: Window,
     champion: Artifact,
@@ -90,6 +122,8 @@ def learn(
     escalations that drift is measured by follows from it. Raises TrainingError for fewer than 20
     labels.
     """
+    if not len(window):
+        raise TrainingError(_NOTHING)
     progress("making labels")
     kept = believed(window.signals, window.free)
     labelled = _labelled(window, kept.labels, champion, cloud_model)
@@ -97,10 +131,7 @@ def learn(
     true = labelled.part(labelled.true, labelled.early)
     soft = labelled.part(labelled.soft, labelled.early)
     if len(true) + len(soft) < MIN_LABELS:
-        raise TrainingError(
-            f"The log gives {len(true) + len(soft)} labels to learn from, {MIN_LABELS} are needed; "
-            "collect some for free with: router study."
-        )
+        raise TrainingError(_too_few(len(true) + len(soft)))
     fitted = _fit(labelled.known, soft, true, champion, seed)
     progress("judging on what came after")
     before = fitted_of(champion)
