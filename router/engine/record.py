@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from router.engine.call import Call
+from router.engine.constants import MAX_HEADER_CHARS
 from router.engine.rules import Plan
 from router.errors import status_of
 from router.outcomes.faults import Fault
@@ -14,7 +15,6 @@ from router.wire import Json
 from router.wire.summary import Summary
 
 _KEPT_FIELDS = ("messages", "system", "tools", "response_format", "output_config")
-_MAX_HEADER = 400
 
 
 @dataclass(slots=True, kw_only=True)
@@ -164,4 +164,4 @@ class Record:
 
 def _ascii(text: str) -> str:
     """Text as a header takes it."""
-    return " ".join(text.encode("ascii", "replace").decode().split())[:_MAX_HEADER]
+    return " ".join(text.encode("ascii", "replace").decode().split())[:MAX_HEADER_CHARS]

@@ -8,8 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from router.decide.heads import Z_LIMIT, Heads
-from router.text.features import BIGRAM_BUCKETS, Features
+from router.decide.constants import Z_LIMIT
+from router.decide.heads import Heads
+from router.text.constants import BIGRAM_BUCKETS
+from router.text.features import Features
 from router.text.ragged import Ragged
 from router.types import FloatArray
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from router.answers.verifier import LEAST_RELIABLE, Verifier, reliability_of
+from router.answers.constants import LEAST_RELIABLE
+from router.answers.verifier import Verifier, reliability_of
 from router.decide.heads import sigmoid
 from router.errors import TrainingError
 from router.registry.artifact import Artifact

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from router.answers.verifier import MAX_OPINIONS, NAMES, Verifier
+from router.answers.constants import MAX_OPINIONS
+from router.answers.verifier import NAMES, Verifier
 from router.decide.heads import sigmoid
 from router.decide.router import extractor_of
 from router.errors import TrainingError
