@@ -20,10 +20,10 @@ from router.types import FloatArray
 from training.data.dataset import COLUMNS, REFERENCE, Dataset, checked
 from training.data.opinions import Abilities, Draw, Opinions
 from training.data.splits import group_folds, parts
-from training.fit.calibrate import FOLDS_PRIOR
+from training.fit.constants import ADAPT_PRIOR, FOLDS_PRIOR
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted
-from training.fit.verifier import ADAPT_PRIOR, recalibrated, rows_of
+from training.fit.verifier import recalibrated, rows_of
 from training.pipelines.answers import Prompts, abilities_of
 from training.pipelines.prompts import Progress, Trained, base_of, calibrated, train
 

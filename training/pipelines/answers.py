@@ -21,9 +21,10 @@ from training.data.opinions import Abilities, Opinions, PromptLogits
 from training.data.splits import PARTS, group_folds, group_hash, parts
 from training.evaluate import metrics
 from training.evaluate.scoring import fitted_of
+from training.fit.constants import MIN_ROWS
 from training.fit.deferral import look_table
 from training.fit.design import take
-from training.fit.head import MIN_ROWS, TIERS, Base
+from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads
 from training.fit.verifier import adapted, core_rows, fit_verifier, recalibrated, rows_of
 
