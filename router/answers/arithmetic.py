@@ -2,12 +2,13 @@
 
 import re
 
+from router.answers.constants import MAX_CALCULATIONS
+
 _CHAIN = re.compile(
     r"(?<![\d.)\w^/*+-])\$?(\d[\d,]*(?:\.\d+)?(?:\s*[-+*/×÷x]\s*\$?\d[\d,]*(?:\.\d+)?){1,6})"
     r"\s*=\s*\$?(-?\d[\d,]*(?:\.\d+)?)(?![\d.]*\s*[-+*/×÷^(/])"
 )
 _TERM = re.compile(r"([-+*/×÷x]?)\s*\$?(\d[\d,]*(?:\.\d+)?)")
-_MAX_CHAINS = 40
 
 
 def check_calculations(text: str) -> tuple[int, int]:
@@ -21,7 +22,7 @@ def check_calculations(text: str) -> tuple[int, int]:
     shown = wrong = 0
     if "=" not in text:
         return 0, 0
-    for steps, result in _CHAIN.findall(text)[:_MAX_CHAINS]:
+    for steps, result in _CHAIN.findall(text)[:MAX_CALCULATIONS]:
         value = _evaluate(steps)
         if value is None:
             continue

@@ -19,7 +19,17 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from router.answers.literals import MAX_CHARS, NotLiteral, canonical, parse, parse_at
+from router.answers.constants import (
+    LAST_NUMBER_CHARS,
+    MAX_FINAL_CHARS,
+    PHRASE_WORDS,
+    SAID_CHARS,
+    SAID_WORDS,
+    SENTENCE_CHARS,
+    SHORT_CHARS,
+    SHORT_WORDS,
+)
+from router.answers.literals import NotLiteral, canonical, parse, parse_at
 from router.answers.numbers import quantity
 from router.answers.tool_calls import FENCE, calls_in, parsed
 
@@ -37,12 +47,6 @@ KINDS: tuple[Kind, ...] = (
 )
 # Kinds whose final answers can be compared for equality; the others only by degree.
 EXACT: frozenset[Kind] = frozenset(("number", "choice", "date", "short", "data", "call"))
-SHORT_CHARS = 80
-_SHORT_WORDS = 12
-_PHRASE_WORDS = 4
-_SAID_WORDS, _SAID_CHARS = 6, 300
-# In a sentence or two, another model's short answer may be looked for; in more it is chance.
-_SENTENCE_CHARS = 200
 
 _FIELD = re.compile(
     r"""["'](?:final[ _]?answer|answer|result|output|final)["']\s*:\s*""", re.IGNORECASE
@@ -112,7 +116,7 @@ def final_of(text: str, asks: str = "text") -> Final:
     >>> final_of("I would choose the second. The answer is (B).").kind
     'choice'
     """
-    text = text[-MAX_CHARS:].strip()
+    text = text[-MAX_FINAL_CHARS:].strip()
     if not text:
         return NONE
     if calls := calls_in(text):
@@ -121,7 +125,7 @@ def final_of(text: str, asks: str = "text") -> Final:
         return found
     if (marked := _marked(text)) is not None:
         said = classify(marked)
-        if said.kind not in ("prose", "short") or said.text.count(" ") < _SAID_WORDS:
+        if said.kind not in ("prose", "short") or said.text.count(" ") < SAID_WORDS:
             return said
     if len(text) <= SHORT_CHARS and "\n" not in text:
         return _phrase(text)
@@ -143,11 +147,11 @@ def _phrase(text: str) -> Final:
         return Final(kind="short", key=plain[1].lower(), text=plain[1])
     said = classify(_LEAD_IN.sub("", text, count=1))
     words = said.text.count(" ") + 1
-    return said if said.kind != "short" or words <= _PHRASE_WORDS else _prose(text)
+    return said if said.kind != "short" or words <= PHRASE_WORDS else _prose(text)
 
 
 def _prose(text: str) -> Final:
-    return Final(kind="prose", text=text) if len(text) <= _SENTENCE_CHARS else PROSE
+    return Final(kind="prose", text=text) if len(text) <= SENTENCE_CHARS else PROSE
 
 
 def classify(value: Any) -> Final:
@@ -177,7 +181,7 @@ def classify(value: Any) -> Final:
                 return Final(kind="choice", key=option[1], text=text)
     elif option := _OPTION.fullmatch(text):
         return Final(kind="choice", key=option[1], text=text)
-    if len(text) <= SHORT_CHARS and text.count(" ") < _SHORT_WORDS:
+    if len(text) <= SHORT_CHARS and text.count(" ") < SHORT_WORDS:
         return Final(kind="short", key=bare(text), text=text)
     return PROSE
 
@@ -211,7 +215,7 @@ def _marked(text: str) -> str | None:
     for mark, pattern in (("\\boxed", _BOXED), ("####", _HASHES)):
         if mark in text and (found := pattern.findall(text)):
             return str(found[-1])
-    ends = text if len(text) <= 2 * _SAID_CHARS else f"{text[:_SAID_CHARS]}\n{text[-_SAID_CHARS:]}"
+    ends = text if len(text) <= 2 * SAID_CHARS else f"{text[:SAID_CHARS]}\n{text[-SAID_CHARS:]}"
     lower = ends.lower()
     if not any(word in lower for word in _SAYING):
         return None
@@ -232,8 +236,8 @@ def _marked(text: str) -> str | None:
 def _last_number(text: str) -> str | None:
     for found in (
         [b for b in _BOLD.findall(text) if quantity(b)],
-        _EQUALS.findall(text[-200:]),
-        _LAST_NUMBER.findall(text[-200:]),
+        _EQUALS.findall(text[-LAST_NUMBER_CHARS:]),
+        _LAST_NUMBER.findall(text[-LAST_NUMBER_CHARS:]),
     ):
         if found:
             return str(found[-1]).rstrip(".,")

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MAX_CHARS = 20_000
-MAX_DEPTH = 32
+from router.answers.constants import MAX_FINAL_CHARS, MAX_LITERAL_DEPTH
+
 _TOKEN = re.compile(
     r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     |(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])
@@ -54,8 +54,8 @@ def parse(text: str) -> Any:
 
 def parse_at(text: str, start: int) -> tuple[Any, int]:
     """The value that begins at `start`, and where it ends. Raises NotLiteral."""
-    if len(text) - start > MAX_CHARS:
-        text = text[: start + MAX_CHARS]
+    if len(text) - start > MAX_FINAL_CHARS:
+        text = text[: start + MAX_FINAL_CHARS]
     reader = _Reader(text, start)
     return reader.value(0), reader.at
 
@@ -100,7 +100,7 @@ class _Reader:
         return found["mark"] or "" if found else ""
 
     def value(self, depth: int) -> Any:
-        if depth > MAX_DEPTH:
+        if depth > MAX_LITERAL_DEPTH:
             raise NotLiteral
         kind, token = self.token()
         if kind == "string":

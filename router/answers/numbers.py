@@ -3,6 +3,8 @@ r"""Numbers as people and models write them: separators, fractions, LaTeX, perce
 import re
 from typing import NamedTuple
 
+from router.answers.constants import MAX_QUANTITY_CHARS, MAX_UNIT_WORDS
+
 
 class Quantity(NamedTuple):
     """A number and its unit in lower case, singular ('' where none is written)."""
@@ -32,8 +34,6 @@ _SYNONYMS = {
     "percent": "%",
     "degree": "°",
 }
-_MAX_CHARS = 80
-_UNIT_WORDS = 3
 
 
 def quantity(text: str) -> Quantity | None:
@@ -45,7 +45,7 @@ def quantity(text: str) -> Quantity | None:
     (True, 'cup')
     >>> quantity("three")
     """
-    if len(text) > _MAX_CHARS or not any(c.isdigit() for c in text):
+    if len(text) > MAX_QUANTITY_CHARS or not any(c.isdigit() for c in text):
         return None
     bare = _plain(text)
     found = _NUMBER.fullmatch(bare)
@@ -83,7 +83,7 @@ def _plain(text: str) -> str:
 
 def _unit(written: str) -> str | None:
     words = written.lower().strip(" .").split()
-    if len(words) > _UNIT_WORDS:
+    if len(words) > MAX_UNIT_WORDS:
         return None
     singular = (w[:-1] if len(w) > 3 and w.endswith("s") else w for w in words)
     return " ".join(_SYNONYMS.get(w, w) for w in singular)

@@ -9,19 +9,29 @@ from typing import NamedTuple
 import numpy as np
 
 from router.answers.arithmetic import check_calculations
+from router.answers.constants import (
+    CODE_LINE_CHARS,
+    COMPLETE_CHARS,
+    CONCLUSION_CHARS,
+    CONCLUSION_TOKENS,
+    HEAD_CHARS,
+    LARGEST_NUMBER,
+    LOWEST_LOGPROB,
+    LOWEST_MEAN_LOGPROB,
+    REFUSAL_HEAD_CHARS,
+    REFUSAL_TAIL_CHARS,
+    TAIL_CHARS,
+    VERY_LONG_CHARS,
+    VERY_SHORT_CHARS,
+    WORDS_HEAD_CHARS,
+    WORDS_TAIL_CHARS,
+)
 from router.answers.final import EXACT, Final, final_of
 from router.text.features import FeatureExtractor
 from router.text.ragged import Ragged, bounds_of, concatenated, unique
 from router.text.request import without_surrogates
 from router.text.structure import clip
 from router.types import FloatArray, IntArray
-
-# Longer answers are cut to head and tail. The final answer, the form and the calculations are
-# looked for in the first pair of lengths; words, numbers and names in the second.
-HEAD_CHARS, TAIL_CHARS = 3000, 2000
-WORDS_HEAD_CHARS, WORDS_TAIL_CHARS = 400, 400
-# About the last two sentences, where an answer says what it comes to.
-_CONCLUSION_TOKENS, _CONCLUSION_CHARS = 48, 240
 
 STATISTICS: tuple[str, ...] = (
     "text unknown",
@@ -120,9 +130,9 @@ class Reader:
         texts = [clip(without_surrogates(a.text), HEAD_CHARS, TAIL_CHARS) for a in answers]
         short = [clip(t, WORDS_HEAD_CHARS, WORDS_TAIL_CHARS) for t in texts]
         ids = self.extractor.tokenize(short)
-        ends = [ids[i][-_CONCLUSION_TOKENS:] for i in range(len(texts))]
+        ends = [ids[i][-CONCLUSION_TOKENS:] for i in range(len(texts))]
         both = concatenated([ids, Ragged(np.concatenate(ends), bounds_of([len(e) for e in ends]))])
-        tails = [t[-_CONCLUSION_CHARS:] for t in short]  # what encoders read that ignore tokens
+        tails = [t[-CONCLUSION_CHARS:] for t in short]  # what encoders read that ignore tokens
         vectors = self.extractor.encoder.encode([*short, *tails], both)
         n = len(answers)
         out = []
@@ -185,7 +195,7 @@ def statistics(answer: Answer, known: Known, marks: FloatArray) -> FloatArray:
     hedging, second, refusing = marks[ids].sum(axis=0).tolist()
     size = max(len(text), 1)
     shown, wrong = check_calculations(text[:HEAD_CHARS])
-    start, tail = text[:300], text[-160:]
+    start, tail = text[:REFUSAL_HEAD_CHARS], text[-REFUSAL_TAIL_CHARS:]
     values = {"text unknown": 0.0, **_length_statistics(len(answer.text))}
     values |= {
         "cut off": float(_cut_off(text) if answer.cut_off is None else answer.cut_off),
@@ -194,7 +204,7 @@ def statistics(answer: Answer, known: Known, marks: FloatArray) -> FloatArray:
         "second thoughts": math.log1p(second),
         "repetition": _repetition(ids),
         "lines": math.log1p(text.count("\n") + text.count("\\n")),
-        "share of code": text.count("```") and min(1.0, text.count("\n") / size * 20),
+        "share of code": text.count("```") and min(1.0, text.count("\n") / size * CODE_LINE_CHARS),
         "share of digits": min(1.0, sum(map(len, numbers)) / size),
         "formulas": math.log1p(text.count("\\") + text.count("=")),
         "numbers in the text": math.log1p(len(numbers)),
@@ -210,8 +220,8 @@ def _length_statistics(characters: float) -> dict[str, float]:
     length = math.log1p(max(characters, 0))
     return {
         "length of the answer": length,
-        "very short": float(characters < 20),
-        "very long": max(0.0, length - math.log(1500)),
+        "very short": float(characters < VERY_SHORT_CHARS),
+        "very long": max(0.0, length - math.log(VERY_LONG_CHARS)),
     }
 
 
@@ -221,7 +231,7 @@ def _final_statistics(final: Final) -> dict[str, float]:
     numeric = final.kind == "number"
     return {
         "final answer is a whole number": float(numeric and whole),
-        "size of the final number": math.log1p(min(abs(number), 1e9)),
+        "size of the final number": math.log1p(min(abs(number), LARGEST_NUMBER)),
         "final answer is negative": float(number < 0),
         "final answer is a fraction or decimal": float(numeric and not whole),
         "length of the final answer": math.log1p(len(final.text or final.key))
@@ -241,8 +251,8 @@ def _logprob_statistics(logprobs: Sequence[float] | None) -> dict[str, float]:
         }
     return {
         "token probability unknown": 0.0,
-        "mean token log-probability": float(np.clip(values.mean(), -10, 0)),
-        "lowest token log-probability": float(np.clip(values.min(), -20, 0)),
+        "mean token log-probability": float(np.clip(values.mean(), LOWEST_MEAN_LOGPROB, 0)),
+        "lowest token log-probability": float(np.clip(values.min(), LOWEST_LOGPROB, 0)),
     }
 
 
@@ -255,7 +265,7 @@ def _cut_off(text: str) -> bool:
     if text.count("```") % 2:
         return True
     bare = text.rstrip()
-    return len(bare) > 200 and bare[-1] not in _ENDINGS
+    return len(bare) > COMPLETE_CHARS and bare[-1] not in _ENDINGS
 
 
 def _repetition(ids: IntArray) -> float:

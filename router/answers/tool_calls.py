@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from router.answers.constants import MAX_CALLS
 from router.answers.literals import CallLiteral, NotLiteral, is_sequence, parse, parse_at
 
 FENCE = re.compile(r"```[\w+-]*\n?(.*?)(?:```|\Z)", re.DOTALL)
@@ -11,7 +12,6 @@ _TAGGED = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _ACTION = re.compile(r"Action:\s*([\w.-]+)\s*\n\s*Action Input:\s*(.+)", re.DOTALL)
 _NAMED = re.compile(r"[\[{][\s{]*[\"'](?:name|function|tool|tool_calls)[\"']\s*:")
 _BETWEEN = re.compile(r"[\s,;]*")
-_MAX_CALLS = 50
 _CALL = re.compile(r"\[?\s*[A-Za-z_][\w.]*\(.*\)\s*\]?", re.DOTALL)
 
 
@@ -49,7 +49,7 @@ def _values(text: str) -> list[Any]:
     out: list[Any] = []
     at = 0
     try:
-        while len(out) < _MAX_CALLS:
+        while len(out) < MAX_CALLS:
             value, at = parse_at(text, at)
             out.append(value)
             at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]

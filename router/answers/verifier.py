@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.answers.agreement import AGREEMENT, agreement
+from router.answers.constants import CONTENT_SHARES, LEAST_RELIABLE, MAX_OPINIONS, Z_LIMIT
 from router.answers.final import EXACT, KINDS
 from router.answers.reading import STATISTICS, Reading
 from router.text.asks import ASKS
 from router.types import FloatArray
 
 SCHEMA = 1  # raise when the meaning of any feature changes
-MAX_OPINIONS = 2
-LEAST_RELIABLE = 0.05
-Z_LIMIT = 4.0
 
 _FORM = ("form as asked", "form not as asked")
 _COUNT = ("one other opinion", "two other opinions")
@@ -32,9 +30,6 @@ _VOTES = (
     "the others agree on another answer",
     "all three differ",
 )
-# Free text has no final answer to compare. Its content is a blend of three measures, none of which
-# alone says it (texts on one topic have much meaning in common and may contradict each other).
-_CONTENT = {"meaning": 0.5, "words": 0.3, "conclusion": 0.2}
 _GRADED = ("numbers", "numbers known", "names", "names known")
 _OTHERS = ("no answer", "free text", "length", "cut off", "refusal", "hedging")
 _ABILITY = (
@@ -82,7 +77,9 @@ _AT = {name: i for i, name in enumerate(NAMES)}
 _STATISTIC = {name: i for i, name in enumerate(STATISTICS)}
 _MEASURE = {name: i for i, name in enumerate(AGREEMENT)}
 _EQUAL, _COMPARABLE = _MEASURE["equal"], _MEASURE["comparable"]
-_CONTENT_AT, _CONTENT_SHARE = [_MEASURE[c] for c in _CONTENT], np.array([*_CONTENT.values()])
+# Free text has no final answer to compare; its content is a blend of three measures.
+_CONTENT_AT = [_MEASURE[c] for c in CONTENT_SHARES]
+_CONTENT_SHARE = np.array([*CONTENT_SHARES.values()])
 _GRADED_AT = [_MEASURE[g] for g in _GRADED]
 # Of free text these say the same in any domain. Its length does not: where answers are exams',
 # long ones belong to hard questions, elsewhere to thorough answers.

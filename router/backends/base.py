@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from router.backends.constants import BETWEEN_TOKENS_S, CONNECT_S, FIRST_TOKEN_S, WHOLE_S
 from router.privacy import Clearance
 from router.types import Tier
 from router.wire import Api, Json
@@ -13,10 +14,10 @@ from router.wire import Api, Json
 class Timeouts:
     """Seconds that a backend has to connect, for its first token, between tokens and in all."""
 
-    connect_s: float = 5.0
-    first_token_s: float = 120.0
-    between_tokens_s: float = 60.0
-    whole_s: float = 600.0
+    connect_s: float = CONNECT_S
+    first_token_s: float = FIRST_TOKEN_S
+    between_tokens_s: float = BETWEEN_TOKENS_S
+    whole_s: float = WHOLE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from router.backends.base import Timeouts
+from router.backends.constants import DISCOVERY_S, OLLAMA_CONTEXT_TOKENS
 from router.backends.http import Http
 from router.errors import BackendError
 from router.wire import Json
 from router.wire.summary import count, mapping, sequence
 
-# What Ollama serves a model with unless told otherwise (its FAQ, "context window size").
-OLLAMA_CONTEXT = 4096
 _NUM_CTX = re.compile(r"^num_ctx\s+(\d+)", re.MULTILINE)
 _EMBEDS = re.compile(r"embed|bge-|minilm|nomic|e5-", re.IGNORECASE)
-_PATIENCE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +68,7 @@ async def discover(http: Http, base_url: str, api_key: str | None = None) -> Loc
     url = base_url.rstrip("/")
     headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
     try:
-        listed = await http.get(f"{url}/v1/models", _PATIENCE_S, headers)
+        listed = await http.get(f"{url}/v1/models", DISCOVERY_S, headers)
     except BackendError as error:
         return LocalServer("none", problem=str(error).replace(f"{url}/v1/models", url))
     ollama, props, studio = await asyncio.gather(
@@ -111,7 +109,7 @@ def ollama_model(tag: Json, show: Json, running: Json | None) -> LocalModel:
     trained = count(info.get(f"{info.get('general.architecture')}.context_length")) or None
     set_to = _NUM_CTX.search(str(show.get("parameters") or ""))
     served = count(mapping(running).get("context_length"))
-    served = served or (int(set_to[1]) if set_to else OLLAMA_CONTEXT)
+    served = served or (int(set_to[1]) if set_to else OLLAMA_CONTEXT_TOKENS)
     can = show.get("capabilities")
     name = str(tag.get("name"))
     return LocalModel(
@@ -178,8 +176,8 @@ async def _show(http: Http, url: str, name: str) -> Json:
             {"model": name},
             {},
             "Ollama",
-            Timeouts(connect_s=_PATIENCE_S),
-            loop.time() + _PATIENCE_S,
+            Timeouts(connect_s=DISCOVERY_S),
+            loop.time() + DISCOVERY_S,
         )
     except BackendError:
         return {}
@@ -187,6 +185,6 @@ async def _show(http: Http, url: str, name: str) -> Json:
 
 async def _maybe(http: Http, url: str) -> Json:
     try:
-        return await http.get(url, _PATIENCE_S)
+        return await http.get(url, DISCOVERY_S)
     except BackendError:
         return {}

@@ -14,6 +14,12 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from router.backends.base import Timeouts
+from router.backends.constants import (
+    ADDRESSES_REMEMBERED,
+    KEEPALIVE_S,
+    MAX_CONNECTIONS,
+    MAX_ERROR_CHARS,
+)
 from router.errors import (
     BackendBusy,
     BackendError,
@@ -27,11 +33,8 @@ from router.wire import Json, dumped
 from router.wire.sse import DONE, Decoder
 from router.wire.summary import mapping
 
-_MAX_WORDS = 300
 # aiohttp would ask for compressed answers, and nothing here would unpack them.
 _HEADERS = {"accept-encoding": "identity", "user-agent": "hybrid-router"}
-_KEEPALIVE_S = 30.0
-_CONNECTIONS = 2000  # streams are held open, so this is far above what is answered at once
 
 
 class Http:
@@ -160,7 +163,7 @@ def ends(event: Json) -> bool:
 
 def _session(proxies: bool) -> aiohttp.ClientSession:
     """aiohttp's pool: no cookies, and as many connections as streams may be open."""
-    connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE_S)
+    connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_S)
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -175,7 +178,7 @@ def _stream(response: httpx.Response) -> httpx.AsyncByteStream:
     return response.stream
 
 
-_url = lru_cache(maxsize=256)(httpx.URL)  # a handful of addresses, parsed once
+_url = lru_cache(maxsize=ADDRESSES_REMEMBERED)(httpx.URL)
 
 
 def _post(url: str, body: Json, headers: dict[str, str]) -> httpx.Request:
@@ -240,4 +243,4 @@ def _said(content: bytes) -> str:
         return ""
     error = mapping(body).get("error")
     said = mapping(error).get("message") if isinstance(error, dict) else error
-    return said[:_MAX_WORDS] if isinstance(said, str) else ""
+    return said[:MAX_ERROR_CHARS] if isinstance(said, str) else ""

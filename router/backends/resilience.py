@@ -7,6 +7,18 @@ from dataclasses import dataclass
 from random import Random
 
 from router.backends.base import Ask, Backend
+from router.backends.constants import (
+    AT_ONCE,
+    BACKOFF_S,
+    BREAKER_FAILURES,
+    BUSY_RETRY_S,
+    COOL_OFF_S,
+    LONGEST_COOL_OFF_S,
+    LONGEST_WAIT_S,
+    QUEUE,
+    RETRIES,
+    RETRY_JITTER_S,
+)
 from router.errors import BackendBusy, BackendError, BreakerOpen
 from router.types import Tier
 from router.wire import Api, Json
@@ -25,14 +37,14 @@ class Limits:
     `at_once`, `queue`: how many requests are answered at a time, and how many may wait.
     """
 
-    retries: int = 2
-    backoff_s: float = 0.5
-    longest_wait_s: float = 20.0
-    failures: int = 5
-    cool_off_s: float = 10.0
-    longest_cool_off_s: float = 120.0
-    at_once: int = 64
-    queue: int = 256
+    retries: int = RETRIES
+    backoff_s: float = BACKOFF_S
+    longest_wait_s: float = LONGEST_WAIT_S
+    failures: int = BREAKER_FAILURES
+    cool_off_s: float = COOL_OFF_S
+    longest_cool_off_s: float = LONGEST_COOL_OFF_S
+    at_once: int = AT_ONCE
+    queue: int = QUEUE
 
 
 class Breaker:
@@ -169,7 +181,7 @@ class Guarded:
             raise error
         pause = self._rng.uniform(0, self._limits.backoff_s * 2**attempt)
         if error.retry_after_s is not None:
-            pause = error.retry_after_s + self._rng.uniform(0, 0.1)
+            pause = error.retry_after_s + self._rng.uniform(0, RETRY_JITTER_S)
         if pause > self._limits.longest_wait_s or self._clock() + pause >= ask.deadline:
             raise error
         await self._sleep(pause)
@@ -178,13 +190,17 @@ class Guarded:
     async def _slot(self, ask: Ask) -> AsyncIterator[None]:
         if self._slots.locked():
             if self._waiting >= self._limits.queue:
-                raise BackendBusy(f"{self.name} has more requests waiting than fit; try later.", 1)
+                raise BackendBusy(
+                    f"{self.name} has more requests waiting than fit; try later.", BUSY_RETRY_S
+                )
             self._waiting += 1
             try:
                 async with asyncio.timeout_at(ask.deadline):
                     await self._slots.acquire()
             except TimeoutError:
-                raise BackendBusy(f"{self.name} was busy until the time was up.", 1) from None
+                raise BackendBusy(
+                    f"{self.name} was busy until the time was up.", BUSY_RETRY_S
+                ) from None
             finally:
                 self._waiting -= 1
         else:

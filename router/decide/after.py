@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.answers.agreement import AGREEMENT, agreement
+from router.answers.constants import LEAST_RELIABLE, MAX_OPINIONS
 from router.answers.final import EXACT
 from router.answers.reading import Answer, Reader
 from router.answers.same import same
 from router.answers.verifier import (
-    LEAST_RELIABLE,
-    MAX_OPINIONS,
     Evidence,
     Verifier,
     features,
 )
+from router.decide.constants import LEAST_PROBABILITY, NAMES_REMEMBERED
 from router.decide.deferral import FROM_ANSWER, act_for, value_of_looking
 from router.decide.heads import sigmoid
 from router.errors import InputError
@@ -28,8 +28,6 @@ from router.threshold import choose
 from router.types import Decision, FloatArray
 
 AnswerLike = str | Answer
-_NAMES_KEPT = 1000
-_NEVER = 1e-4  # probabilities are kept from 0 and 1, where logits end
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class SecondLook:
             return 0.0
         if model not in self._abilities_met:
             known = ability_of(model, self._abilities, self._reference)
-            if len(self._abilities_met) >= _NAMES_KEPT:
+            if len(self._abilities_met) >= NAMES_REMEMBERED:
                 return known
             self._abilities_met[model] = known
         return self._abilities_met[model]
@@ -205,5 +203,5 @@ def _seen(evidence: Evidence) -> str:
 
 
 def _logit(p: float) -> float:
-    p = min(max(p, _NEVER), 1 - _NEVER)
+    p = min(max(p, LEAST_PROBABILITY), 1 - LEAST_PROBABILITY)
     return log(p / (1 - p))

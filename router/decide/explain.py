@@ -7,15 +7,14 @@ import numpy as np
 from router.answers.verifier import NAMES as VERIFIED
 from router.answers.verifier import Evidence
 from router.decide.after import SecondLook
+from router.decide.constants import LEAST_SHOWN_LOGITS, SHOWN_CONTRIBUTIONS
 from router.decide.heads import Heads
 from router.registry.ability import Ability
 from router.text.features import FeatureExtractor, Features
 from router.text.structure import NAMES
 from router.types import Contribution, FloatArray, Request, Tier
 
-SHOWN = 8
 _COUNTS = ("one other opinion", "two other opinions", "prompt unknown")
-_SMALL = 0.005  # contributions below this are noise to a reader
 
 
 def contributions_before(
@@ -37,8 +36,10 @@ def contributions_before(
             float(features.embedding[0] @ (toward_cloud @ heads.embedding)),
         ),
     ]
-    found = sorted((p for p in found if abs(p.logits) > _SMALL), key=lambda p: -abs(p.logits))
-    return tuple(found[:SHOWN])
+    found = sorted(
+        (p for p in found if abs(p.logits) > LEAST_SHOWN_LOGITS), key=lambda p: -abs(p.logits)
+    )
+    return tuple(found[:SHOWN_CONTRIBUTIONS])
 
 
 def contributions_after(second: SecondLook, evidence: Evidence) -> tuple[Contribution, ...]:
@@ -52,9 +53,9 @@ def contributions_after(second: SecondLook, evidence: Evidence) -> tuple[Contrib
     # What an answer has says something to a reader; what it lacks hardly does, but for equality.
     shown = (row[0] != 0) & ~np.isin(VERIFIED, _COUNTS)
     shown[VERIFIED.index("agreement: equal")] = bool(evidence.others)
-    order = np.argsort(-np.abs(logits * shown))[: min(SHOWN, int(shown.sum()))]
+    order = np.argsort(-np.abs(logits * shown))[: min(SHOWN_CONTRIBUTIONS, int(shown.sum()))]
     found = tuple(Contribution(VERIFIED[i], float(logits[i])) for i in order)
-    return tuple(p for p in found if abs(p.logits) > _SMALL)
+    return tuple(p for p in found if abs(p.logits) > LEAST_SHOWN_LOGITS)
 
 
 def _structure_pushes(

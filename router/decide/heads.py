@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from router.decide.constants import Z_LIMIT
 from router.text.features import Features
 from router.text.ragged import Ragged
 from router.types import FloatArray
-
-Z_LIMIT = 4.0  # standardised structure beyond this carries no more information
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

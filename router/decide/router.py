@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 
 from router.answers.verifier import Evidence, reliability_of
 from router.decide.after import AnswerLike, SecondLook, checked_answer, checked_others
+from router.decide.constants import BATCH_REQUESTS
 from router.decide.deferral import FROM_PROMPT, act_for, values_of_looking
 from router.decide.explain import assumptions, contributions_after, contributions_before
 from router.decide.heads import Heads, sigmoid
@@ -30,8 +31,6 @@ from router.types import BatchPrediction, Decision, Explanation, Request
 
 if TYPE_CHECKING:
     from router.settings import Settings
-
-_BATCH = 256  # requests per pass: keeps a large batch within the cache and its memory flat
 
 
 class Router:
@@ -155,9 +154,11 @@ class Router:
         """Probabilities for many prompts at once, arrays of shape (n,)."""
         requests = [p if isinstance(p, Request) else request_from_prompt(p) for p in prompts]
         out = np.empty((len(requests), 2))
-        for start in range(0, len(requests), _BATCH):
-            features = self.extractor.extract(requests[start : start + _BATCH])
-            out[start : start + _BATCH] = sigmoid(self.heads.logits(features, self._ability))
+        for start in range(0, len(requests), BATCH_REQUESTS):
+            features = self.extractor.extract(requests[start : start + BATCH_REQUESTS])
+            out[start : start + BATCH_REQUESTS] = sigmoid(
+                self.heads.logits(features, self._ability)
+            )
         return BatchPrediction(p_local=out[:, 0], p_cloud=out[:, 1])
 
     def predict_after(
@@ -215,8 +216,8 @@ class Router:
         opinions = [checked_others(o, a.model) for o, a in zip(rest, own, strict=True)]
         second = self.second_look()
         out: list[Decision] = []
-        for i in range(0, len(own), _BATCH):
-            part = slice(i, i + _BATCH)
+        for i in range(0, len(own), BATCH_REQUESTS):
+            part = slice(i, i + BATCH_REQUESTS)
             evidence = second.evidence(decisions[part], own[part], opinions[part])
             out += second.decide(decisions[part], evidence, self.look_price)
         return out

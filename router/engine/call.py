@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from router.engine.constants import (
+    IMAGE_TOKENS,
+    LETTERS_PER_TOKEN,
+    MESSAGE_TOKENS,
+    MOST_BYTES_PER_TOKEN,
+)
 from router.errors import NoText
 from router.text.request import request_from_body, response_format
 from router.types import Request, Tier
@@ -13,10 +19,6 @@ from router.wire import Api, Json
 from router.wire.summary import mapping, sequence
 
 _PIECES = re.compile(r"[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]|\n")
-_LETTERS_PER_TOKEN = 4
-_BYTES_PER_TOKEN = 16  # hardly any text has more
-_IMAGE_TOKENS = 1000
-_MESSAGE_TOKENS = 8  # role and separators of the chat template
 _PASSED = ("anthropic-beta", "anthropic-version")
 _IMAGES = ("image", "image_url", "input_image")
 
@@ -94,15 +96,15 @@ class Call:
 
         Short of `enough` by bytes alone (no token is less than one), nothing is counted.
         """
-        images = self.images * _IMAGE_TOKENS
+        images = self.images * IMAGE_TOKENS
         if not self.images and len(self.payload) <= enough:
             return len(self.payload)
-        if not self.images and len(self.payload) > _BYTES_PER_TOKEN * enough > 0:
-            return len(self.payload) // _LETTERS_PER_TOKEN  # too long by far; no need to count
+        if not self.images and len(self.payload) > MOST_BYTES_PER_TOKEN * enough > 0:
+            return len(self.payload) // LETTERS_PER_TOKEN  # too long by far; no need to count
         messages = sequence(self.body.get("messages"))
         texts = [_text(m) for m in messages]
         texts += [_text(self.body.get(k)) for k in ("system", "tools", "response_format")]
-        return sum(count_tokens(t) for t in texts) + images + _MESSAGE_TOKENS * len(messages)
+        return sum(count_tokens(t) for t in texts) + images + MESSAGE_TOKENS * len(messages)
 
 
 def count_tokens(text: str) -> int:
@@ -112,7 +114,7 @@ def count_tokens(text: str) -> int:
     (5, 5, 3)
     """
     pieces = _PIECES.findall(text)
-    return sum(-(-len(p) // _LETTERS_PER_TOKEN) for p in pieces)
+    return sum(-(-len(p) // LETTERS_PER_TOKEN) for p in pieces)
 
 
 def _text(value: Any) -> str:

@@ -6,6 +6,13 @@ from typing import get_args
 
 from router.answers.reading import Answer
 from router.engine.call import Call
+from router.engine.constants import (
+    REFUSAL_CHARS,
+    SECOND_TEMPERATURE,
+    STREAM_HEAD_CHARS,
+    STREAM_OPENER_CHARS,
+    UNSURE_LOGPROB,
+)
 from router.outcomes.faults import Fault
 from router.settings import Cascade
 from router.wire import Json
@@ -13,8 +20,6 @@ from router.wire.summary import Summary
 
 CASCADES: tuple[Cascade, ...] = get_args(Cascade)
 CASCADE_HEADER = "x-router-cascade"
-_HEAD_CHARS = 160  # of a stream that opens like a refusal, read before any of it is sent on
-_FIRST_CHARS = 16  # that tell whether it does
 _OPENER = re.compile(r"\s*(?:I|we|sorry|unfortunately|as an?)\b", re.IGNORECASE)
 # An answer that opens like this and goes no further than a few sentences says no.
 _REFUSAL = re.compile(
@@ -24,11 +29,6 @@ _REFUSAL = re.compile(
     r"I(?:'m| am)? (?:can(?:no|')t|cannot|can not|unable to|not able to|won't|will not)\b",
     re.IGNORECASE,
 )
-_REFUSAL_CHARS = 400
-# Mean log-probability of a token (natural logarithm) below which a model only guesses: sampled text
-# of small models lies between -0.2 and -1.5.
-_UNSURE = -2.5
-_SAMPLED = 0.8  # temperature at which one model gives a second opinion of its own
 
 
 def faults(summary: Summary, call: Call) -> list[Fault]:
@@ -43,7 +43,7 @@ def faults(summary: Summary, call: Call) -> list[Fault]:
     # A limit that the client set would cut the cloud's answer just as well.
     if summary.cut_off and (wanted is None or (used is not None and used < wanted)):
         found.append(Fault.CUT_OFF)
-    if summary.logprobs and sum(summary.logprobs) / len(summary.logprobs) < _UNSURE:
+    if summary.logprobs and sum(summary.logprobs) / len(summary.logprobs) < UNSURE_LOGPROB:
         found.append(Fault.UNSURE)
     if call.wants_json and not summary.calls and not _is_json(summary.text):
         found.append(Fault.INVALID_JSON)
@@ -58,9 +58,9 @@ def head_read(text: str) -> bool:
     >>> head_read("The capital of France"), head_read("I'm sorry, but"), head_read("The")
     (True, False, False)
     """
-    if len(text.lstrip()) < _FIRST_CHARS:
+    if len(text.lstrip()) < STREAM_OPENER_CHARS:
         return False
-    return len(text) >= _HEAD_CHARS or _OPENER.match(text) is None
+    return len(text) >= STREAM_HEAD_CHARS or _OPENER.match(text) is None
 
 
 def head_faults(text: str) -> list[Fault]:
@@ -81,13 +81,13 @@ def second_body(call: Call, same_model: bool) -> Json:
     """The request for a second opinion: not streamed, and sampled if the model is the same."""
     body = {k: v for k, v in call.body.items() if k not in ("stream", "stream_options", "n")}
     if same_model:
-        body["temperature"] = _SAMPLED
+        body["temperature"] = SECOND_TEMPERATURE
         body.pop("seed", None)
     return body
 
 
 def _refuses(text: str) -> bool:
-    return len(text) <= _REFUSAL_CHARS and _REFUSAL.match(text) is not None
+    return len(text) <= REFUSAL_CHARS and _REFUSAL.match(text) is not None
 
 
 def _is_json(text: str) -> bool:

@@ -9,6 +9,7 @@ from random import Random
 from router.backends.discovery import LocalModel, LocalServer
 from router.backends.resilience import Breaker
 from router.engine.call import Call
+from router.engine.constants import LONG_REQUEST_BYTES
 from router.engine.policy import Policy
 from router.engine.record import Record
 from router.engine.rules import Facts, TierStatus, decide
@@ -23,7 +24,6 @@ from router.wire import to_anthropic, to_openai
 from router.wire.summary import Usage, mapping, sequence
 
 TIER_HEADER = "x-router-tier"
-_LONG_BYTES = 50_000
 _GIVES_LOGPROBS = ("llama.cpp", "vllm")  # others may refuse a field that they do not know
 CLOUD_URL = "https://api.anthropic.com"
 
@@ -92,7 +92,7 @@ class Planner:
         scan = partial(
             policy.privacy_filter.screen, call.payload, declared, call.body, call.passed_headers
         )
-        return await asyncio.to_thread(scan) if len(call.payload) > _LONG_BYTES else scan()
+        return await asyncio.to_thread(scan) if len(call.payload) > LONG_REQUEST_BYTES else scan()
 
     @property
     def cloud_configured(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from router.engine.call import Call
+from router.engine.constants import MAX_HEADER_CHARS
 from router.engine.policy import Policy
 from router.engine.rules import UNPLANNED, Plan
 from router.errors import status_of
@@ -16,7 +17,6 @@ from router.wire import Json
 from router.wire.summary import Summary
 
 _KEPT_FIELDS = ("messages", "system", "tools", "response_format", "output_config")
-_MAX_HEADER = 400
 
 
 @dataclass(slots=True, kw_only=True)
@@ -177,4 +177,4 @@ class Record:
 
 def _ascii(text: str) -> str:
     """Text as a header takes it."""
-    return " ".join(text.encode("ascii", "replace").decode().split())[:_MAX_HEADER]
+    return " ".join(text.encode("ascii", "replace").decode().split())[:MAX_HEADER_CHARS]

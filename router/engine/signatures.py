@@ -4,7 +4,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
 
-_KEPT = 50_000
+from router.engine.constants import SIGNATURES_REMEMBERED
 
 
 class Signatures:
@@ -24,7 +24,7 @@ class Signatures:
         for signature in signatures:
             if signature:
                 self._models[_hash(signature)] = model
-        while len(self._models) > _KEPT:
+        while len(self._models) > SIGNATURES_REMEMBERED:
             self._models.popitem(last=False)
 
     def written_by(self, signature: str) -> str | None:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from router.app import chosen_model, detectors_of
 from router.backends import claude
-from router.backends.discovery import OLLAMA_CONTEXT, LocalServer, discover
+from router.backends.constants import OLLAMA_CONTEXT_TOKENS
+from router.backends.discovery import LocalServer, discover
 from router.backends.http import Http
 from router.engine.plan import CLOUD_URL
 from router.errors import BackendError, BackendRejected, RouterError
+from router.gateway.constants import CLOUD_CHECK_S, ENOUGH_CONTEXT_TOKENS
 from router.registry.artifact import load, resolve
 from router.settings import Settings, secret
-
-_ENOUGH_TOKENS = 16_384  # below this, tools such as coding agents hardly ever fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _local(settings: Settings, server: LocalServer) -> Iterator[Check]:
         yield Check("context window", True, "the server does not say")
         return
     words = f"{model.context:,} tokens of {model.trained_context or model.context:,} that it knows"
-    small = model.context < min(_ENOUGH_TOKENS, model.trained_context or model.context)
+    small = model.context < min(ENOUGH_CONTEXT_TOKENS, model.trained_context or model.context)
     yield Check("context window", not small, words, _enlarge(server.kind) if small else "")
     second = settings.second_model
     if settings.cascade == "second_opinion" and second and server.find(second) is None:
@@ -68,11 +68,12 @@ def _local(settings: Settings, server: LocalServer) -> Iterator[Check]:
 
 def _enlarge(kind: str) -> str:
     if kind == "ollama":
-        return f"OLLAMA_CONTEXT_LENGTH={_ENOUGH_TOKENS} ollama serve   (it serves {OLLAMA_CONTEXT})"
+        command = f"OLLAMA_CONTEXT_LENGTH={ENOUGH_CONTEXT_TOKENS} ollama serve"
+        return f"{command}   (it serves {OLLAMA_CONTEXT_TOKENS})"
     if kind == "llama.cpp":
-        return f"llama-server -c {_ENOUGH_TOKENS} ..."
+        return f"llama-server -c {ENOUGH_CONTEXT_TOKENS} ..."
     if kind == "vllm":
-        return f"vllm serve --max-model-len {_ENOUGH_TOKENS} ..."
+        return f"vllm serve --max-model-len {ENOUGH_CONTEXT_TOKENS} ..."
     return "enlarge it in the server's settings"
 
 
@@ -86,7 +87,7 @@ async def _cloud(http: Http, settings: Settings) -> Check:
     }
     url = settings.cloud_url.rstrip("/")
     try:
-        await http.get(f"{url}/v1/models", 10.0, headers)
+        await http.get(f"{url}/v1/models", CLOUD_CHECK_S, headers)
     except BackendRejected as error:
         if error.status in (401, 403):
             return Check("cloud", False, "the key is refused", "make a new key at the console")

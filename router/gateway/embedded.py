@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from router.errors import MissingExtra
+from router.gateway.constants import EMBEDDED_AT_ONCE, EMBEDDED_CONTEXT_TOKENS
 
 NAME = "embedded-smollm2-135m"
-_CONTEXT = 8192
-_AT_ONCE = 2  # so that each answer has half of the context
 
 
 class Embedded:
@@ -24,7 +23,7 @@ class Embedded:
             raise MissingExtra("xllamacpp", "embedded") from error
         parameters: Any = xllamacpp.CommonParams()
         parameters.model.path = str(weights())
-        parameters.n_ctx, parameters.n_parallel = _CONTEXT, _AT_ONCE
+        parameters.n_ctx, parameters.n_parallel = EMBEDDED_CONTEXT_TOKENS, EMBEDDED_AT_ONCE
         parameters.hostnames, parameters.port = ["127.0.0.1"], 0
         # Two threads of llama.cpp spin against each other on small machines.
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1

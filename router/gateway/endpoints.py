@@ -17,6 +17,7 @@ from router.engine.record import Record
 from router.errors import BackendError, RequestRefused
 from router.gateway import models
 from router.gateway.auth import key_name
+from router.gateway.constants import MAX_SOURCE_CHARS, RATINGS
 from router.gateway.metrics import CONTENT_TYPE, Metrics
 from router.gateway.responses import (
     Gone,
@@ -32,7 +33,6 @@ from router.wire import Api, Json
 
 _log = logging.getLogger("router.gateway")
 Endpoint = Callable[[Request], Awaitable[Any]]
-_RATINGS = {"good": 1.0, "bad": 0.0, "up": 1.0, "down": 0.0, "corrected": 0.2}
 _RESERVED = ("judge",)  # what nobody can say he is
 
 
@@ -112,7 +112,7 @@ class Endpoints:
         """POST /v1/feedback: how good an answer was, as a rating or a score."""
         key, body = await self._body(request)
         decision, rating = body.get("decision_id"), str(body.get("rating"))
-        score = body.get("score", _RATINGS.get(rating))
+        score = body.get("score", RATINGS.get(rating))
         if not isinstance(decision, str):
             raise RequestRefused(400, "invalid_feedback", "decision_id must be given.")
         if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
@@ -121,7 +121,9 @@ class Endpoints:
                 "invalid_feedback",
                 "score must lie between 0 and 1, or rating be good, bad or corrected.",
             )
-        source = "corrected" if rating == "corrected" else str(body.get("source") or "user")[:32]
+        source = str(body.get("source") or "user")[:MAX_SOURCE_CHARS]
+        if rating == "corrected":
+            source = rating
         if source in _RESERVED:
             raise RequestRefused(400, "invalid_feedback", f"source must not be {source}.")
         row = {"decision_id": decision, "at": time(), "key": key, "score": float(score)}

@@ -4,10 +4,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from router.app import Service
 from router.engine.record import Record
+from router.gateway.constants import LATENCY_BUCKETS_S
 from router.monitor.watch import Watch
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_SECONDS = (0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
 
 class Metrics:
@@ -26,14 +26,14 @@ class Metrics:
             "router_latency_seconds",
             "From the request to the end of the answer.",
             ("tier",),
-            buckets=_SECONDS,
+            buckets=LATENCY_BUCKETS_S,
             registry=self._registry,
         )
         self._first = Histogram(
             "router_first_token_seconds",
             "From the request to the first event of a stream.",
             ("tier",),
-            buckets=_SECONDS,
+            buckets=LATENCY_BUCKETS_S,
             registry=self._registry,
         )
         self._cost = self._counter("router_cost_usd", "US dollars spent on the cloud.")

@@ -14,13 +14,10 @@ from rich.console import Console
 
 from router.app import Service
 from router.errors import ConfigError
+from router.gateway.constants import BACKLOG, DRAIN_S, GC_THRESHOLDS, SWITCH_S
 from router.gateway.routes import create_app
 from router.monitor.watch import watching
 from router.settings import Settings
-
-_DRAIN_S = 30
-_GC = (20_000, 20, 100)
-_SWITCH_S = 0.0005  # the log's thread gets its turn within a fraction of a millisecond
 
 
 def serve(reread: Callable[[], Settings]) -> None:
@@ -34,7 +31,7 @@ def serve(reread: Callable[[], Settings]) -> None:
     for noisy in ("alembic", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     listening = bound(settings.host, settings.port)
-    sys.setswitchinterval(_SWITCH_S)
+    sys.setswitchinterval(SWITCH_S)
     if sys.platform == "win32":
         asyncio.run(_run(settings, reread, listening))
     else:
@@ -95,13 +92,13 @@ async def _run(
             server_header=False,
             date_header=False,
             proxy_headers=False,
-            backlog=2048,
-            timeout_graceful_shutdown=_DRAIN_S,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=DRAIN_S,
         )
         # What is loaded now stays for good; collecting it again and again only makes pauses.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*_GC)
+        gc.set_threshold(*GC_THRESHOLDS)
         server = Server(config)
         server.obey_signals(service)
         await server.serve([listening])

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Protocol
 
 from router.errors import ConfigError, MissingExtra
+from router.privacy.constants import PRESIDIO_SCORE
 from router.privacy.credentials import credentials
 from router.privacy.personal import personal
 from router.privacy.views import views
@@ -77,7 +78,7 @@ class Presidio:
     that comes along. Raises MissingExtra or ConfigError.
     """
 
-    def __init__(self, model: str, threshold: float = 0.6) -> None:
+    def __init__(self, model: str, threshold: float = PRESIDIO_SCORE) -> None:
         try:
             import tldextract
             from presidio_analyzer import AnalyzerEngine

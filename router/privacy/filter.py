@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from router.errors import RequestRefused
+from router.privacy.constants import LARGEST_HARMLESS_NUMBER, MAX_NESTING, TURNS_REMEMBERED
 from router.privacy.detectors import Detector
 from router.text.request import without_surrogates
 
 PRIVATE_HEADER = "x-router-privacy"
-_REMEMBERED = 20_000  # turns of conversations, as hashes: each is sent again with the next one
 _SEAL = object()
-_MAX_DEPTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ class PrivacyFilter:
         if known is None:
             known = self.kinds(without_surrogates(text))
             self._known[key] = known
-            if len(self._known) > _REMEMBERED:
+            if len(self._known) > TURNS_REMEMBERED:
                 self._known.popitem(last=False)
         return known
 
@@ -144,8 +143,8 @@ def _text(value: Any) -> str:
 
 
 def _collect(value: Any, out: list[str], depth: int) -> None:
-    if depth > _MAX_DEPTH:
-        raise RequestRefused(400, "too_deep", f"The request is nested over {_MAX_DEPTH} deep.")
+    if depth > MAX_NESTING:
+        raise RequestRefused(400, "too_deep", f"The request is nested over {MAX_NESTING} deep.")
     if isinstance(value, str):
         out.append(_without_image(value))
     elif isinstance(value, dict):
@@ -160,8 +159,12 @@ def _collect(value: Any, out: list[str], depth: int) -> None:
         pieces = [b["text"] for b in value if isinstance(b, dict) and _is_text(b)]
         if len(pieces) > 1:
             out.append("".join(pieces))
-    elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) > 9_999_999:
+    elif _is_number(value) and abs(value) > LARGEST_HARMLESS_NUMBER:
         out.append(f"{value:.0f}" if isinstance(value, float) else str(value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_text(block: dict[str, Any]) -> bool:

@@ -12,15 +12,15 @@ import unicodedata
 from collections.abc import Iterator
 from urllib.parse import unquote
 
+from router.privacy.constants import MAX_ENCODINGS, READABLE_SHARE
+
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})")
 _CODED = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
-_DEPTH = 3  # encodings within encodings
-_READABLE = 0.9
 
 
-def views(text: str, depth: int = _DEPTH) -> Iterator[str]:
+def views(text: str, depth: int = MAX_ENCODINGS) -> Iterator[str]:
     """`text`, then what it says under each encoding it seems to be in, without repeats.
 
     >>> list(views("bob%40mail.org"))
@@ -79,5 +79,5 @@ def _coded(run: str) -> Iterator[str]:
 def _readable(data: bytes) -> Iterator[str]:
     text = data.decode("utf-8", "replace")
     good = sum(c.isprintable() or c.isspace() for c in text if c != "�")
-    if good >= _READABLE * len(text):
+    if good >= READABLE_SHARE * len(text):
         yield text

@@ -35,7 +35,8 @@ from router.errors import (
     ArtifactMismatch,
     ArtifactMissing,
 )
-from router.text.features import BIGRAM_BUCKETS, SCHEMA
+from router.text.constants import BIGRAM_BUCKETS
+from router.text.features import SCHEMA
 from router.text.structure import SIZE
 
 FORMAT = 1

@@ -2,12 +2,12 @@
 
 import re
 
+from router.text.constants import MIN_OPTIONS
 from router.text.structure import clip
 from router.types import Request
 
 ASKS: tuple[str, ...] = ("text", "choice", "number", "data", "code")
 _OPTIONS = re.compile(r"(?m)^\s*\(?([A-J])[.):]\s")
-_MIN_OPTIONS = 2
 _DATA = re.compile(r"\b(?:JSON|YAML|as a list of objects)\b")
 _CODE = re.compile(
     r"\b(?:write|implement|create|fix|refactor|complete)\b.{0,60}"
@@ -28,7 +28,7 @@ def asks_for(request: Request) -> str:
     'number'
     """
     text = clip(request.text)
-    if len(_OPTIONS.findall(text)) >= _MIN_OPTIONS:
+    if len(_OPTIONS.findall(text)) >= MIN_OPTIONS:
         return "choice"
     if request.json_schema or _DATA.search(text):
         return "data"

@@ -14,14 +14,14 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from router.errors import MissingExtra
+from router.text.constants import BIGRAM_BUCKETS, MAX_TOKENS, PROGRESS_TEXTS
 from router.text.ragged import Ragged, bounds_of, distinct
 from router.text.structure import SIZE, Vocabulary, clip, structure
 from router.text.wordpiece import WordPiece
 from router.types import FloatArray, IntArray, Request
 
 SCHEMA = 1  # raise when the meaning of any feature changes; old artifacts are then refused
-MAX_TOKENS = 1024
-BIGRAM_BUCKETS = 1 << 15
+# The golden ratio of 64 bits and xxHash's second prime: odd, with their bits well spread.
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
 
@@ -71,7 +71,7 @@ class SentenceTransformerEncoder:
     def encode(self, texts: Sequence[str], ids: Ragged) -> FloatArray:
         """See `Encoder.encode`; `ids` is not looked at."""
         vectors: FloatArray = self._model.encode(
-            list(texts), normalize_embeddings=True, show_progress_bar=len(texts) > 1000
+            list(texts), normalize_embeddings=True, show_progress_bar=len(texts) > PROGRESS_TEXTS
         )
         return np.asarray(vectors, dtype=np.float32)
 

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from router.errors import InputError, NoText
+from router.text.constants import EARLIER_TURN_END_CHARS, MAX_NESTING, SHORT_TURN_CHARS
 from router.types import Request
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-# A turn shorter than this says little alone ("continue", "why?"), so earlier turns are added.
-SHORT_TURN_CHARS = 60
-MAX_DEPTH = 16
 _IMAGE_TYPES = ("image", "image_url", "input_image")
 
 
@@ -118,14 +116,14 @@ def _routing_text(turns: Sequence[tuple[str, str]]) -> str:
     return text
 
 
-def _ends(text: str, keep: int = 400) -> str:
+def _ends(text: str, keep: int = EARLIER_TURN_END_CHARS) -> str:
     return text if len(text) <= 2 * keep else f"{text[:keep]}\n{text[-keep:]}"
 
 
 def _blocks(content: Any, position: int, depth: int) -> Iterator[tuple[str, str]]:
     """Yield (kind, text) for every block of a content value, nested ones included."""
-    if depth > MAX_DEPTH:
-        raise InputError(f"Message {position} is nested more than {MAX_DEPTH} deep; flatten it.")
+    if depth > MAX_NESTING:
+        raise InputError(f"Message {position} is nested more than {MAX_NESTING} deep; flatten it.")
     if content is None:
         return
     if isinstance(content, str | bytes):

@@ -11,11 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from router.text.constants import (
+    CLIP_HEAD_CHARS,
+    CLIP_TAIL_CHARS,
+    OPTIONS_SCALE,
+    RARE_TOKEN_ID,
+    RARER_TOKEN_ID,
+)
 from router.text.ragged import Ragged, bounds_of, segment_sums
 from router.types import FloatArray, IntArray, Request
-
-# Texts are cut to head and tail: the task stands at one of the two ends.
-HEAD_CHARS, TAIL_CHARS = 2000, 1000
 
 NAMES: tuple[str, ...] = (
     "text length",
@@ -120,7 +124,7 @@ _CONDITION = ["if", "each", "every", "per", "total", "remaining", "left", "all",
 _COMPARISON = ["than", "times", "twice", "half", "third", "more", "less", "most", "least", "many"]
 
 
-def clip(text: str, head: int = HEAD_CHARS, tail: int = TAIL_CHARS) -> str:
+def clip(text: str, head: int = CLIP_HEAD_CHARS, tail: int = CLIP_TAIL_CHARS) -> str:
     """Head and tail of a long text, joined by a line break."""
     return text if len(text) <= head + tail else f"{text[:head]}\n{text[-tail:]}"
 
@@ -137,8 +141,8 @@ class Vocabulary:
                 [t.isdigit() for t in bare],
                 [not any(c.isalnum() for c in t) for t in bare],
                 np.log1p(ids),
-                ids > 8000,
-                ids > 16000,
+                ids > RARE_TOKEN_ID,
+                ids > RARER_TOKEN_ID,
                 *([t in words for t in tokens] for words in map(set, _LISTS)),
             ]
         ).astype(np.float64)
@@ -210,7 +214,7 @@ def structure(
         decimals / (numbers + 1),
         log(count[:, :9]),
         log(seen[:, 6]),
-        options / 10,
+        options / OPTIONS_SCALE,
         options > 0,
         log(length / (options + 1)),
         np.where(options > 0, numbers / (options + 1), 0.0),

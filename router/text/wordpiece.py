@@ -10,11 +10,11 @@ from itertools import chain
 
 from tokenizers import Tokenizer
 
+from router.text.constants import MAX_WORD_CHARS, WORDS_REMEMBERED
+
 _WORD = re.compile(r"[a-z0-9]+|[^a-z0-9\s]")
 # What the bundled tokenizer's normalizer removes, and its two special tokens.
 _SPECIAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\[UNK\]|\[PAD\]")
-_REMEMBERED = 200_000  # words; some 20 MB at most
-_MAX_WORD = 100
 
 
 class WordPiece:
@@ -58,13 +58,13 @@ class WordPiece:
         pieces = self._words.get(word)
         if pieces is None:
             pieces = self._pieces(word)
-            if len(self._words) < _REMEMBERED:
+            if len(self._words) < WORDS_REMEMBERED:
                 self._words[word] = pieces
         return pieces
 
     def _pieces(self, word: str) -> list[int]:
         """Greedy longest match from the left."""
-        if len(word) > _MAX_WORD:
+        if len(word) > MAX_WORD_CHARS:
             return self._unknown
         pieces: list[int] = []
         start, prefix = 0, ""

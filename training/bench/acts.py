@@ -10,8 +10,6 @@ from router.answers.verifier import NAMES, SIZE
 from router.decide.heads import sigmoid
 from router.types import FloatArray, IntArray
 from training.bench.cases import (
-    FIT_STRENGTH,
-    FOLDS,
     Bench,
     Case,
     Setup,
@@ -19,6 +17,7 @@ from training.bench.cases import (
     prompt_logits,
     prompt_only,
 )
+from training.bench.constants import FIT_C, FOLDS
 from training.data.opinions import PromptLogits
 from training.data.splits import group_folds, group_hash
 from training.evaluate.acts import Stages, policies
@@ -69,7 +68,7 @@ def staged(
     rows = [c.rows(bench, logits, train) for c in cases]
     rows += [other_models(bench, c, train, logits, rng) for c in cases]
     every = reduce(VerifierRows.joined, rows)
-    verifier = fit_verifier(every, strength=FIT_STRENGTH, trust=np.ones(SIZE))
+    verifier = fit_verifier(every, strength=FIT_C, trust=np.ones(SIZE))
     asked, read = (sigmoid(verifier.logits(c.rows(bench, logits, test).features)) for c in cases)
     return prompt_only(bench, cases[0], test, logits), read, asked
 

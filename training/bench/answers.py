@@ -16,8 +16,6 @@ from router.decide.heads import sigmoid
 from router.registry.artifact import Artifact
 from training.bench.acts import acts_of_fold
 from training.bench.cases import (
-    FIT_STRENGTH,
-    FOLDS,
     Bench,
     Case,
     judged,
@@ -27,6 +25,7 @@ from training.bench.cases import (
     prompt_only,
     teaching,
 )
+from training.bench.constants import FIT_C, FOLDS, MIN_MODELS
 from training.bench.prompts import mean_of, summary
 from training.bench.transfer import run_transfer, run_unseen
 from training.data.opinions import PromptLogits
@@ -81,7 +80,7 @@ def run_case(
         own = case.rows(bench, known, train)
         other = other_models(bench, case, train, known, rng)
         trust = np.ones(len(NAMES))
-        fitted = fit_verifier(own.joined(other), strength=FIT_STRENGTH, trust=trust)
+        fitted = fit_verifier(own.joined(other), strength=FIT_C, trust=trust)
         rows = tested if known else case.rows(bench, None, test)
         out[name] = judged(sigmoid(fitted.logits(rows.features)), y)
     return out
@@ -132,7 +131,8 @@ def bench_look(
         run: Callable[..., dict[str, dict[str, float]]]
         for part, run in (("transfer", run_transfer), ("unseen", run_unseen)):
             models = bench.answers[look.source].answers.frame["model"].nunique()
-            if (part == "transfer" and len(sources) < 2) or (part == "unseen" and models < 4):
+            enough = {"transfer": len(sources) > 1, "unseen": models >= MIN_MODELS}
+            if not enough[part]:
                 continue
             progress(f"{look.source}: {part}")
             runs = pool(delayed(run)(bench, look, s) for s in range(seeds))

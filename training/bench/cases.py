@@ -12,6 +12,7 @@ import pandas as pd
 from router.decide.heads import sigmoid
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
+from training.bench.constants import INNER_FOLDS, OWN_SHARE
 from training.data.answers import Answered, read_answers
 from training.data.dataset import Dataset
 from training.data.opinions import Abilities, Opinions, PromptLogits
@@ -23,9 +24,6 @@ from training.pipelines.training_set import TrainingSet
 
 _LLAMA, _CLAUDE = "Meta-Llama-3.1-8B-Instruct", "claude-3-5-sonnet-20241022"
 _GPT = "gpt-4o-2024-05-13"
-FOLDS, INNER = 5, 2
-FIT_STRENGTH = 0.1  # within one source every feature may count, so shrinkage is weak
-OWN_SHARE = 0.6  # of a cloud label: the pair's own model; the rest: the mean of all cloud models
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,7 @@ def prompt_logits(
     mine = rows["prompt_id"].isin(train)
     out = bench.prompts.logits(bench.prompts.fit(rows[mine]), pd.Series(test))
     known = np.asarray(train)
-    for inner, held in group_folds(frame.loc[known, "group"].to_numpy(), INNER, rng):
+    for inner, held in group_folds(frame.loc[known, "group"].to_numpy(), INNER_FOLDS, rng):
         part = rows["prompt_id"].isin(known[inner])
         fitted = bench.prompts.fit(rows[part])
         out = {**out, **bench.prompts.logits(fitted, pd.Series(known[held]))}

@@ -15,6 +15,7 @@ from router.errors import MissingExtra
 from router.registry.artifact import Artifact, pack_vectors
 from router.text.request import request_from_prompt
 from router.types import FloatArray
+from training.bench.constants import COST_STEPS, STATIC_WIDTHS, TIMED_REQUESTS, WARM_UP_REQUESTS
 from training.data.dataset import Dataset
 from training.data.featurize import featurize
 from training.data.splits import unseen
@@ -61,7 +62,7 @@ class Comparison:
         return pd.DataFrame(rows).T
 
     def thresholds(
-        self, method: str, cost_usd: FloatArray, requests: int, steps: int = 10
+        self, method: str, cost_usd: FloatArray, requests: int, steps: int = COST_STEPS
     ) -> pd.DataFrame:
         """What moving the threshold buys: share, quality and dollars for `requests` a month."""
         gain = self.gains[method]
@@ -141,7 +142,7 @@ def encoder_choices(current: EncoderSource, transformer: str | None) -> dict[str
         manifest={}, arrays={}, tokenizer=current.tokenizer, encoder=current.vectors
     ).encoder_vectors()
     choices = {f"static, {packed.shape[1]} dimensions": current}
-    for width in (64, 8):  # the columns are principal components, so the first are the best
+    for width in STATIC_WIDTHS:  # the columns are principal components, so the first are the best
         description = {**current.description, "dimensions": width, "name": f"static-{width}"}
         vectors = pack_vectors(packed[:, :width])
         choices[f"static, {width} dimensions"] = replace(
@@ -157,7 +158,7 @@ def try_encoder(name: str, source: EncoderSource, data: Dataset, *, seed: int = 
     """Fit on `data` with this encoder, evaluate on its test rows, and time one prompt."""
     trained = train(data, source, version_name="trial", seed=seed)
     extractor = source.extractor()
-    requests = [request_from_prompt(p) for p in data.prompts["prompt"].head(60)]
+    requests = [request_from_prompt(p) for p in data.prompts["prompt"].head(TIMED_REQUESTS)]
     times = []
     for request in requests:
         started = time.perf_counter()
@@ -169,6 +170,6 @@ def try_encoder(name: str, source: EncoderSource, data: Dataset, *, seed: int = 
         name=name,
         apgr=overall["apgr"],
         auc_local=overall["auc_local"],
-        latency_ms=float(np.median(times[10:])),
+        latency_ms=float(np.median(times[WARM_UP_REQUESTS:])),
         size_mb=size / 1e6,
     )

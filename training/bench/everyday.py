@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from router.registry.artifact import Artifact
+from training.bench.constants import FOLDS
 from training.data.everyday import canonical, prompt_id
 from training.data.featurize import featurize
 from training.data.readers import read_table
@@ -37,7 +38,7 @@ def everyday_bench(folder: Path, model: Artifact, seeds: int) -> dict[str, Any]:
     for seed in range(seeds):
         gain = np.zeros(len(table))
         folds = []
-        for train, test in group_folds(kinds, 5, np.random.default_rng(seed)):
+        for train, test in group_folds(kinds, FOLDS, np.random.default_rng(seed)):
             rows = canonical(table.iloc[train], "everyday")
             fitted = fit_heads(features, rows, position, len(extractor.tokens))
             p_local, p_cloud = fitted.predict(take(features, test))

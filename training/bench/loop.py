@@ -15,8 +15,18 @@ from router.decide.heads import sigmoid
 from router.labelling.probes.measure import fitted_shift
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
+from training.bench.constants import (
+    BASE_C,
+    CLOUD_SHARE,
+    CURVE_LABELS,
+    ENOUGH_ROWS,
+    EXPLORED_SHARE,
+    PROBES,
+    ROUND_REQUESTS,
+    SERVED_REQUESTS,
+    TEST_FOLDS,
+)
 from training.bench.prompts import (
-    BASE_STRENGTH,
     Material,
     Work,
     base_for,
@@ -33,10 +43,7 @@ from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads
 from training.pipelines.prompts import Progress
 
-LABELS = (0, 50, 200, 1000, 4000)
-PROBES, SWAPPED, KNOWN = 100, "gemma-2-2b-it", "Meta-Llama-3.1-8B-Instruct"
-REQUESTS, EXPLORED, ROUND, SHARE = 5000, 0.02, 1000, 0.3
-_TEST_FOLDS = 3  # a third is for testing alone
+_SWAPPED = "gemma-2-2b-it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +84,12 @@ class Target:
         p_local, p_cloud = fitted.predict(take(self.task.features, test), self.pair)
         local, cloud = self.task.local[test], self.task.cloud[test]
         gain = p_cloud - p_local
+        quality = metrics.curve(gain, local, cloud).quality
         return {
             "apgr": metrics.apgr(gain, local, cloud),
             "brier_skill": metrics.brier_skill(p_local, local),
             "ece": metrics.ece(p_local, local),
-            "quality": float(metrics.curve(gain, local, cloud).quality[round(SHARE * len(test))]),
+            "quality": float(quality[round(CLOUD_SHARE * len(test))]),
         }
 
 
@@ -90,7 +98,7 @@ def learning_curve(target: Target, material: Material, seed: int) -> dict[str, f
     train, test = _split(target, seed)
     ids = material.prompts["prompt_id"].to_numpy()[target.at]
     out: dict[str, float] = {}
-    for labels in LABELS:
+    for labels in CURVE_LABELS:
         known = train[:0]
         if labels:
             rng = np.random.default_rng(seed)
@@ -107,18 +115,18 @@ def exploring(target: Target, material: Material, seed: int) -> dict[str, float]
     """Serve requests, label what was served, learn after every thousand; beside all labels."""
     train, test = _split(target, seed)
     rng = np.random.default_rng(seed)
-    stream = rng.permutation(train)[:REQUESTS]
+    stream = rng.permutation(train)[:SERVED_REQUESTS]
     ids = material.prompts["prompt_id"].to_numpy()[target.at]
     known: list[pd.DataFrame] = []
     fitted = target.fitted(material, target.rows[:0])
     default = target.measured(fitted, test)
     by_id = {t: target.rows[target.rows["tier"] == t] for t in TIERS}
-    for start in range(0, len(stream), ROUND):
-        part = stream[start : start + ROUND]
+    for start in range(0, len(stream), ROUND_REQUESTS):
+        part = stream[start : start + ROUND_REQUESTS]
         p_local, p_cloud = fitted.predict(take(target.task.features, part), target.pair)
         gain = p_cloud - p_local
-        cloud = gain > np.quantile(gain, 1 - SHARE)
-        cloud ^= rng.random(len(part)) < EXPLORED
+        cloud = gain > np.quantile(gain, 1 - CLOUD_SHARE)
+        cloud ^= rng.random(len(part)) < EXPLORED_SHARE
         for tier, chosen in zip(TIERS, (~cloud, cloud), strict=True):
             mine = by_id[tier]
             known.append(mine[mine["prompt_id"].isin(ids[part[chosen]])])
@@ -141,21 +149,19 @@ def swapped(target: Target, material: Material, seed: int) -> dict[str, float] |
     from the same kinds. `unmeasured`: with the ability of the known model of nearest size.
     """
     rows = material.rows
-    mine = rows[(rows["model"] == SWAPPED) & rows["source"].eq(target.work.source)]
+    mine = rows[(rows["model"] == _SWAPPED) & rows["source"].eq(target.work.source)]
     if mine["category"].nunique() < len(TIERS):
         return None
     rng = np.random.default_rng(seed)
     groups = mine["group"].to_numpy()
-    train, test = next(group_folds(groups, _TEST_FOLDS, rng))
+    train, test = next(group_folds(groups, TEST_FOLDS, rng))
     position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
     others = rows[
-        (rows["model"] != SWAPPED)
+        (rows["model"] != _SWAPPED)
         & ~rows["group"].isin(groups[test])
         & ~rows["category"].str.startswith("mt_bench")
     ]
-    fitted = fit_heads(
-        material.features, others, position, material.vocabulary, strength=BASE_STRENGTH
-    )
+    fitted = fit_heads(material.features, others, position, material.vocabulary, strength=BASE_C)
     at = mine["prompt_id"].map(position).to_numpy()
     logit = _logit(_p_local(fitted, material, at))
     score, kind = mine["score"].to_numpy(dtype="float64"), mine["category"].to_numpy()
@@ -191,7 +197,7 @@ def loop_bench(
         if target is None:
             continue
         parts: list[tuple[str, Any]] = [("curve", learning_curve), ("swapped", swapped)]
-        if len(target.task.local) > REQUESTS * 1.2:
+        if len(target.task.local) > SERVED_REQUESTS * ENOUGH_ROWS:
             parts.append(("exploring", exploring))
         for name, run in parts:
             progress(f"{work.name}: {name}")
@@ -204,11 +210,11 @@ def loop_bench(
 
 
 def _split(target: Target, seed: int) -> tuple[IntArray, IntArray]:
-    return next(group_folds(target.task.group, _TEST_FOLDS, np.random.default_rng(seed)))
+    return next(group_folds(target.task.group, TEST_FOLDS, np.random.default_rng(seed)))
 
 
 def _p_local(fitted: Fitted, material: Material, at: IntArray) -> FloatArray:
-    return fitted.predict(take(material.features, at), {"local": SWAPPED, "cloud": ""})[0]
+    return fitted.predict(take(material.features, at), {"local": _SWAPPED, "cloud": ""})[0]
 
 
 def _logit(p: FloatArray) -> FloatArray:

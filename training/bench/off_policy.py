@@ -10,14 +10,11 @@ from joblib import Parallel, delayed
 from router.prices import estimate_usd
 from router.registry.artifact import Artifact
 from router.types import FloatArray
+from training.bench.constants import CENTS, LOG_ROUNDS, LOG_ROWS, NEAR, OUTPUT_TOKENS
 from training.bench.prompts import Material, load_material, task_of, works_in
 from training.evaluate.off_policy import CLOUD, BanditLog, by_ridge, evaluate
 from training.evaluate.scoring import fitted_of
 from training.pipelines.prompts import Progress
-
-ROWS, NEAR = 5000, 0.01
-_OUTPUT_TOKENS = 500
-_CENTS = 100.0  # costs in cents, so that quality and cost are of one size
 
 
 def logging_policies(gain: FloatArray) -> dict[str, FloatArray]:
@@ -45,15 +42,15 @@ def simulate(
     columns: FloatArray,
     seed: int,
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """One log of ROWS requests drawn with replacement; for every kind of outcome the errors."""
+    """One log of LOG_ROWS requests drawn with replacement; for every kind of outcome the errors."""
     rng = np.random.default_rng(seed)
-    at = rng.integers(0, len(target), ROWS)
-    action = (rng.random(ROWS) < served[at]).astype(np.int64)
+    at = rng.integers(0, len(target), LOG_ROWS)
+    action = (rng.random(LOG_ROWS) < served[at]).astype(np.int64)
     propensity = np.where(action == CLOUD, served[at], 1 - served[at])
     for kind, table in outcomes.items():
         seen = table[at, action]
-        log = BanditLog(action, propensity, seen, np.arange(ROWS))
-        found = evaluate(log, target[at], by_ridge(log, columns[at]), seed=seed, rounds=300)
+        log = BanditLog(action, propensity, seen, np.arange(LOG_ROWS))
+        found = evaluate(log, target[at], by_ridge(log, columns[at]), seed=seed, rounds=LOG_ROUNDS)
         every = np.where(target == 1, table[:, 1], table[:, 0])
         truth, here = float(every.mean()), float(every[at].mean())
         yield (
@@ -83,7 +80,7 @@ def off_policy_bench(
 ) -> dict[str, Any]:
     """Every work, logging policy and target; means over simulations, plain values."""
     material = load_material(data, model)
-    out: dict[str, Any] = {"rows": ROWS, "simulations": simulations}
+    out: dict[str, Any] = {"rows": LOG_ROWS, "simulations": simulations}
     for work in works_in(material.rows):
         if work.name == "GSM8K":
             continue  # 1,319 prompts are too few to draw 5,000 requests from
@@ -114,7 +111,7 @@ def _known(
     fitted = fitted_of(model)
     p_local, p_cloud = fitted.predict(task.features, {"local": work.local, "cloud": work.cloud})
     cents = np.array(
-        [estimate_usd("claude-sonnet-5-5", len(p), _OUTPUT_TOKENS) * _CENTS for p in task.prompts]
+        [estimate_usd("claude-sonnet-5-5", len(p), OUTPUT_TOKENS) * CENTS for p in task.prompts]
     )
     outcomes = {
         "quality": np.column_stack([task.local, task.cloud]),

@@ -20,12 +20,21 @@ from router.errors import DataError, MissingExtra
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray, IntArray
+from training.bench.constants import (
+    BASE_C,
+    CALIBRATION_LABELS,
+    CALIBRATION_SHARE,
+    FOLDS,
+    GSM8K_LABELS,
+    MMLU_LABELS,
+)
 from training.bench.everyday import everyday_bench
 from training.data.featurize import featurize
 from training.data.readers import read
 from training.data.splits import group_folds, group_sample, part_of
 from training.evaluate import metrics
 from training.evaluate.baselines import BASELINES, RoutingTask
+from training.evaluate.constants import LEVEL
 from training.fit.design import take
 from training.fit.encoder import of_artifact, with_transformer
 from training.fit.head import TIERS, Base
@@ -33,7 +42,6 @@ from training.fit.heads import Fitted, fit_heads
 from training.pipelines.prompts import calibrated
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-BASE_STRENGTH = 0.01
 ROUTER, ROUTER_BASE, ZERO = "router", "router with base", "router, 0 labels"
 
 
@@ -57,7 +65,7 @@ WORKS = (
         categories="mmlu:",
         local=_MIXTRAL,
         cloud="gpt-4-1106-preview",
-        labels=1500,
+        labels=MMLU_LABELS,
     ),
     Work(
         name="GSM8K",
@@ -65,7 +73,7 @@ WORKS = (
         categories="gsm8k",
         local=_MIXTRAL,
         cloud="gpt-4-1106-preview",
-        labels=200,
+        labels=GSM8K_LABELS,
     ),
     Work(
         name="ZeroEval",
@@ -178,7 +186,7 @@ def base_for(work: Work, material: Material) -> Base | None:
         return None
     position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
     return fit_heads(
-        material.features, other, position, material.vocabulary, strength=BASE_STRENGTH
+        material.features, other, position, material.vocabulary, strength=BASE_C
     ).as_base()
 
 
@@ -188,7 +196,7 @@ def splits(work: Work, task: RoutingTask, seed: int) -> Iterator[tuple[IntArray,
     if work.labels is not None:
         yield group_sample(task.group, work.labels, rng)
     else:
-        yield from group_folds(task.group, 5, rng)
+        yield from group_folds(task.group, FOLDS, rng)
 
 
 def run_seed(
@@ -281,12 +289,14 @@ def calibration_after(
     at: IntArray,
     base: Base | None,
     seed: int,
-    labels: int = 1000,
+    labels: int = CALIBRATION_LABELS,
 ) -> dict[str, float]:
     """ECE and Brier skill of both heads after `labels` labels, a tenth only to calibrate."""
     rng = np.random.default_rng(seed)
     train, test = group_sample(task.group, min(labels, len(task.local) * 2 // 3), rng)
-    p = fit_and_predict(work, material, task, at, train, test, base, seed, calibration=0.1)
+    p = fit_and_predict(
+        work, material, task, at, train, test, base, seed, calibration=CALIBRATION_SHARE
+    )
     out = {}
     for name, probability, y in (("local", p[0], task.local), ("cloud", p[1], task.cloud)):
         out[f"ece_{name}"] = metrics.ece(probability, y[test])
@@ -338,7 +348,9 @@ def summary(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
         half = 0.0
         if len(values) > 1:
             half = float(
-                student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+                student.ppf((1 + LEVEL) / 2, len(values) - 1)
+                * values.std(ddof=1)
+                / np.sqrt(len(values))
             )
         mean = float(values.mean())
         out[key] = {"value": mean, "low": mean - half, "high": mean + half}

@@ -10,6 +10,15 @@ from typing import Any
 import numpy as np
 
 from router.decide.router import Router
+from training.bench.constants import (
+    ANSWER_CHARS,
+    BATCH_PROMPTS,
+    COLD_ROUNDS,
+    LONG_CHARS,
+    ROUNDS,
+    SHORT_CHARS,
+    WARM_UP_ROUNDS,
+)
 
 # A few sentences of plain text and mixed content, repeated and cut to the length wanted.
 _TEXT = (
@@ -30,20 +39,23 @@ print(imported, decided, int(status.split("VmHWM:")[1].split()[0]) / 1024, len(h
 """
 
 
-def measure(rounds: int = 3000) -> dict[str, Any]:
+def measure(rounds: int = ROUNDS) -> dict[str, Any]:
     """Latency quantiles, throughput, start-up and memory, each with its target."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core is what is promised
     router = Router.load()
-    short, long = _prompt(300), _prompt(5000)
+    short, long = _prompt(SHORT_CHARS), _prompt(LONG_CHARS)
     fast = _latency_ms(lambda: router.predict(short), rounds)
     slow = _latency_ms(lambda: router.predict(long), rounds // 3)
-    before, answers = router.predict(short), (_prompt(1500), _prompt(1520)[20:])
+    before, answers = (
+        router.predict(short),
+        (_prompt(ANSWER_CHARS), _prompt(ANSWER_CHARS + 20)[20:]),
+    )
     again = _latency_ms(lambda: router.predict_after(before, answers[0], answers[1:]), rounds)
-    batch = [f"{i} {short}" for i in range(5000)]
+    batch = [f"{i} {short}" for i in range(BATCH_PROMPTS)]
     started = time.perf_counter()
     router.predict_batch(batch)
     rate = len(batch) / (time.perf_counter() - started)
-    cold = np.median([_cold_start() for _ in range(5)], axis=0)
+    cold = np.median([_cold_start() for _ in range(COLD_ROUNDS)], axis=0)
     rows = [
         ("decision, 300 characters, p50", np.quantile(fast, 0.5), "ms", "<=", 0.3),
         ("decision, 300 characters, p99", np.quantile(fast, 0.99), "ms", "<=", 1.0),
@@ -73,7 +85,7 @@ def _prompt(characters: int) -> str:
 
 
 def _latency_ms(call: Callable[[], object], rounds: int) -> list[float]:
-    for _ in range(50):
+    for _ in range(WARM_UP_ROUNDS):
         call()
     times = []
     for _ in range(rounds):

@@ -8,11 +8,12 @@ import pandas as pd
 
 from router.answers.verifier import Verifier
 from router.decide.heads import sigmoid
-from training.bench.cases import FOLDS, Bench, Case, Setup, judged
+from training.bench.cases import Bench, Case, Setup, judged
+from training.bench.constants import FEW_LABELS, FOLDS, UNSEEN_DRAWS
 from training.data.splits import group_folds, group_sample
+from training.fit.constants import ADAPT_PRIOR
 from training.fit.design import take
 from training.fit.verifier import (
-    ADAPT_PRIOR,
     VerifierRows,
     adapted,
     core_rows,
@@ -23,7 +24,9 @@ from training.fit.verifier import (
 from training.pipelines.agreement import learn, soft_labels
 
 
-def run_transfer(bench: Bench, target: Setup, seed: int, labels: int = 50) -> dict[str, Any]:
+def run_transfer(
+    bench: Bench, target: Setup, seed: int, labels: int = FEW_LABELS
+) -> dict[str, Any]:
     """The verifier of the other source on `target`, as it is and after `labels` labels; then the
     prompt classifier that learns from its probabilities.
     """
@@ -106,7 +109,10 @@ def run_unseen(bench: Bench, look: Setup, seed: int) -> dict[str, dict[str, floa
     out = {}
     for name, hidden in (("models seen", ()), ("models unseen", (look.local, *look.others))):
         draws = opinions.draws(
-            rng, np.concatenate([opinions.of_prompt[p] for p in case.prompts[train]]), 3, 0
+            rng,
+            np.concatenate([opinions.of_prompt[p] for p in case.prompts[train]]),
+            UNSEEN_DRAWS,
+            0,
         )
         kept = [d for d in draws if not any(models[i] in hidden for i in (d[0], *d[1]))]
         rows = rows_of(opinions, kept, bench.ability, None)

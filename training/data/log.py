@@ -17,7 +17,8 @@ from router.outcomes.queries import ENTRY_COLUMNS, Entry, Opinion, Said
 from router.text.features import FeatureExtractor, Features
 from router.types import Request
 from training.data.dataset import REFERENCE
-from training.labels.label import SOURCES, Label, Signal
+from training.labels.constants import SOURCES
+from training.labels.label import Label, Signal
 from training.labels.signals import Served, implicit
 
 _OWN_FEEDBACK = ("judge",)  # sources that nobody can claim over HTTP

@@ -7,10 +7,7 @@ import numpy as np
 
 from router.decide.deferral import moves, value_of
 from router.types import FloatArray
-
-SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
-PRICES = (0.0, 0.003, 0.01, 0.02, 0.03, 0.05)
-_STEPS = 40  # of a bisection: the threshold is then exact to 1e-11
+from training.evaluate.constants import BISECTIONS, PRICES, SHARES
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Stages:
     def at_share(self, share: float, price: float) -> tuple[FloatArray, FloatArray]:
         """`routed` at the threshold that sends about `share` of the requests to the cloud."""
         low, high = -1.0, 1.0
-        for _ in range(_STEPS):
+        for _ in range(BISECTIONS):
             middle = (low + high) / 2
             sent = self.routed(middle, price)[0].mean()
             low, high = (middle, high) if sent > share else (low, middle)

@@ -12,8 +12,14 @@ from sklearn.pipeline import make_pipeline
 
 from router.text.features import Features
 from router.types import FloatArray, IntArray
-
-NEIGHBOURS = 40
+from training.evaluate.constants import (
+    GOOD_SCORE,
+    MAX_ITERATIONS,
+    MINILM_C,
+    MINILM_SCALE,
+    NEIGHBOURS,
+    TFIDF_C,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +73,7 @@ def tfidf(
 
     def head(y: FloatArray) -> FloatArray:
         vectors = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
-        model = make_pipeline(vectors, LogisticRegression(C=1.0, max_iter=500))
+        model = make_pipeline(vectors, LogisticRegression(C=TFIDF_C, max_iter=MAX_ITERATIONS))
         return _good(model.fit(texts[0], y), texts[1])
 
     return _difference(head, task, train)
@@ -78,10 +84,13 @@ def minilm(
 ) -> FloatArray:
     """all-MiniLM-L6-v2 with one logistic regression per tier."""
     assert task.minilm is not None
-    vectors = task.minilm * 3.0
+    vectors = task.minilm * MINILM_SCALE
 
     def head(y: FloatArray) -> FloatArray:
-        return _good(LogisticRegression(C=0.3, max_iter=500).fit(vectors[train], y), vectors[test])
+        return _good(
+            LogisticRegression(C=MINILM_C, max_iter=MAX_ITERATIONS).fit(vectors[train], y),
+            vectors[test],
+        )
 
     return _difference(head, task, train)
 
@@ -108,7 +117,7 @@ def _difference(
 ) -> FloatArray:
     p = []
     for y in (task.cloud[train], task.local[train]):
-        binary = (y >= 0.5).astype(float)
+        binary = (y >= GOOD_SCORE).astype(float)
         p.append(head(binary) if np.ptp(binary) else np.zeros(1) + binary[0])
     return np.asarray(p[0] - p[1])
 

@@ -11,12 +11,12 @@ from router.text.features import Features
 from router.types import FloatArray
 from training.data.dataset import REFERENCE
 from training.evaluate import metrics
+from training.evaluate.constants import COST_STEPS, CPT_TARGETS, GOOD_SCORE
 from training.evaluate.metrics import Interval
 from training.fit.design import take
 from training.fit.head import ability_name
 from training.fit.heads import Fitted
 
-CPT_TARGETS = (0.2, 0.5, 0.8)
 FIELDS = ("p_local", "p_cloud", "local", "cloud", "group", "source")
 
 
@@ -153,7 +153,9 @@ def _measures(s: Scored, threshold: float, seed: int) -> dict[str, Interval]:
         measures[f"brier_{tier}"] = interval(metrics.brier, p, y)
         measures[f"brier_skill_{tier}"] = interval(metrics.brier_skill, p, y)
         measures[f"ece_{tier}"] = interval(metrics.ece, p, y)
-        measures[f"auc_{tier}"] = interval(lambda a, b: metrics.auc(a, (b >= 0.5) * 1.0), p, y)
+        measures[f"auc_{tier}"] = interval(
+            lambda a, b: metrics.auc(a, (b >= GOOD_SCORE) * 1.0), p, y
+        )
     return measures
 
 
@@ -163,7 +165,7 @@ def cost_table(s: Scored, threshold: float) -> list[dict[str, float]]:
     n = len(s.gain)
     own = int(np.count_nonzero(s.gain > threshold))
     ranked = np.sort(s.gain)[::-1]
-    steps = sorted({*(round(n * k / 10) for k in range(11)), own})
+    steps = sorted({*(round(n * k / COST_STEPS) for k in range(COST_STEPS + 1)), own})
     return [
         {
             "cloud_share": float(c.share[k]),

@@ -13,9 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.types import FloatArray
-
-ECE_BINS = 15
-ROUTELLM_STEPS = 10
+from training.evaluate.constants import (
+    BOOTSTRAP_ROUNDS,
+    ECE_BINS,
+    FLOOR_ROUNDS,
+    LEVEL,
+    ROUTELLM_STEPS,
+    SAVED_AT_PGR,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ def _left_turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, f
 
 
 def cost_saved(
-    gain: FloatArray, local: FloatArray, cloud: FloatArray, target: float = 0.95
+    gain: FloatArray, local: FloatArray, cloud: FloatArray, target: float = SAVED_AT_PGR
 ) -> float:
     """Share of the always-cloud cost saved while PGR stays at `target` (FrugalGPT, 2305.05176)."""
     return 1.0 - cpt(gain, local, cloud, target)
@@ -158,7 +163,7 @@ def ece(p: FloatArray, y: FloatArray, bins: int = ECE_BINS) -> float:
     return float(np.sum(share * np.abs(predicted - observed)))
 
 
-def ece_floor(p: FloatArray, rng: np.random.Generator, rounds: int = 20) -> float:
+def ece_floor(p: FloatArray, rng: np.random.Generator, rounds: int = FLOOR_ROUNDS) -> float:
     """The ECE that chance alone gives perfectly calibrated `p` on as many 0/1 outcomes."""
     return float(np.mean([ece(p, (rng.random(len(p)) < p) * 1.0) for _ in range(rounds)]))
 
@@ -181,8 +186,8 @@ def bootstrap(
     *arrays: FloatArray,
     groups: NDArray[Any],
     rng: np.random.Generator,
-    rounds: int = 200,
-    level: float = 0.95,
+    rounds: int = BOOTSTRAP_ROUNDS,
+    level: float = LEVEL,
 ) -> Interval:
     """Percentile interval of `statistic(*arrays)` by resampling whole groups."""
     value = statistic(*arrays)

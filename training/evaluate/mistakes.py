@@ -8,9 +8,13 @@ from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from training.data.log import Window
-
-_WORDS = 5
-_PER_CLUSTER = 12  # mistakes that a cluster needs on average
+from training.evaluate.constants import (
+    CLUSTER_STARTS,
+    CLUSTER_WORDS,
+    MAX_CLUSTERS,
+    MISTAKE_GAP,
+    ROWS_PER_CLUSTER,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Mistakes:
 
 
 def mistakes(
-    window: Window, scores: pd.Series, *, limit: float = 0.4, seed: int = 0
+    window: Window, scores: pd.Series, *, limit: float = MISTAKE_GAP, seed: int = 0
 ) -> list[Mistakes]:
     """Clusters of requests where `scores` (decision -> score of the local answer) and the logged
     p_local differ by more than `limit`, the largest first; empty where there are too few.
@@ -37,12 +41,12 @@ def mistakes(
     score = frame["id"].map(scores)
     error = (score - frame["p_local"]).to_numpy(dtype="float64")
     wrong = np.flatnonzero((np.abs(error) > limit) & (frame["prompt"] != "").to_numpy())
-    if len(wrong) < _PER_CLUSTER:
+    if len(wrong) < ROWS_PER_CLUSTER:
         return []
     side = np.where(error[wrong] > 0, 1.0, -1.0)
     points = np.column_stack([window.features.embedding[wrong], side])
-    count = max(2, min(8, len(wrong) // _PER_CLUSTER))
-    cluster = KMeans(count, n_init=10, random_state=seed).fit_predict(points)
+    count = max(2, min(MAX_CLUSTERS, len(wrong) // ROWS_PER_CLUSTER))
+    cluster = KMeans(count, n_init=CLUSTER_STARTS, random_state=seed).fit_predict(points)
     weigh = TfidfVectorizer(stop_words="english", token_pattern=r"[^\W\d_]{3,}", min_df=2)
     table = weigh.fit_transform(frame["prompt"])
     names = weigh.get_feature_names_out()
@@ -51,7 +55,7 @@ def mistakes(
     for number in range(count):
         at = wrong[cluster == number]
         above = np.asarray(table[at].mean(axis=0)).ravel() - usual
-        words = tuple(str(names[i]) for i in np.argsort(-above)[:_WORDS])
+        words = tuple(str(names[i]) for i in np.argsort(-above)[:CLUSTER_WORDS])
         centre = points[cluster == number].mean(axis=0)
         nearest = at[np.argmin(((points[cluster == number] - centre) ** 2).sum(axis=1))]
         out.append(

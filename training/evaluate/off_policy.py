@@ -19,16 +19,22 @@ from scipy.stats import norm
 from router.errors import DataError
 from router.types import FloatArray, IntArray
 from training.data.splits import group_folds
+from training.evaluate.constants import (
+    CROSS_FOLDS,
+    LEVEL,
+    MIN_EFFECTIVE_ROWS,
+    NORMAL_ROUNDS,
+    RIDGE_BIAS_STRENGTH,
+    RIDGE_STRENGTH,
+)
 from training.evaluate.metrics import Interval
 
 LOCAL, CLOUD = 0, 1
-MIN_EFFECTIVE = 50.0  # rows; below, no estimate is worth its interval
 NO_EXPLORATION = (
     "The log holds no exploration: every request went where it surely would, so nothing is known "
     "of the other tier. Set exploration = 0.02 in router.toml and come back after some hundred "
     "requests."
 )
-_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,12 @@ class Estimate:
 
 
 def evaluate(
-    log: BanditLog, policy: FloatArray, predicted: FloatArray, *, seed: int = 0, rounds: int = 500
+    log: BanditLog,
+    policy: FloatArray,
+    predicted: FloatArray,
+    *,
+    seed: int = 0,
+    rounds: int = NORMAL_ROUNDS,
 ) -> Estimate:
     """Estimate the mean outcome of `policy`, its probability of the cloud, shape (n,).
 
@@ -93,7 +104,7 @@ def evaluate(
         name: _interval(top, bottom, log.group, counts) for name, (top, bottom) in terms.items()
     }
     missing = (log.propensity < 1) * weight**2 * (1 - log.propensity) * (log.outcome - seen) ** 2
-    half = float(norm.ppf(0.975)) * float(np.sqrt(missing.sum())) / len(log)
+    half = float(norm.ppf((1 + LEVEL) / 2)) * float(np.sqrt(missing.sum())) / len(log)
     here = Interval(found["dr"].value, found["dr"].value - half, found["dr"].value + half)
     return Estimate(
         **found,
@@ -114,11 +125,11 @@ def checked(log: BanditLog, policy: FloatArray) -> None:
     if (log.propensity >= 1 - 1e-9).all() and not (wanted > 1 - 1e-9).all():
         raise DataError(NO_EXPLORATION)
     rows = effective(wanted / log.propensity)
-    if rows < MIN_EFFECTIVE:
+    if rows < MIN_EFFECTIVE_ROWS:
         raise DataError(
             f"The {len(log)} logged requests are worth {rows:.0f} of this policy's own, "
-            f"{MIN_EFFECTIVE:.0f} are needed; log more, explore more, or ask about a policy that "
-            "is nearer to the one that served."
+            f"{MIN_EFFECTIVE_ROWS:.0f} are needed; log more, explore more, or ask about a policy "
+            "that is nearer to the one that served."
         )
 
 
@@ -140,12 +151,12 @@ def crossed(
     `fit` takes the rows to learn from and gives what predicts rows, shape (m, 2).
     """
     out = np.zeros((len(log), 2))
-    for train, test in group_folds(log.group, _FOLDS, np.random.default_rng(seed)):
+    for train, test in group_folds(log.group, CROSS_FOLDS, np.random.default_rng(seed)):
         out[test] = fit(train)(test)
     return out
 
 
-def by_ridge(log: BanditLog, features: FloatArray, strength: float = 10.0) -> FloatArray:
+def by_ridge(log: BanditLog, features: FloatArray, strength: float = RIDGE_STRENGTH) -> FloatArray:
     """Outcome model for `evaluate`: ridge regression per action on `features` (n, d), crossed."""
     columns = np.column_stack([np.ones(len(log)), features])
 
@@ -155,7 +166,7 @@ def by_ridge(log: BanditLog, features: FloatArray, strength: float = 10.0) -> Fl
             at = train[log.action[train] == action]
             x, y = columns[at], log.outcome[at]
             penalty = np.eye(columns.shape[1]) * strength
-            penalty[0, 0] = 1e-6
+            penalty[0, 0] = RIDGE_BIAS_STRENGTH
             weights.append(np.linalg.solve(x.T @ x + penalty, x.T @ y) if len(at) else None)
         known = [w for w in weights if w is not None]
         both = [w if w is not None else known[0] for w in weights]
@@ -184,5 +195,5 @@ def _interval(
         return Interval(float("nan"), float("nan"), float("nan"))
     value = float(tops.sum()) / total
     drawn = (counts @ tops) / np.maximum(counts @ bottoms, 1e-12)
-    half = float(norm.ppf(0.975)) * float(drawn.std(ddof=1))
+    half = float(norm.ppf((1 + LEVEL) / 2)) * float(drawn.std(ddof=1))
     return Interval(value, value - half, value + half)

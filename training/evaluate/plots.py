@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from router.types import FloatArray
 from training.evaluate import metrics
+from training.evaluate.constants import BAND_QUANTILES, BAND_ROUNDS, WILSON_Z
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
@@ -73,14 +74,14 @@ def _band(
     cloud: FloatArray,
     groups: FloatArray,
     rng: np.random.Generator,
-    rounds: int = 100,
+    rounds: int = BAND_ROUNDS,
 ) -> tuple[FloatArray, FloatArray]:
     grid = np.linspace(0, 1, len(gain) + 1)
     draws = []
     for at in metrics.resamples(groups, rng, rounds):
         c = metrics.curve(gain[at], local[at], cloud[at])
         draws.append(np.interp(grid, c.share, c.quality))
-    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    low, high = np.quantile(draws, BAND_QUANTILES, axis=0)
     return low, high
 
 
@@ -147,7 +148,9 @@ def looks_curve(policies: Mapping[str, Mapping[str, float]], *, axes: Axes | Non
     return axes
 
 
-def wilson(share: FloatArray, count: FloatArray, z: float = 1.96) -> tuple[FloatArray, FloatArray]:
+def wilson(
+    share: FloatArray, count: FloatArray, z: float = WILSON_Z
+) -> tuple[FloatArray, FloatArray]:
     """Wilson's 95 % interval of a share out of `count` (Wilson 1927)."""
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))

@@ -15,6 +15,7 @@ from router.registry.artifact import Artifact
 from router.text.structure import NAMES
 from router.types import FloatArray
 from training.data.dataset import REFERENCE
+from training.fit.constants import GIT_S
 from training.fit.encoder import EncoderSource
 from training.fit.heads import Fitted
 
@@ -68,7 +69,7 @@ def git_commit() -> str | None:
     """The commit of the working folder, None outside a repository."""
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=GIT_S, check=False
         )
     except OSError:
         return None

@@ -9,10 +9,7 @@ from scipy.optimize import minimize
 
 from router.decide.heads import sigmoid
 from router.types import FloatArray
-
-# Strength of the prior as curvature of the log loss; one row of an even case has 0.25. Held-out
-# folds of a fit are many, rows set aside for calibration are few and come after that first scaling.
-FOLDS_PRIOR, ROWS_PRIOR = 10.0, 100.0
+from training.fit.constants import FOLDS_PRIOR, LEAST_SLOPE
 
 
 def platt(
@@ -35,5 +32,6 @@ def platt(
         gradient = np.array([residual @ logit, residual.sum()]) + prior * distance
         return float(value), gradient
 
-    found = minimize(loss, np.array([1.0, 0.0]), jac=True, bounds=[(1e-3, None), (None, None)])
+    bounds = [(LEAST_SLOPE, None), (None, None)]
+    found = minimize(loss, np.array([1.0, 0.0]), jac=True, bounds=bounds)
     return float(found.x[0]), float(found.x[1])

@@ -4,8 +4,7 @@ import numpy as np
 
 from router.registry.artifact import GRID, MOVES
 from router.types import FloatArray
-
-NEAREST = 400
+from training.fit.constants import NEAREST_REQUESTS
 
 
 def look_table(before: FloatArray, after: FloatArray) -> FloatArray:
@@ -19,7 +18,7 @@ def look_table(before: FloatArray, after: FloatArray) -> FloatArray:
     gain = (after[:, 1] - after[:, 0]) - (before[:, 1] - before[:, 0])
     centres = (np.arange(GRID) + 0.5) / GRID
     at = (np.arange(MOVES) + 0.5) / MOVES
-    near = min(NEAREST, len(gain))
+    near = min(NEAREST_REQUESTS, len(gain))
     out = np.zeros((GRID, GRID, MOVES), dtype=np.float32)
     for i, local in enumerate(centres):
         for j, cloud in enumerate(centres):

@@ -8,15 +8,20 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from router.decide.heads import Z_LIMIT, Heads
-from router.text.features import BIGRAM_BUCKETS, Features
+from router.decide.constants import Z_LIMIT
+from router.decide.heads import Heads
+from router.text.constants import BIGRAM_BUCKETS
+from router.text.features import Features
 from router.text.ragged import Ragged
 from router.types import FloatArray
-
-# A block's scale sets how strongly its weights are shrunk beside the others'. Of 0 to 2 times each,
-# tried on MMLU, GSM8K, ZeroEval and MMLU-Pro, these are good everywhere and best nowhere by much.
-EMBEDDING, STRUCTURE, WORDS, PAIRS = 1.5, 0.3, 3.0, 1.5
-MODEL = 3.0  # ability terms are few and well supported, so they are hardly shrunk
+from training.fit.constants import (
+    EMBEDDING_SCALE,
+    LEAST_DEVIATION,
+    MODEL_SCALE,
+    PAIRS_SCALE,
+    STRUCTURE_SCALE,
+    WORDS_SCALE,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Scaling:
         return cls(
             structure_mean=features.structure.mean(axis=0),
             # A feature that never varied carries no weight; 1 keeps it finite.
-            structure_scale=np.where(deviation > 1e-6, deviation, 1.0),
+            structure_scale=np.where(deviation > LEAST_DEVIATION, deviation, 1.0),
             word_idf=_idf(features.words, vocabulary),
             pair_idf=_idf(features.pairs, BIGRAM_BUCKETS),
         )
@@ -56,13 +61,13 @@ def matrix(features: Features, scaling: Scaling) -> sp.csr_matrix:
     """Embedding, structure, words and pairs side by side, float32, shape (n, d + s + v + b)."""
     z = (features.structure - scaling.structure_mean) / scaling.structure_scale
     dense = np.hstack(
-        [features.embedding * EMBEDDING, np.clip(z, -Z_LIMIT, Z_LIMIT) * STRUCTURE]
+        [features.embedding * EMBEDDING_SCALE, np.clip(z, -Z_LIMIT, Z_LIMIT) * STRUCTURE_SCALE]
     ).astype(np.float32)
     return sp.hstack(
         [
             sp.csr_matrix(dense),
-            _tfidf(features.words, scaling.word_idf, WORDS),
-            _tfidf(features.pairs, scaling.pair_idf, PAIRS),
+            _tfidf(features.words, scaling.word_idf, WORDS_SCALE),
+            _tfidf(features.pairs, scaling.pair_idf, PAIRS_SCALE),
         ],
         format="csr",
         dtype=np.float32,
@@ -83,20 +88,20 @@ def blocks(
     edges = np.cumsum([dimensions, structure, vocabulary, BIGRAM_BUCKETS])
     embedding, struct, words, pairs, _ = np.split(coefficients, edges)
     return {
-        "embedding": embedding * EMBEDDING,
-        "structure": struct * STRUCTURE,
-        "words": words * WORDS,
-        "pairs": pairs * PAIRS,
+        "embedding": embedding * EMBEDDING_SCALE,
+        "structure": struct * STRUCTURE_SCALE,
+        "words": words * WORDS_SCALE,
+        "pairs": pairs * PAIRS_SCALE,
     }
 
 
 def one_hot(models: Sequence[str], names: Sequence[str]) -> sp.csr_matrix:
-    """Which of `names` each row speaks of, scaled by MODEL, shape (n, len(names))."""
+    """Which of `names` each row speaks of, scaled by MODEL_SCALE, shape (n, len(names))."""
     position = {name: i for i, name in enumerate(names)}
     known = [(row, position[m]) for row, m in enumerate(models) if m in position]
     rows, columns = np.array(known, dtype=np.int64).reshape(-1, 2).T
     return sp.csr_matrix(
-        (np.full(len(rows), MODEL, dtype=np.float32), (rows, columns)),
+        (np.full(len(rows), MODEL_SCALE, dtype=np.float32), (rows, columns)),
         shape=(len(models), len(names)),
     )
 

@@ -16,8 +16,7 @@ from router.text.features import (
     StaticEncoder,
     resolve_transformer,
 )
-
-DIMENSIONS = 256
+from training.fit.constants import ENCODER_DIMENSIONS
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def with_transformer(source: EncoderSource, name: str) -> EncoderSource:
     return EncoderSource(description, source.vectors, source.tokenizer)
 
 
-def distil(teacher: str, dimensions: int = DIMENSIONS) -> EncoderSource:
+def distil(teacher: str, dimensions: int = ENCODER_DIMENSIONS) -> EncoderSource:
     """Distil `teacher` into token vectors (model2vec: token outputs, PCA, SIF weighting).
 
     Takes about a minute on one core. Raises MissingExtra without the extra `[encoder]`.

@@ -17,16 +17,19 @@ from training.data.dataset import REFERENCE
 from training.data.everyday import RUBRIC_PREFIX
 from training.data.splits import group_folds
 from training.fit.calibrate import platt
-from training.fit.design import MODEL, blocks, one_hot
+from training.fit.constants import (
+    BASE_SCALE,
+    CHOICE_FOLDS,
+    CHOICE_PROMPTS,
+    HEAD_C,
+    MAX_ITERATIONS,
+    MIN_ROWS,
+    MODEL_SCALE,
+    TOLERANCE,
+)
+from training.fit.design import blocks, one_hot
 
 TIERS = ("local", "cloud")
-BASE = 3.0  # scale of the base's logits: less shrunk than words, since they are already trained
-# scikit-learn's C. Of {.003, .01, .03, .1, .3} this ranks best (APGR) on MMLU, GSM8K and ZeroEval
-# alike (models/BENCHMARK.md says how it was chosen); more data bears weaker shrinkage (--strength).
-STRENGTH = 0.03
-MIN_ROWS = 20
-FOLDS = 3
-_CV_PROMPTS = 6000
 KEPT = "kept"  # what `Choice` says of a base whose labels were too few to move it
 
 
@@ -104,14 +107,14 @@ class Problem:
         builds on a base falls back to it by itself when labels are few, so it is given the benefit
         of the doubt: the base alone must be better by a standard error.
         """
-        c = strength or STRENGTH
-        few = len(self.rows.prompt) < MIN_ROWS or len(np.unique(self.rows.group)) < FOLDS
+        c = strength or HEAD_C
+        few = len(self.rows.prompt) < MIN_ROWS or len(np.unique(self.rows.group)) < CHOICE_FOLDS
         if few or np.ptp(self.rows.score) == 0:
             return Choice(c if self.base is None else None)
         rng = np.random.default_rng(seed)
-        wanted = rng.permutation(np.unique(self.rows.prompt))[:_CV_PROMPTS]
+        wanted = rng.permutation(np.unique(self.rows.prompt))[:CHOICE_PROMPTS]
         sample = self.rows.take(np.flatnonzero(np.isin(self.rows.prompt, wanted)))
-        folds = list(group_folds(sample.group, FOLDS, rng))
+        folds = list(group_folds(sample.group, CHOICE_FOLDS, rng))
         logits = Parallel(n_jobs=jobs)(
             delayed(self._held_out)(sample, c, train, test) for train, test in folds
         )
@@ -149,13 +152,15 @@ class Problem:
         parts = [self.columns[rows.prompt], one_hot(rows.model, names)]
         if self.base is not None and self.base_logits is not None:
             other = self.base_logits[rows.prompt, 1 - TIERS.index(self.tier)]
-            logits = np.column_stack([self._prior(rows), other]) * BASE
+            logits = np.column_stack([self._prior(rows), other]) * BASE_SCALE
             parts = [sp.csr_matrix(logits), *parts]
         return sp.hstack(parts, format="csr", dtype=np.float32)
 
     def _estimator(self, rows: Rows, c: float, names: list[str]) -> LogisticRegression:
         inputs, label, weight = soft_rows(self._inputs(rows, names), rows.score, rows.weight)
-        return LogisticRegression(C=c, max_iter=500, tol=1e-4).fit(inputs, label, weight)
+        return LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=TOLERANCE).fit(
+            inputs, label, weight
+        )
 
     def solve(
         self, choice: Choice, dimensions: int, vocabulary: int
@@ -174,8 +179,8 @@ class Problem:
             coefficients = estimator.coef_[0].astype(np.float64)
             bias = float(estimator.intercept_[0])
             if self.base is not None:
-                gamma, coefficients = coefficients[:2] * BASE, coefficients[2:]
-        own = dict(zip(names, (coefficients[width:] * MODEL).tolist(), strict=True))
+                gamma, coefficients = coefficients[:2] * BASE_SCALE, coefficients[2:]
+        own = dict(zip(names, (coefficients[width:] * MODEL_SCALE).tolist(), strict=True))
         weight = blocks(coefficients[:width], dimensions, SIZE, vocabulary)
         weight["bias"] = np.array(bias)
         if self.base is None:

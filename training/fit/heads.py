@@ -19,9 +19,9 @@ from router.registry.ability import ability_for
 from router.text.features import Features
 from router.types import FloatArray
 from training.data.dataset import REFERENCE
+from training.fit.constants import MIN_ROWS
 from training.fit.design import Scaling, matrix, take
 from training.fit.head import (
-    MIN_ROWS,
     TIERS,
     Base,
     Problem,

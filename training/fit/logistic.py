@@ -10,8 +10,7 @@ from scipy.optimize import minimize
 
 from router.decide.heads import sigmoid
 from router.types import FloatArray
-
-_BIAS_C = 100.0  # the intercept is hardly held back
+from training.fit.constants import BIAS_C, MAX_ITERATIONS
 
 
 def fit_logistic(
@@ -34,7 +33,7 @@ def fit_logistic(
     (True, 0.0)
     """
     prior = np.append(np.zeros(x.shape[1]) if start is None else start, start_bias)
-    precision = np.append(np.broadcast_to(1 / np.asarray(c), x.shape[1]), 1 / _BIAS_C)
+    precision = np.append(np.broadcast_to(1 / np.asarray(c), x.shape[1]), 1 / BIAS_C)
     rows = np.asarray(x, dtype=np.float64)
 
     def loss(theta: FloatArray) -> tuple[float, FloatArray]:
@@ -47,6 +46,6 @@ def fit_logistic(
 
     bounds = None if lower is None else [*((b, None) for b in lower.tolist()), (None, None)]
     found = minimize(
-        loss, prior, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500}
+        loss, prior, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": MAX_ITERATIONS}
     )
     return found.x[:-1], float(found.x[-1])

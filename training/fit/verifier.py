@@ -16,17 +16,19 @@ from router.text.asks import ASKS
 from router.types import FloatArray, IntArray
 from training.data.opinions import Abilities, Draw, Opinions, PromptLogits, as_prose
 from training.fit.calibrate import platt
+from training.fit.constants import (
+    ADAPT_C,
+    ADAPT_PRIOR,
+    DOMAIN_TRUST,
+    EVERYDAY_LEVEL,
+    KIND_TRUST,
+    LEAST_SIMILARITY_SCALE,
+    PROSE_WEIGHT,
+    VERIFIER_C,
+)
 from training.fit.logistic import fit_logistic
 
-# Chosen by grouped folds on ZeroEval and MMLU-Pro; .01 to .3 lie within .003 of each other.
-STRENGTH = 0.03
-# Adaptation first moves slope and level (this weak a prior lets fifty labels do it), then weights.
-ADAPT_PRIOR, ADAPT_STRENGTH = 3.0, 0.01
-# What a feature says in one domain holds elsewhere to a different degree. Agreement and empty or
-# broken answers mean the same everywhere (1); how much equality says depends on the kind of answer;
-# lengths and counts depend on the domain. The smaller the number, the stronger the shrinkage.
-# Tried on MMLU-Pro to ZeroEval and back: with 1 for all, the APGR of the first falls by .05.
-_KIND_TRUST, _DOMAIN_TRUST = 0.1, 0.03
+# How far a feature is trusted in another domain than it was fitted on; 1 where it says the same.
 _OF_KIND = {
     *(f"{word} {kind}" for kind in KINDS for word in ("equal", "unequal", "answer is")),
     *(f"asked for {a}" for a in ASKS),
@@ -60,14 +62,9 @@ _OF_DOMAIN = {
     "agreement: names known",
 }
 _FREE_TEXT = "free text in common: content"  # the one signal that open answers have
-_FREE_TEXT_TRUST = 5.0
 TRUST = np.array(
     [
-        _KIND_TRUST
-        if n in _OF_KIND or n in _SAME_TEXT
-        else _DOMAIN_TRUST
-        if n in _OF_DOMAIN
-        else 1.0
+        KIND_TRUST if n in _OF_KIND or n in _SAME_TEXT else DOMAIN_TRUST if n in _OF_DOMAIN else 1.0
         for n in NAMES
     ]
 )
@@ -80,14 +77,7 @@ _RISING = np.array(
     ]
 )
 _LOWER = np.where(_RISING, 0.0, -np.inf)
-# Similarities vary less among exam answers than elsewhere; a wider scale keeps others in range.
-_MIN_SCALE = np.where(_RISING, 0.2, 0.0)
-# Free text is the rarest kind among exam answers and the commonest at home.
-PROSE_WEIGHT = 3.0
-# Two texts on one exam question have more in common (.77 on average) than two open answers to one
-# everyday prompt (.60: Qwen2.5 0.5B and 1.5B on 140 of data/everyday). Without labels of the latter
-# the typical degree of each is taken to say the same, as beliefs must not move on average.
-EVERYDAY_LEVEL = 0.60
+_MIN_SCALE = np.where(_RISING, LEAST_SIMILARITY_SCALE, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +145,7 @@ def fit_verifier(
         start = Verifier(np.zeros((2, SIZE)), np.zeros(2), mean, scale)
     else:
         start = base
-    c = strength or (STRENGTH if base is None else ADAPT_STRENGTH)
+    c = strength or (VERIFIER_C if base is None else ADAPT_C)
     z = start.standardised(rows.features)
     weights, bias = start.weights.astype(np.float64), start.bias.astype(np.float64)
     for head, label in enumerate((rows.local, rows.cloud)):

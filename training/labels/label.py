@@ -9,60 +9,13 @@ A label is about one tier's answer to one request. The rule where signals contra
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
-EXPLICIT, _STRONG = 1, 2  # ranks up to these are opinions, and clear faults; beyond are hints
-PER_GROUP = 3.0  # no prompt may say more than so many labels' worth
-KEY_SHARE = 0.5  # of all explicit weight, where more than one key speaks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """What a kind of signal is worth.
-
-    `rank`: lower ones decide. `weight`: 1 is a person's word. `score`: what it says, where it does
-    not come with a score of its own. `delay_s`: how long after the answer it may still come.
-    """
-
-    rank: int
-    weight: float
-    score: float | None
-    delay_s: float
-    words: str
-
-
-_HOUR = 3600.0
-SOURCES: Mapping[str, Source] = {
-    "user": Source(rank=0, weight=1.0, score=None, delay_s=float("inf"), words="feedback"),
-    "corrected": Source(
-        rank=0, weight=1.0, score=0.2, delay_s=float("inf"), words="the user corrected the answer"
-    ),
-    "judge": Source(
-        rank=1,
-        weight=0.7,
-        score=None,
-        delay_s=float("inf"),
-        words="the cloud model judged it blind",
-    ),
-    "bad call": Source(
-        rank=2, weight=0.8, score=0.0, delay_s=0.0, words="a tool call that could not be parsed"
-    ),
-    "useless": Source(rank=2, weight=0.7, score=0.05, delay_s=0.0, words="empty, or a refusal"),
-    "asked the cloud": Source(
-        rank=2, weight=0.6, score=0.1, delay_s=0.5 * _HOUR, words="asked again soon, of the cloud"
-    ),
-    "cut off": Source(rank=2, weight=0.4, score=0.2, delay_s=0.0, words="the answer was cut off"),
-    "regenerated": Source(
-        rank=3, weight=0.3, score=0.3, delay_s=0.25 * _HOUR, words="the same request again soon"
-    ),
-    "quiet": Source(
-        rank=4, weight=0.1, score=0.85, delay_s=float("inf"), words="nobody complained"
-    ),
-}
+from training.labels.constants import EXPLICIT, KEY_SHARE, PER_GROUP, SOURCES, STRONG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +55,7 @@ class Label:
     @property
     def strong(self) -> bool:
         """Whether it replaces what agreement says, as opinions and faults do."""
-        return SOURCES[self.source].rank <= _STRONG
+        return SOURCES[self.source].rank <= STRONG
 
 
 def labelled(signals: Iterable[Signal]) -> list[Label]:

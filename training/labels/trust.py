@@ -9,14 +9,18 @@ from math import atanh, sqrt
 
 import numpy as np
 
-from training.labels.label import EXPLICIT, SOURCES, Capped, Signal, capped, labelled
+from training.labels.constants import (
+    DAY_S,
+    DOUBT_Z,
+    ENOUGH_ANSWERS,
+    EXPLICIT,
+    ONE_SIDED,
+    PER_KEY_DAY,
+    SAME_DEVIATION,
+    SOURCES,
+)
+from training.labels.label import Capped, Signal, capped, labelled
 
-PER_KEY_DAY = 50  # opinions of one key that count in a day, the first ones
-# So many opinions that (nearly) all say the same teach nothing that could be told apart.
-ONE_SIDED, _SAME = 20, 0.02
-_ENOUGH = 10  # answers that must have other evidence before a key is doubted
-_DOUBT = -1.645  # one-sided 5 % quantile: how surely a key must say the opposite of it
-_DAY_S = 86_400.0
 Evidence = Mapping[tuple[str, str], float]
 
 
@@ -75,7 +79,7 @@ def _first_of_day(signals: Sequence[Signal], words: list[str]) -> list[Signal]:
     used: dict[tuple[str | None, int], int] = defaultdict(int)
     kept, dropped = [], 0
     for one in signals:
-        day = (one.key, int(one.at // _DAY_S))
+        day = (one.key, int(one.at // DAY_S))
         used[day] += _person(one)
         if _person(one) and used[day] > PER_KEY_DAY:
             dropped += 1
@@ -88,7 +92,7 @@ def _first_of_day(signals: Sequence[Signal], words: list[str]) -> list[Signal]:
 
 def _one_sided(mine: Sequence[Signal]) -> str:
     scores = np.array([s.value for s in mine])
-    if len(mine) < ONE_SIDED or scores.std() >= _SAME:
+    if len(mine) < ONE_SIDED or scores.std() >= SAME_DEVIATION:
         return ""
     return (
         f"All {{n}} ratings {{who}} say {scores.mean():.2f}; rate good and bad answers alike, one "
@@ -109,9 +113,9 @@ def _contradicts(mine: Sequence[Signal], every: Sequence[Signal], free: Evidence
         if known:
             pairs.append((one.value, float(np.mean(known))))
     said, known_to_be = np.array(pairs).reshape(-1, 2).T
-    if len(pairs) < _ENOUGH or said.std() < 1e-9 or known_to_be.std() < 1e-9:
+    if len(pairs) < ENOUGH_ANSWERS or said.std() < 1e-9 or known_to_be.std() < 1e-9:
         return ""
     r = float(np.corrcoef(said, known_to_be)[0, 1])
-    if atanh(max(min(r, 0.999), -0.999)) * sqrt(len(pairs) - 3) > _DOUBT:
+    if atanh(max(min(r, 0.999), -0.999)) * sqrt(len(pairs) - 3) > DOUBT_Z:
         return ""
     return f"{{n}} ratings {{who}} say the opposite of all other evidence (correlation {r:+.2f})."

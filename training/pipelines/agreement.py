@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from router.answers.verifier import LEAST_RELIABLE, Verifier, reliability_of
+from router.answers.constants import LEAST_RELIABLE
+from router.answers.verifier import Verifier, reliability_of
 from router.decide.heads import sigmoid
 from router.errors import TrainingError
 from router.registry.artifact import Artifact
@@ -19,10 +20,10 @@ from router.types import FloatArray
 from training.data.dataset import COLUMNS, REFERENCE, Dataset, checked
 from training.data.opinions import Abilities, Draw, Opinions
 from training.data.splits import group_folds, parts
-from training.fit.calibrate import FOLDS_PRIOR
+from training.fit.constants import ADAPT_PRIOR, FOLDS_PRIOR
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted
-from training.fit.verifier import ADAPT_PRIOR, recalibrated, rows_of
+from training.fit.verifier import recalibrated, rows_of
 from training.pipelines.answers import abilities_of
 from training.pipelines.constants import FAINT, MIN_TRUE, TRUE_FOLDS, TRUE_WEIGHTS
 from training.pipelines.prompts import Progress, Trained, base_of, calibrated, train

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from router.answers.verifier import MAX_OPINIONS, NAMES, Verifier
+from router.answers.constants import MAX_OPINIONS
+from router.answers.verifier import NAMES, Verifier
 from router.decide.heads import sigmoid
 from router.errors import TrainingError
 from router.registry.ability import ability_of
@@ -17,8 +18,9 @@ from training.data.opinions import Abilities, Opinions, PromptLogits
 from training.data.splits import PARTS, group_folds, group_hash, parts
 from training.evaluate import metrics
 from training.evaluate.scoring import fitted_of
+from training.fit.constants import MIN_ROWS
 from training.fit.deferral import look_table
-from training.fit.head import MIN_ROWS, TIERS
+from training.fit.head import TIERS
 from training.fit.verifier import adapted, core_rows, fit_verifier, recalibrated, rows_of
 from training.pipelines.constants import CALIBRATION_PRIOR
 from training.pipelines.training_set import TrainingSet

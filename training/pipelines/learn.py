@@ -20,7 +20,7 @@ from training.data.splits import seen_hashes
 from training.evaluate.metrics import Interval
 from training.evaluate.scoring import fitted_of
 from training.fit.assemble import assembled
-from training.fit.calibrate import FOLDS_PRIOR
+from training.fit.constants import FOLDS_PRIOR
 from training.fit.encoder import of_artifact
 from training.fit.head import KEPT, TIERS
 from training.fit.heads import Fitted

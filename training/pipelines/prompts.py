@@ -22,7 +22,8 @@ from training.data.featurize import featurize
 from training.data.splits import parts, seen_hashes
 from training.evaluate.evaluation import Evaluation, evaluate_pairs, outcome_pairs
 from training.fit.assemble import assembled
-from training.fit.calibrate import FOLDS_PRIOR, ROWS_PRIOR, platt
+from training.fit.calibrate import platt
+from training.fit.constants import FOLDS_PRIOR, ROWS_PRIOR
 from training.fit.design import take
 from training.fit.encoder import EncoderSource, of_artifact
 from training.fit.head import TIERS, Base

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from router.answers.agreement import AGREEMENT, agreement, calls_in_common
 from router.answers.arithmetic import check_calculations
+from router.answers.constants import HEAD_CHARS, TAIL_CHARS
 from router.answers.literals import CallLiteral
-from router.answers.reading import HEAD_CHARS, STATISTICS, TAIL_CHARS, Answer, Reading
+from router.answers.reading import STATISTICS, Answer, Reading
 from router.decide.default import default_router
 from router.types import FloatArray
 

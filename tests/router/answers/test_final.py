@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.answers.constants import MAX_FINAL_CHARS
 from router.answers.final import EXACT, final_of
-from router.answers.literals import MAX_CHARS, CallLiteral, NotLiteral, canonical, parse
+from router.answers.literals import CallLiteral, NotLiteral, canonical, parse
 from router.answers.numbers import Quantity, quantity
 from router.answers.same import same
 
@@ -202,4 +203,4 @@ def test_what_is_no_literal_is_refused(text: str) -> None:
 def test_a_literal_is_data_and_is_read_up_to_a_bound() -> None:
     assert parse("__import__(a='os')") == CallLiteral("__import__", {"a": "os"})
     with pytest.raises(NotLiteral):
-        parse("[" + "1," * MAX_CHARS + "]")
+        parse("[" + "1," * MAX_FINAL_CHARS + "]")

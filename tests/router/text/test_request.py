@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from router.decide.router import Router
 from router.errors import InputError
-from router.text.request import MAX_DEPTH, request_from_messages, request_from_prompt
+from router.text.constants import MAX_NESTING
+from router.text.request import request_from_messages, request_from_prompt
 
 
 def user(content: object) -> dict[str, object]:
@@ -85,7 +86,7 @@ def test_faulty_conversations_are_named(messages: object, says: str) -> None:
 
 def test_deep_nesting_is_refused() -> None:
     content: object = "x"
-    for _ in range(MAX_DEPTH + 2):
+    for _ in range(MAX_NESTING + 2):
         content = [{"type": "tool_result", "content": content}]
     with pytest.raises(InputError, match="nested"):
         request_from_messages([user(content)])

@@ -17,8 +17,8 @@ from router.registry.artifact import Artifact
 from tests import ROOT
 from training.data.log import Window, read_window
 from training.data.sample import open_log
+from training.evaluate.constants import MIN_EFFECTIVE_ROWS
 from training.evaluate.mistakes import mistakes
-from training.evaluate.off_policy import MIN_EFFECTIVE
 from training.evaluate.what_if import what_if
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ def test_off_policy_estimates_agree_with_what_routing_showed(window: Window) -> 
     assert found.share > 0.95
     strong = MEASURED["always strong"]
     assert found.quality.dr.low < strong[2] and found.quality.dr.high > strong[1]
-    assert found.quality.effective > MIN_EFFECTIVE and found.usd.dr.value > 0
+    assert found.quality.effective > MIN_EFFECTIVE_ROWS and found.usd.dr.value > 0
 
 
 def test_another_model_can_be_asked_about(window: Window, shipped: Artifact) -> None:

@@ -1,0 +1,8 @@
+"""The numbers of this package that were chosen by hand."""
+
+Z_LIMIT = 4.0  # chosen: a structure feature further from its mean carries no more information
+LEAST_PROBABILITY = 1e-4  # chosen: probabilities are kept from 0 and 1, where logits end
+BATCH_REQUESTS = 256  # chosen: keeps a large batch within the cache and its memory flat
+NAMES_REMEMBERED = 1000  # chosen: clients may invent names of models without end
+SHOWN_CONTRIBUTIONS = 8  # chosen: what fits on a screen beside the decision
+LEAST_SHOWN_LOGITS = 0.005  # chosen: contributions below this are noise to a reader

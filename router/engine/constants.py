@@ -1,0 +1,21 @@
+"""The numbers of this package that were chosen by hand."""
+
+# How many tokens a request has for a local model, rather too many than too few.
+LETTERS_PER_TOKEN = 4  # chosen: Anthropic's rule of thumb; see `router.prices`
+MOST_BYTES_PER_TOKEN = 16  # chosen: hardly any text has more
+IMAGE_TOKENS = 1000  # chosen: rather too many
+MESSAGE_TOKENS = 8  # chosen: role and separators of the chat template
+
+# Looking at a local answer.
+STREAM_HEAD_CHARS = 160  # chosen: of a stream that opens like a refusal, read before it is sent on
+STREAM_OPENER_CHARS = 16  # chosen: these tell whether it does
+REFUSAL_CHARS = 400  # chosen: an answer that goes on for longer has more to say than no
+# Mean log-probability of a token (natural logarithm) below which a model only guesses. Chosen:
+# sampled text of small models lies between -0.2 and -1.5.
+UNSURE_LOGPROB = -2.5
+SECOND_TEMPERATURE = 0.8  # chosen: at which one model gives a second opinion of its own
+
+# Bounds.
+LONG_REQUEST_BYTES = 50_000  # chosen: scanned beside the event loop, as it takes milliseconds
+SIGNATURES_REMEMBERED = 50_000  # chosen: some MB of hashes
+MAX_HEADER_CHARS = 400  # chosen: a reason fits, and no proxy refuses it

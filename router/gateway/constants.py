@@ -1,0 +1,21 @@
+"""The numbers of this package that were chosen by hand."""
+
+# What ratings in words say of an answer, 0..1. Chosen: who corrects an answer could use some of it.
+RATINGS = {"good": 1.0, "bad": 0.0, "up": 1.0, "down": 0.0, "corrected": 0.2}
+MAX_SOURCE_CHARS = 32  # chosen: a name of who gave feedback, no text
+
+# The process.
+BACKLOG = 2048  # uvicorn's own default
+DRAIN_S = 30  # chosen: what Kubernetes gives a process to end
+GC_THRESHOLDS = (20_000, 20, 100)  # chosen: fewer pauses; a request makes objects by the thousand
+SWITCH_S = 0.0005  # chosen: the log's thread gets its turn within a fraction of a millisecond
+# Chosen: from a decision alone to the longest of answers.
+LATENCY_BUCKETS_S = (0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+
+# The doctor.
+ENOUGH_CONTEXT_TOKENS = 16_384  # chosen: below, tools such as coding agents hardly ever fit
+CLOUD_CHECK_S = 10.0  # chosen: a person waits for it
+
+# The embedded model.
+EMBEDDED_CONTEXT_TOKENS = 8192  # what SmolLM2-135M-Instruct was trained for
+EMBEDDED_AT_ONCE = 2  # chosen: each answer has half of the context

@@ -1,0 +1,26 @@
+"""The numbers of this package that were chosen by hand.
+
+A fitted model rests on those of the first two parts: changing one means another
+`features.SCHEMA`.
+"""
+
+# What is read of a request.
+SHORT_TURN_CHARS = 60  # chosen: a shorter turn says little alone ("continue", "why?")
+EARLIER_TURN_END_CHARS = 400  # chosen: head and tail of a turn that is put in front of a short one
+MAX_NESTING = 16  # chosen: blocks within blocks; far more than clients send
+# Chosen: texts are cut to head and tail, since the task stands at one of the two ends.
+CLIP_HEAD_CHARS, CLIP_TAIL_CHARS = 2000, 1000
+MAX_TOKENS = 1024  # chosen: a text so cut has fewer, at four characters each
+MIN_OPTIONS = 2  # chosen: one line that begins like an option may be a list of one
+
+# Words and pairs.
+BIGRAM_BUCKETS = 1 << 15  # chosen: about as many as the vocabulary has words
+# Chosen: token ids follow frequency, so about a quarter and half of the vocabulary are commoner.
+RARE_TOKEN_ID, RARER_TOKEN_ID = 8000, 16000
+OPTIONS_SCALE = 10  # chosen: options go from A to J
+MAX_WORD_CHARS = 100  # `max_input_chars_per_word` of the bundled tokenizer
+
+# Speed.
+WORDS_REMEMBERED = 200_000  # chosen: some 20 MB at most
+FEW_BOUNDS = 9  # chosen: up to eight lists, a plain sum is several times as fast as reduceat
+PROGRESS_TEXTS = 1000  # chosen: encoding more of them takes long enough for a progress bar

@@ -1,0 +1,44 @@
+"""The numbers of the benchmarks: what their protocols say, and what was chosen by hand.
+
+models/BENCHMARK.md and models/BENCHMARK-LOOP.md report results under these.
+"""
+
+FOLDS, INNER_FOLDS = 5, 2  # chosen: grouped folds of a protocol, and within their train rows
+
+# By prompts.
+MMLU_LABELS, GSM8K_LABELS = 1500, 200  # chosen: what a user might label; the rest tests
+BASE_C = 0.01  # chosen among a handful of values by splits of the works (models/BENCHMARK.md)
+CALIBRATION_LABELS, CALIBRATION_SHARE = 1000, 0.1  # chosen: labels, and their part to calibrate
+
+# By answers.
+FIT_C = 0.1  # chosen: within one source every feature may count, so shrinkage is weak
+# Chosen: of a cloud label, the pair's own model; the rest is the mean of all cloud models.
+OWN_SHARE = 0.6
+FEW_LABELS = 50  # chosen: what a user labels in an hour
+UNSEEN_DRAWS = 3  # chosen: pairs of answers per prompt
+MIN_MODELS = 4  # chosen: three hidden ones must leave others to learn from
+
+# The loop.
+CURVE_LABELS = (0, 50, 200, 1000, 4000)  # chosen: points of the learning curve
+PROBES = 100  # chosen: prompts of which a swapped model is known
+SERVED_REQUESTS, ROUND_REQUESTS = 5000, 1000  # chosen: in all, and between two fits
+EXPLORED_SHARE = 0.02  # what the README asks of a log
+CLOUD_SHARE = 0.3  # chosen: of the served requests
+TEST_FOLDS = 3  # chosen: a third is for testing alone
+ENOUGH_ROWS = 1.2  # chosen: times the served requests that a work must have
+
+# Off-policy estimates.
+LOG_ROWS, LOG_ROUNDS = 5000, 300  # chosen: requests of a simulated log, and bootstrap rounds
+NEAR = 0.01  # chosen: an estimate this near to the truth is good enough to act on
+OUTPUT_TOKENS = 500  # the default of the setting
+CENTS = 100.0  # costs in cents, so that quality and cost are of one size
+
+# Encoders.
+STATIC_WIDTHS = (64, 8)  # chosen: a quarter of the default's, and hardly any
+TIMED_REQUESTS, WARM_UP_REQUESTS = 60, 10  # chosen: a steady median in a second
+COST_STEPS = 10  # chosen: rows of the cost table
+
+# Speed. The targets are the product's own.
+SHORT_CHARS, LONG_CHARS, ANSWER_CHARS = 300, 5000, 1500  # chosen: a request, a long one, an answer
+ROUNDS, WARM_UP_ROUNDS, COLD_ROUNDS = 3000, 50, 5  # chosen: a steady 99th percentile in seconds
+BATCH_PROMPTS = 5000  # chosen: a second's worth
