@@ -17,6 +17,7 @@ PAGES = [
 ]
 _FOLDERS = "router|training|tests|data|models|docs|examples|notebooks"
 _FILE = re.compile(rf"`((?:{_FOLDERS})/[\w./-]*\w[\w./]*)`")
+_PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 _DIFF = re.compile(r"```diff\n(.*?)```", re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 _MADE = {"models/VERSION"}  # a name in commands
@@ -45,3 +46,10 @@ def test_the_worked_examples_apply_to_this_tree(tmp_path: Path) -> None:
         command = ["git", "apply", "--check", "--unsafe-paths", str(patch)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def test_the_snippets_of_the_readme_run() -> None:
+    snippets = _PYTHON.findall((ROOT / "README.md").read_text())
+    assert len(snippets) == 3
+    for snippet in snippets:
+        exec(snippet, {})
