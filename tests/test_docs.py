@@ -1,6 +1,7 @@
 """The pages name files that exist, link to pages that exist, and define each word once."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,15 @@ from tests import ROOT
 
 PAGES = [
     ROOT / "README.md",
-    *(page for page in [ROOT / "CONTRIBUTING.md"] if page.exists()),
+    ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *(ROOT / folder / "README.md" for folder in ("data", "data/traffic", "models")),
     *sorted((ROOT / "models").glob("BENCHMARK*.md")),
 ]
 _FOLDERS = "router|training|tests|data|models|docs|examples|notebooks"
 _FILE = re.compile(rf"`((?:{_FOLDERS})/[\w./-]*\w[\w./]*)`")
+_PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+_DIFF = re.compile(r"```diff\n(.*?)```", re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 _MADE = {"models/VERSION"}  # a name in commands
 
@@ -33,3 +36,20 @@ def test_the_glossary_is_in_order_and_has_each_word_once() -> None:
     words = [row.split("|")[1].strip().lower() for row in rows]
     assert all(len(row.strip("|").split("|")) == 3 for row in rows)
     assert words == sorted(set(words))
+
+
+def test_the_worked_examples_apply_to_this_tree(tmp_path: Path) -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text().split("## Three worked examples")[1]
+    for number, example in enumerate(page.split("\n### ")[1:]):
+        patch = tmp_path / f"{number}.diff"
+        patch.write_text("".join(_DIFF.findall(example)))
+        command = ["git", "apply", "--check", "--unsafe-paths", str(patch)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_snippets_of_the_readme_run() -> None:
+    snippets = _PYTHON.findall((ROOT / "README.md").read_text())
+    assert len(snippets) == 3
+    for snippet in snippets:
+        exec(snippet, {})
