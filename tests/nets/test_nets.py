@@ -9,6 +9,10 @@ from tests.nets.fit import GOLDEN as FIT
 from tests.nets.fit import described
 from tests.nets.helps import GOLDEN as HELPS
 from tests.nets.helps import helps
+from tests.nets.rows import GOLDEN as ROWS
+from tests.nets.rows import PATHS, logged
+from tests.servers.fixtures import Run
+from tests.servers.upstream import Upstream
 from training.cli.main import app as training_app
 from training.pipelines.prompts import Trained
 
@@ -50,3 +54,14 @@ def test_a_fit_on_the_same_rows_makes_the_same_model(trained: Trained) -> None:
 )
 def test_every_command_offers_what_it_did(name: str, app: typer.Typer) -> None:
     assert helps(name, typer.main.get_command(app)) == json.loads(HELPS.read_text())[name]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_leaves_the_row_it_did(
+    run: Run, local: Upstream, cloud: Upstream, path: str
+) -> None:
+    before, now = json.loads(ROWS.read_text())[path], logged(PATHS[path](run, local, cloud))
+    assert now.keys() == before.keys()
+    for name, value in before.items():
+        expected = pytest.approx(value, abs=1e-6) if isinstance(value, float) else value
+        assert now[name] == expected, name
