@@ -13,7 +13,7 @@ WORKERS ?= 2
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
 
-.PHONY: run serve test test-fast test-encoder test-presidio check bench bench-quality bench-answers bench-loop looks mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio audit check bench bench-quality bench-answers bench-loop looks mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -35,7 +35,10 @@ test-encoder: $(VENV)/.encoder ## tests that need torch
 test-presidio: $(VENV)/.presidio ## tests that need spaCy
 	$(PY) -m pytest tests/presidio
 
-check: $(VENV)/.dev ## format, lint, types, and who may import whom
+audit: $(VENV)/.dev ## known vulnerabilities of what is installed, where the service is reached
+	$(PY) -m tests.audit
+
+check: $(VENV)/.dev audit ## format, lint, types, who may import whom, known vulnerabilities
 	$(VENV)/bin/ruff format --check router training tests
 	$(VENV)/bin/ruff check router training tests
 	$(VENV)/bin/mypy

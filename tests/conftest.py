@@ -76,6 +76,15 @@ def everyday() -> Dataset:
 
 @pytest.fixture(scope="session")
 def small(everyday: Dataset) -> Dataset:
+    return drawn(everyday)
+
+
+@pytest.fixture(scope="session")
+def trained(small: Dataset, shipped: Artifact) -> Trained:
+    return fitted(small, shipped)
+
+
+def drawn(everyday: Dataset) -> Dataset:
     """400 everyday prompts with outcomes of two local models drawn around their grades."""
     rng = np.random.default_rng(7)
     prompts = everyday.prompts.iloc[rng.permutation(len(everyday.prompts))[:400]]
@@ -93,7 +102,6 @@ def small(everyday: Dataset) -> Dataset:
     return checked(pd.concat(parts), "small")
 
 
-@pytest.fixture(scope="session")
-def trained(small: Dataset, shipped: Artifact) -> Trained:
+def fitted(small: Dataset, shipped: Artifact) -> Trained:
     """A fit from scratch on `small`."""
     return train(small, of_artifact(shipped), version_name="small-1", strength=0.1, jobs=1)
