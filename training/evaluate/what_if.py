@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from router.errors import DataError
-from router.outcomes import queries
+from router.outcomes import counts
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.data.log import Window, served_in
@@ -50,7 +50,7 @@ def check_answerable(
     `as_logged`: whether it is the logged gain that the thresholds cut. What no count settles
     passes, and `what_if` has the last word. Raises DataError.
     """
-    found = queries.decided(engine, since, until, rules=_LEARNED, faults=tuple(FAULTS))
+    found = counts.decided(engine, since, until, rules=_LEARNED, faults=tuple(FAULTS))
     if not found.requests:
         raise DataError(
             "The log holds no request that a model decided on and that left words or features; "
@@ -61,7 +61,7 @@ def check_answerable(
     if found.explored or not as_logged:
         return
     for cut in thresholds:
-        if queries.decided_otherwise(engine, since, until, rules=_LEARNED, threshold=cut):
+        if counts.decided_otherwise(engine, since, until, rules=_LEARNED, threshold=cut):
             raise DataError(NO_EXPLORATION)
 
 

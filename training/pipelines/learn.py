@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from router.errors import TrainingError
 from router.monitor.alarms import Drift, drift, traffic_of
-from router.outcomes import queries
+from router.outcomes import counts
 from router.registry.artifact import Artifact
 from router.threshold import OperatingPoint, Reference
 from training.data.dataset import Dataset
@@ -86,7 +86,7 @@ def check_learnable(engine: Engine, *, since: float, until: float, maturity_s: f
     Counts settle it, but for requests that were repeated soon: where all hangs on these, the words
     are read and compared. Each number is the most that `learn` could find. Raises TrainingError.
     """
-    found = queries.evidence(engine, since, until, maturity_s=maturity_s, faults=tuple(FAULTS))
+    found = counts.evidence(engine, since, until, maturity_s=maturity_s, faults=tuple(FAULTS))
     if not found.requests:
         raise TrainingError(_NOTHING)
     said = found.feedback + len(TIERS) * found.opinions  # an opinion is about either tier
@@ -247,12 +247,12 @@ def _artifact(
 
 
 def _counted(labels: Sequence[Label], window: Window) -> dict[str, int]:
-    counts: dict[str, int] = {}
+    found: dict[str, int] = {}
     for one in labels:
-        counts[one.source] = counts.get(one.source, 0) + 1
+        found[one.source] = found.get(one.source, 0) + 1
     if len(window.soft):
-        counts[FREE] = len(window.soft)
-    return dict(sorted(counts.items()))
+        found[FREE] = len(window.soft)
+    return dict(sorted(found.items()))
 
 
 def _drift(window: Window, champion: Artifact) -> Drift | None:
