@@ -48,6 +48,7 @@ def test_the_worked_examples_apply_to_this_tree(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_snippets_of_the_readme_run() -> None:
     snippets = _PYTHON.findall((ROOT / "README.md").read_text())
     assert len(snippets) == 3

@@ -12,6 +12,7 @@ from tests.servers import upstream
 from tests.servers.fixtures import Run
 
 EXAMPLES = ROOT / "examples"
+pytestmark = pytest.mark.servers
 pytest.importorskip("openai")
 pytest.importorskip("anthropic")
 
