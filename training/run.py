@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from threadpoolctl import threadpool_limits
 
 from router.decide.router import extractor_of
-from router.errors import ArtifactExists, TrainingError
+from router.errors import ArtifactExists
 from router.outcomes import events
 from router.outcomes.database import open_database
 from router.registry import artifact as artifacts
@@ -18,8 +18,8 @@ from router.registry import versions
 from router.settings import Settings
 from router.threshold import Reference
 from training.data.log import Window, read_window
-from training.evaluate.what_if import WhatIf, what_if
-from training.pipelines.learn import Learned, learn
+from training.evaluate.what_if import WhatIf, check_answerable, what_if
+from training.pipelines.learn import Learned, check_learnable, learn
 from training.pipelines.prompts import Progress
 from training.tracking import Tracking
 
@@ -60,12 +60,8 @@ def train_on_log(
     engine = open_database(settings.log_url)
     try:
         progress("reading the log")
+        check_learnable(engine, since=since, until=until, maturity_s=_maturity_s(settings))
         window = _window(settings, engine, champion, since, until)
-        if not len(window):
-            raise TrainingError(
-                "The log holds no request that can be learned from; let the gateway serve some, "
-                'with store = "full" or "features".'
-            )
         with threadpool_limits(1):  # BLAS threads spin on small fits, and would round differently
             learned = learn(
                 window,
@@ -118,7 +114,9 @@ def asked_of_log(
     champion = artifacts.load(artifacts.resolve(settings.models_dir, settings.version))
     engine = open_database(settings.log_url)
     try:
-        window = _window(settings, engine, champion, 0.0, time())
+        now = time()
+        check_answerable(engine, thresholds, since=0.0, until=now, as_logged=model is None)
+        window = _window(settings, engine, champion, 0.0, now)
     finally:
         engine.dispose()
     with threadpool_limits(1):
@@ -133,8 +131,13 @@ def _window(
         extractor_of(champion),
         since=since,
         until=until,
-        maturity_s=settings.maturity_h * _HOUR_S,
+        maturity_s=_maturity_s(settings),
+        texts=False,
     )
+
+
+def _maturity_s(settings: Settings) -> float:
+    return settings.maturity_h * _HOUR_S
 
 
 def _thresholds(

@@ -17,10 +17,8 @@ from sqlalchemy import (
     Select,
     and_,
     case,
-    exists,
     func,
     insert,
-    not_,
     or_,
     select,
 )
@@ -32,7 +30,6 @@ from router.types import Decision, Request
 from router.wire import Api, Json
 
 _BATCH = 500
-_SURE = 1 - 1e-9  # a propensity from here on is certainty
 _d, _f = decisions.c, feedback.c
 
 
@@ -268,14 +265,15 @@ def recent_requests(engine: Engine, limit: int) -> list[Recent]:
     """The last `limit` requests that a model decided on and that left words or features, the
     oldest first.
     """
-    usable = and_(_d.p_local.is_not(None), _legible())
+    usable = and_(_d.p_local.is_not(None), legible())
     query = select(*_KEPT, _d.gain, _d.threshold).where(usable).order_by(_d.at.desc())
     with engine.connect() as connection:
         rows = connection.execute(query.limit(limit)).mappings()
         return [Recent(**row) for row in rows][::-1]
 
 
-def _legible() -> ColumnElement[bool]:
+def legible() -> ColumnElement[bool]:
+    """The condition that a request left words or features."""
     return or_(_d.request.is_not(None), _d.features.is_not(None))
 
 
@@ -373,7 +371,7 @@ class Opinion:
 def entries(engine: Engine, since: float, until: float, size: int) -> Iterator[list[Entry]]:
     """All requests of a span in the order of time, in pieces of at most `size`."""
     columns = [_d[name] for name in ENTRY_COLUMNS]
-    query = select(*_KEPT, *columns).where(_within(since, until)).order_by(_d.at, _d.id)
+    query = select(*_KEPT, *columns).where(within(since, until)).order_by(_d.at, _d.id)
     with engine.connect() as connection:
         rows = connection.execution_options(yield_per=size).execute(query).mappings()
         for piece in rows.partitions():
@@ -385,7 +383,7 @@ def said_of(engine: Engine, since: float, until: float) -> list[Said]:
     query = (
         select(_f.decision_id.label("decision"), _f.at, _f.key, _f.score, _f.source, _f.tier)
         .join(decisions, _d.id == _f.decision_id)
-        .where(_within(since, until))
+        .where(within(since, until))
         .order_by(_f.id)
     )
     with engine.connect() as connection:
@@ -398,123 +396,13 @@ def opinions_on(engine: Engine, since: float, until: float) -> list[Opinion]:
     query = (
         select(o.decision_id.label("decision"), o.at, o.local_model, o.p_local, o.p_cloud, o.weight)
         .join(decisions, _d.id == o.decision_id)
-        .where(_within(since, until))
+        .where(within(since, until))
         .order_by(o.id)
     )
     with engine.connect() as connection:
         return [Opinion(**row) for row in connection.execute(query).mappings()]
 
 
-def _within(since: float, until: float) -> ColumnElement[bool]:
+def within(since: float, until: float) -> ColumnElement[bool]:
+    """The condition that a request came in the span [since, until)."""
     return and_(_d.at >= since, _d.at < until)
-
-
-# Before learning: counts that say at once, without a word of any request, what a log can give
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What speaks of the answers of a span, counted; only requests with words or features count.
-
-    `feedback`, `opinions`: rows. `faulty`: answers that a check found fault with. `quiet`: answers
-    old enough for silence to count.
-    """
-
-    requests: int
-    feedback: int
-    opinions: int
-    faulty: int
-    quiet: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """Requests that a model decided on, with propensity and with words or features, counted.
-
-    `labelled`: those of them with feedback on the answer given, a second opinion or a fault.
-    `explored`: those where the other tier had a chance. `by_hand`: answers of the cloud that a
-    client named it for, whoever decided.
-    """
-
-    requests: int
-    labelled: int
-    explored: int
-    by_hand: int
-
-
-def evidence(
-    engine: Engine, since: float, until: float, *, maturity_s: float, faults: Sequence[str]
-) -> Evidence:
-    """Count what there is to learn from; `faults`: words of `router.outcomes.faults`."""
-    ours = and_(_within(since, until), _legible())
-    quiet = and_(_answered(), until - _d.at >= maturity_s)
-    requests = select(
-        func.count(), _number(and_(_answered(), _found(faults))), _number(quiet)
-    ).where(ours)
-    with engine.connect() as connection:
-        count, faulty, silent = connection.execute(requests).one()
-        said, second = (
-            connection.execute(
-                select(func.count())
-                .join_from(table, decisions, table.c.decision_id == _d.id)
-                .where(ours)
-            ).scalar_one()
-            for table in (feedback, opinions)
-        )
-    return Evidence(requests=count, feedback=said, opinions=second, faulty=faulty, quiet=silent)
-
-
-def decided(
-    engine: Engine, since: float, until: float, *, rules: Sequence[str], faults: Sequence[str]
-) -> Decided:
-    """Count what another policy could be judged on; `rules`: those that log a propensity."""
-    ours = and_(_within(since, until), _legible(), _by_model(rules))
-    about = or_(_f.tier.is_(None), _f.tier == _d.tier)
-    labelled = or_(
-        exists().where(_f.decision_id == _d.id, about),
-        exists().where(opinions.c.decision_id == _d.id),
-        and_(_answered(), _found(faults)),
-    )
-    by_hand = and_(_within(since, until), _answered(), _d.rule == "explicit", _d.tier == "cloud")
-    query = select(func.count(), _number(labelled), _number(_d.propensity < _SURE)).where(ours)
-    with engine.connect() as connection:
-        count, known, explored = connection.execute(query).one()
-        named = connection.execute(select(func.count()).where(by_hand)).scalar_one()
-    return Decided(requests=count, labelled=known, explored=explored, by_hand=named)
-
-
-def decided_otherwise(
-    engine: Engine, since: float, until: float, *, rules: Sequence[str], threshold: float
-) -> int:
-    """Requests with a second opinion that `threshold` on the logged gain would send elsewhere."""
-    to_cloud = and_(_d.tier == "cloud", _d.escalated.is_(False))
-    other = or_(and_(_d.gain > threshold, not_(to_cloud)), and_(_d.gain <= threshold, to_cloud))
-    query = select(func.count()).where(
-        _within(since, until),
-        _legible(),
-        _by_model(rules),
-        exists().where(opinions.c.decision_id == _d.id),
-        other,
-    )
-    with engine.connect() as connection:
-        return connection.execute(query).scalar_one()
-
-
-def _by_model(rules: Sequence[str]) -> ColumnElement[bool]:
-    return and_(
-        _d.rule.in_(rules), _d.propensity.is_not(None), _d.tier.is_not(None), _d.gain.is_not(None)
-    )
-
-
-def _answered() -> ColumnElement[bool]:
-    return and_(_d.status == 200, _d.tier.is_not(None))
-
-
-def _found(faults: Sequence[str]) -> ColumnElement[bool]:
-    """Whether `checks`, a JSON list, holds one of these words."""
-    return or_(*(_d.checks.contains(json.dumps(word), autoescape=True) for word in faults))
-
-
-def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    """How many rows meet a condition; 0 where there are no rows."""
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)

@@ -23,6 +23,11 @@ from training.evaluate.metrics import Interval
 
 LOCAL, CLOUD = 0, 1
 MIN_EFFECTIVE = 50.0  # rows; below, no estimate is worth its interval
+NO_EXPLORATION = (
+    "The log holds no exploration: every request went where it surely would, so nothing is known "
+    "of the other tier. Set exploration = 0.02 in router.toml and come back after some hundred "
+    "requests."
+)
 _FOLDS = 5
 
 
@@ -107,11 +112,7 @@ def checked(log: BanditLog, policy: FloatArray) -> None:
         raise DataError("Propensities must lie above 0 and not above 1; the log is damaged.")
     wanted = np.where(log.action == CLOUD, policy, 1 - policy)
     if (log.propensity >= 1 - 1e-9).all() and not (wanted > 1 - 1e-9).all():
-        raise DataError(
-            "The log holds no exploration: every request went where it surely would, so nothing "
-            "is known of the other tier. Set exploration = 0.02 in router.toml and come back "
-            "after some hundred requests."
-        )
+        raise DataError(NO_EXPLORATION)
     rows = effective(wanted / log.propensity)
     if rows < MIN_EFFECTIVE:
         raise DataError(

@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from sqlalchemy import Engine
 
 from router.errors import DataError
+from router.outcomes import counts
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
-from training.data.log import Window
+from training.data.log import Window, served_in
 from training.evaluate.off_policy import (
     CLOUD,
     LOCAL,
+    NO_EXPLORATION,
     BanditLog,
     Estimate,
     by_ridge,
@@ -19,9 +22,11 @@ from training.evaluate.off_policy import (
 )
 from training.evaluate.scoring import fitted_of
 from training.fit.design import take
+from training.labels.signals import FAULTS, implicit
 from training.labels.trust import believed
 
 _LEARNED = ("learned", "exploration")
+_NO_LABEL = "No logged request has a propensity and a label; collect some: router study."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,35 @@ class WhatIf:
     share: float
     quality: Estimate
     usd: Estimate
+
+
+def check_answerable(
+    engine: Engine, thresholds: Sequence[float], *, since: float, until: float, as_logged: bool
+) -> None:
+    """Refuse by counts alone what `what_if` would refuse after reading the span.
+
+    `as_logged`: whether it is the logged gain that the thresholds cut. What no count settles
+    passes, and `what_if` has the last word. Raises DataError.
+    """
+    found = counts.decided(engine, since, until, rules=_LEARNED, faults=tuple(FAULTS))
+    if not found.requests:
+        raise DataError(
+            "The log holds no request that a model decided on and that left words or features; "
+            'let the gateway serve some, with store = "full" or "features".'
+        )
+    if not found.labelled and not (found.by_hand and _asked_the_cloud(engine, since, until)):
+        raise DataError(_NO_LABEL)
+    if found.explored or not as_logged:
+        return
+    for cut in thresholds:
+        if counts.decided_otherwise(engine, since, until, rules=_LEARNED, threshold=cut):
+            raise DataError(NO_EXPLORATION)
+
+
+def _asked_the_cloud(engine: Engine, since: float, until: float) -> bool:
+    """Whether any request was repeated to have the cloud answer it, which is a label as well."""
+    signals = implicit(served_in(engine, since, until), until, np.inf)
+    return any(signal.source == "asked the cloud" for signal in signals)
 
 
 def what_if(
@@ -57,9 +91,7 @@ def what_if(
     )
     at = np.flatnonzero(usable.to_numpy())
     if not len(at):
-        raise DataError(
-            "No logged request has a propensity and a label; collect some: router study."
-        )
+        raise DataError(_NO_LABEL)
     rows = frame.iloc[at]
     planned_cloud = rows["tier"].eq("cloud") & ~rows["escalated"].astype(bool)
     action = np.where(planned_cloud, CLOUD, LOCAL)

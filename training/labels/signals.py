@@ -10,7 +10,7 @@ from itertools import pairwise
 from router.outcomes.faults import Fault
 from training.labels.label import SOURCES, Signal
 
-_FAULTS: dict[str, str] = {
+FAULTS: dict[str, str] = {  # what a check finds -> the source of a signal
     Fault.INVALID_CALL: "bad call",
     Fault.INVALID_JSON: "bad call",
     Fault.EMPTY: "useless",
@@ -64,7 +64,7 @@ def implicit(served: Sequence[Served], now: float, maturity_s: float) -> list[Si
 def _faults(one: Served) -> list[Signal]:
     """What the checks found; of an escalated request they speak of the local answer."""
     tier = "local" if one.escalated else one.tier
-    found = {_FAULTS[c] for c in one.checks if c in _FAULTS}
+    found = {FAULTS[c] for c in one.checks if c in FAULTS}
     return [
         Signal(decision=one.id, group=one.group, tier=tier, source=source, at=one.at)
         for source in sorted(found)

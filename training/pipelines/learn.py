@@ -7,22 +7,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Engine
 
 from router.errors import TrainingError
 from router.monitor.alarms import Drift, drift, traffic_of
+from router.outcomes import counts
 from router.registry.artifact import Artifact
 from router.threshold import OperatingPoint, Reference
 from training.data.dataset import Dataset
-from training.data.log import Window, joined, label_rows, soft_rows
+from training.data.log import Window, joined, label_rows, served_in, soft_rows
 from training.data.splits import seen_hashes
 from training.evaluate.metrics import Interval
 from training.evaluate.scoring import fitted_of
 from training.fit.assemble import assembled
 from training.fit.calibrate import FOLDS_PRIOR
 from training.fit.encoder import of_artifact
-from training.fit.head import KEPT
+from training.fit.head import KEPT, TIERS
 from training.fit.heads import Fitted
 from training.labels.label import Label, Noise, noise
+from training.labels.signals import FAULTS, implicit
 from training.labels.trust import believed
 from training.pipelines.agreement import learn as fit_on_labels
 from training.pipelines.answers import Prompts
@@ -31,6 +34,10 @@ from training.pipelines.prompts import MIN_THRESHOLD_ROWS, Progress, base_of, ca
 
 TEST_SHARE = 0.25  # of the requests with labels, the newest
 MIN_LABELS = 20
+_NOTHING = (
+    "The log holds no request that can be learned from; let the gateway serve some, "
+    'with store = "full" or "features".'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +81,30 @@ class Learned:
         }
 
 
+def check_learnable(engine: Engine, *, since: float, until: float, maturity_s: float) -> None:
+    """Refuse a log that surely gives too few labels, before its requests are made into features.
+
+    Counts settle it, but for requests that were repeated soon: where all hangs on these, the words
+    are read and compared. Each number is the most that `learn` could find. Raises TrainingError.
+    """
+    found = counts.evidence(engine, since, until, maturity_s=maturity_s, faults=tuple(FAULTS))
+    if not found.requests:
+        raise TrainingError(_NOTHING)
+    said = found.feedback + len(TIERS) * found.opinions  # an opinion is about either tier
+    if said + found.faulty + found.quiet >= MIN_LABELS:
+        return
+    happened = implicit(served_in(engine, since, until), until, maturity_s)
+    if said + len(happened) < MIN_LABELS:
+        raise TrainingError(_too_few(said + len(happened)))
+
+
+def _too_few(labels: int) -> str:
+    return (
+        f"The log gives {labels} labels to learn from, {MIN_LABELS} are needed; "
+        "collect some for free with: router study."
+    )
+
+
 def learn(
     window: Window,
     champion: Artifact,
@@ -92,6 +123,8 @@ def learn(
     escalations that drift is measured by follows from it. Raises TrainingError for fewer than 20
     labels.
     """
+    if not len(window):
+        raise TrainingError(_NOTHING)
     progress("making labels")
     kept = believed(window.signals, window.free)
     material = _material(window, kept.labels, champion, cloud_model)
@@ -99,10 +132,7 @@ def learn(
     true = material.part(material.true, material.early)
     soft = material.part(material.soft, material.early)
     if len(true) + len(soft) < MIN_LABELS:
-        raise TrainingError(
-            f"The log gives {len(true) + len(soft)} labels to learn from, {MIN_LABELS} are needed; "
-            "collect some for free with: router study."
-        )
+        raise TrainingError(_too_few(len(true) + len(soft)))
     fitted = _fit(material.prompts, soft, true, champion, seed)
     progress("judging on what came after")
     before = fitted_of(champion)
@@ -216,12 +246,12 @@ def _artifact(
 
 
 def _counted(labels: Sequence[Label], window: Window) -> dict[str, int]:
-    counts: dict[str, int] = {}
+    found: dict[str, int] = {}
     for one in labels:
-        counts[one.source] = counts.get(one.source, 0) + 1
+        found[one.source] = found.get(one.source, 0) + 1
     if len(window.soft):
-        counts[FREE] = len(window.soft)
-    return dict(sorted(counts.items()))
+        found[FREE] = len(window.soft)
+    return dict(sorted(found.items()))
 
 
 def _drift(window: Window, champion: Artifact) -> Drift | None:
