@@ -25,7 +25,7 @@ from router.types import Decision, Tier
 from router.wire import to_anthropic, to_openai
 from router.wire.summary import Usage, mapping, sequence
 
-TIER_HEADER = "x-router-tier"
+_TIER_HEADER = "x-router-tier"
 _GIVES_LOGPROBS = ("llama.cpp", "vllm")  # others may refuse a field that they do not know
 CLOUD_URL = "https://api.anthropic.com"
 
@@ -113,7 +113,7 @@ class Planner:
         self, call: Call, policy: Policy, screening: Screening, deadline: float
     ) -> Planned:
         """Decide who answers. Raises RequestRefused or InputError."""
-        facts, est_usd = await self.facts(call, policy, screening)
+        facts, est_usd = await self._facts(call, policy, screening)
         plan = decide(facts)
         models: dict[Tier, str] = {"local": facts.local.model, "cloud": facts.cloud.model}
         return Planned(
@@ -127,10 +127,10 @@ class Planner:
             deadline=deadline,
         )
 
-    async def facts(self, call: Call, policy: Policy, screening: Screening) -> tuple[Facts, float]:
+    async def _facts(self, call: Call, policy: Policy, screening: Screening) -> tuple[Facts, float]:
         """What the rules look at, and the estimated price of a cloud answer in US dollars."""
         settings, server = policy.settings, self._server()
-        tier, model = wanted(call, settings, server)
+        tier, model = _wanted(call, settings, server)
         local_name = model if tier == "local" and model else policy.router.local_model
         local = server.find(local_name)
         cloud_name = model if tier == "cloud" and model else settings.cloud_model
@@ -210,13 +210,13 @@ class Planner:
         )
 
 
-def wanted(call: Call, settings: Settings, server: LocalServer) -> tuple[Tier | None, str | None]:
+def _wanted(call: Call, settings: Settings, server: LocalServer) -> tuple[Tier | None, str | None]:
     """The tier and the model that the client named, if it did. Raises RequestRefused (404)."""
-    header = call.headers.get(TIER_HEADER, "").strip().lower()
+    header = call.headers.get(_TIER_HEADER, "").strip().lower()
     if call.tier is not None:
         header = call.tier
     if header not in ("", "auto", "local", "cloud"):
-        raise RequestRefused(400, "invalid_tier", f"{TIER_HEADER} must be auto, local or cloud.")
+        raise RequestRefused(400, "invalid_tier", f"{_TIER_HEADER} must be auto, local or cloud.")
     name = call.model
     tier: Tier | None = "local" if header == "local" else "cloud" if header == "cloud" else None
     if name == "auto" or any(fnmatchcase(name, pattern) for pattern in settings.auto_models):

@@ -22,7 +22,7 @@ class Embedded:
         except ImportError as error:
             raise MissingExtra("xllamacpp", "embedded") from error
         parameters: Any = xllamacpp.CommonParams()
-        parameters.model.path = str(weights())
+        parameters.model.path = str(_weights())
         parameters.n_ctx, parameters.n_parallel = EMBEDDED_CONTEXT_TOKENS, EMBEDDED_AT_ONCE
         parameters.hostnames, parameters.port = ["127.0.0.1"], 0
         # Two threads of llama.cpp spin against each other on small machines.
@@ -32,7 +32,7 @@ class Embedded:
         self.url: str = self._server.listening_address
 
 
-def weights() -> Path:
+def _weights() -> Path:
     """The file with the weights. Raises MissingExtra."""
     from importlib.util import find_spec
 

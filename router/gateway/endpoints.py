@@ -81,7 +81,7 @@ class Endpoints:
         api: Api = "anthropic" if "anthropic-version" in request.headers else "openai"
         call = await self._call(request, api)
         planned, record = await self._service.dispatcher.explain(call)
-        return answered(decision_body(planned, record.policy_version))
+        return answered(_decision_body(planned, record.policy_version))
 
     async def embeddings(self, request: Request) -> Response:
         """POST /v1/embeddings, by the local server alone."""
@@ -175,7 +175,7 @@ class Endpoints:
         return Call(api=api, body=parsed(payload), payload=payload, headers=headers, key=key)
 
 
-def decision_body(planned: Planned, policy_version: str) -> Json:
+def _decision_body(planned: Planned, policy_version: str) -> Json:
     """A decision as /v1/route answers it and `router explain` shows it."""
     plan, decision = planned.plan, planned.decision
     return {
