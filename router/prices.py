@@ -41,6 +41,7 @@ def price_usd(
     `cache_read` and `cache_write` are the parts of `input_tokens` read from and written to a
     prompt cache, which have prices of their own.
     """
+    # Here, as it is slow to load and `import router` needs no price.
     from genai_prices import Usage, calc_price
 
     usage: Any = Usage(

