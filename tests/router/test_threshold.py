@@ -89,7 +89,7 @@ def test_each_rule_reaches_the_decision(shipped: object) -> None:
         (QualityShare(0.9), "90% of the quality gap"),
         (Money(10.0), "worth $10"),
     ):
-        decision = Router(shipped, rule=rule).predict(hard)  # type: ignore[arg-type]
+        decision = Router(shipped, operating_point=rule).predict(hard)  # type: ignore[arg-type]
         assert decision.tier == "cloud"
         assert part in decision.reason
     assert Router(shipped, operating_point=Money(0.0001)).predict(hard).tier == "local"  # type: ignore[arg-type]
@@ -108,7 +108,7 @@ class DearOnes:
 
 
 def test_a_rule_says_itself_whether_it_depends_on_the_price() -> None:
-    router = Router.load(rule=DearOnes(), output_tokens=1_000_000)
+    router = Router.load(operating_point=DearOnes(), output_tokens=1_000_000)
     decision = router.predict("What is the capital of France?")
     assert decision.est_cost_usd > 1.0
     assert decision.threshold == 1.0

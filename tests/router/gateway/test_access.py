@@ -132,4 +132,4 @@ def test_the_example_names_every_setting_and_is_valid(
     (tmp_path / "router.toml").write_text(text)
     monkeypatch.chdir(tmp_path)
     assert load_settings() == Settings()
-    assert load_settings(**given).rule() is not None
+    assert load_settings(**given).operating_point() is not None
