@@ -14,7 +14,7 @@ _FLAT_TOKENS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class _Rates:
     """US dollars per token at ordinary lengths."""
 
     input_usd: float
@@ -22,15 +22,15 @@ class Rates:
 
 
 @lru_cache(maxsize=64)
-def rates(model: str) -> Rates:
+def _rates(model: str) -> _Rates:
     """Price per token of a cloud model.
 
     Raises ConfigError if the price list does not know `model`.
 
-    >>> rates("claude-sonnet-4-5").output_usd > rates("claude-sonnet-4-5").input_usd > 0
+    >>> _rates("claude-sonnet-4-5").output_usd > _rates("claude-sonnet-4-5").input_usd > 0
     True
     """
-    return Rates(price_usd(model, 1000, 0) / 1000, price_usd(model, 0, 1000) / 1000)
+    return _Rates(price_usd(model, 1000, 0) / 1000, price_usd(model, 0, 1000) / 1000)
 
 
 def price_usd(
@@ -41,6 +41,7 @@ def price_usd(
     `cache_read` and `cache_write` are the parts of `input_tokens` read from and written to a
     prompt cache, which have prices of their own.
     """
+    # Here, as it is slow to load and `import router` needs no price.
     from genai_prices import Usage, calc_price
 
     usage: Any = Usage(
@@ -63,5 +64,5 @@ def estimate_usd(model: str, chars: int, output_tokens: int) -> float:
     tokens = round(chars / CHARS_PER_TOKEN)
     if tokens > _FLAT_TOKENS:
         return price_usd(model, tokens, output_tokens)
-    per_token = rates(model)
+    per_token = _rates(model)
     return tokens * per_token.input_usd + output_tokens * per_token.output_usd

@@ -12,8 +12,8 @@ import numpy as np
 from router.errors import ConfigError
 from router.types import FloatArray, Tier
 
-ALWAYS_LOCAL = 2.0  # no gain exceeds it
-ALWAYS_CLOUD = -2.0
+_ALWAYS_LOCAL = 2.0  # no gain exceeds it
+_ALWAYS_CLOUD = -2.0
 LOOK_PRICE = 0.02  # a second opinion is asked where it makes two answers in a hundred better
 
 
@@ -157,7 +157,7 @@ def threshold_for_share(gain: FloatArray, share: float) -> float:
     falling = np.sort(np.asarray(gain, dtype=np.float64))[::-1]
     allowed = int(np.floor(share * len(falling) + 1e-9))
     if allowed >= len(falling):
-        return ALWAYS_CLOUD
+        return _ALWAYS_CLOUD
     return float(falling[allowed])
 
 
@@ -175,11 +175,11 @@ def threshold_for_quality(reference: Reference, share: float) -> float:
     gain = reference.gain[order]
     improvement = np.cumsum((reference.cloud - reference.local)[order])
     if not len(gain) or improvement[-1] <= 0 or share <= 0:
-        return ALWAYS_LOCAL
+        return _ALWAYS_LOCAL
     ends = np.append(gain[1:] < gain[:-1], True)  # a threshold cannot split equal gains
     enough = np.flatnonzero(ends & (improvement >= share * improvement[-1] - 1e-12))
     last = int(enough[0])
-    return float(gain[last + 1]) if last + 1 < len(gain) else ALWAYS_CLOUD
+    return float(gain[last + 1]) if last + 1 < len(gain) else _ALWAYS_CLOUD
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

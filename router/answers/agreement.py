@@ -24,7 +24,7 @@ AGREEMENT: tuple[str, ...] = (
     "calls",
     "length",
 )
-SIZE = len(AGREEMENT)
+_SIZE = len(AGREEMENT)
 _LENGTH = STATISTICS.index("length of the answer")
 
 
@@ -35,7 +35,7 @@ def agreement(a: Reading, b: Reading, weight: FloatArray) -> FloatArray:
     that is known for an answer beside itself. What cannot be compared is 0, and so is the
     measure that says it is known.
     """
-    out = np.zeros(SIZE)
+    out = np.zeros(_SIZE)
     equal = same(a.final, b.final)
     if equal is not None:
         out[0], out[1] = 1.0, float(equal)
@@ -46,7 +46,7 @@ def agreement(a: Reading, b: Reading, weight: FloatArray) -> FloatArray:
     out[2] = 1.0
     out[3] = max(0.0, float(a.meaning @ b.meaning))
     out[4] = max(0.0, float(a.conclusion @ b.conclusion))
-    out[5] = words_in_common(a.words, b.words, weight)
+    out[5] = _words_in_common(a.words, b.words, weight)
     out[6], out[7] = _shared(a.numbers, b.numbers)
     out[8], out[9] = _shared(a.names, b.names)
     shorter, longer = sorted((a.statistics[_LENGTH], b.statistics[_LENGTH]))
@@ -54,12 +54,12 @@ def agreement(a: Reading, b: Reading, weight: FloatArray) -> FloatArray:
     return out
 
 
-def words_in_common(a: IntArray, b: IntArray, weight: FloatArray) -> float:
+def _words_in_common(a: IntArray, b: IntArray, weight: FloatArray) -> float:
     """Cosine of the two idf vectors: a rare word in common counts more than a common one.
 
     `a` and `b` are sorted and free of repetitions.
 
-    >>> words_in_common(np.array([1, 2]), np.array([2, 3]), np.array([0.0, 3.0, 4.0, 3.0]))
+    >>> _words_in_common(np.array([1, 2]), np.array([2, 3]), np.array([0.0, 3.0, 4.0, 3.0]))
     0.64
     """
     if not len(a) or not len(b):

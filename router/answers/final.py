@@ -33,8 +33,8 @@ from router.answers.literals import NotLiteral, canonical, parse, parse_at
 from router.answers.numbers import quantity
 from router.answers.tool_calls import FENCE, calls_in, parsed
 
-Kind = Literal["none", "number", "choice", "date", "short", "data", "call", "code", "prose"]
-KINDS: tuple[Kind, ...] = (
+_Kind = Literal["none", "number", "choice", "date", "short", "data", "call", "code", "prose"]
+KINDS: tuple[_Kind, ...] = (
     "none",
     "number",
     "choice",
@@ -46,7 +46,7 @@ KINDS: tuple[Kind, ...] = (
     "prose",
 )
 # Kinds whose final answers can be compared for equality; the others only by degree.
-EXACT: frozenset[Kind] = frozenset(("number", "choice", "date", "short", "data", "call"))
+EXACT: frozenset[_Kind] = frozenset(("number", "choice", "date", "short", "data", "call"))
 
 _FIELD = re.compile(
     r"""["'](?:final[ _]?answer|answer|result|output|final)["']\s*:\s*""", re.IGNORECASE
@@ -94,14 +94,14 @@ class Final:
     `unit`: of a number, '' where none was written. `value` holds the calls of kind call.
     """
 
-    kind: Kind
+    kind: _Kind
     key: str = ""
     text: str = ""
     unit: str = ""
     value: Any = None
 
 
-NONE, PROSE, CODE = Final(kind="none"), Final(kind="prose"), Final(kind="code")
+_NONE, PROSE, _CODE = Final(kind="none"), Final(kind="prose"), Final(kind="code")
 
 
 def final_of(text: str, asks: str = "text") -> Final:
@@ -118,7 +118,7 @@ def final_of(text: str, asks: str = "text") -> Final:
     """
     text = text[-MAX_FINAL_CHARS:].strip()
     if not text:
-        return NONE
+        return _NONE
     if calls := calls_in(text):
         return Final(kind="call", key=";".join(sorted(map(canonical, calls))), value=tuple(calls))
     if (found := _structured(text, asks)) is not None:
@@ -134,7 +134,7 @@ def final_of(text: str, asks: str = "text") -> Final:
     if asks == "number" and (number := _last_number(text)):
         return classify(number)
     fenced = sum(map(len, FENCE.findall(text))) if "```" in text else 0
-    return CODE if fenced > len(text) / 3 else _prose(text)
+    return _CODE if fenced > len(text) / 3 else _prose(text)
 
 
 def _phrase(text: str) -> Final:
@@ -166,7 +166,7 @@ def classify(value: Any) -> Final:
         return Final(kind="data", key=canonical(value), value=value)
     text = " ".join(value.split()).strip("*`_ ").removesuffix(".").rstrip("* ")
     if not text:
-        return NONE if not value.strip() else PROSE
+        return _NONE if not value.strip() else PROSE
     if (number := quantity(text)) is not None:
         return Final(kind="number", key=f"{number.value:.10g}", text=text, unit=number.unit)
     if letter := _LETTER.fullmatch(text):

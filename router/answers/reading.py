@@ -139,11 +139,11 @@ class Reader:
         for i, (answer, text) in enumerate(zip(answers, texts, strict=True)):
             final = final_of(text, asks[i])
             numbers = _NUMBERS.findall(short[i])
-            known = Known(text, final, ids[i], numbers)
+            known = _Known(text, final, ids[i], numbers)
             out.append(
                 Reading(
                     final=final,
-                    statistics=statistics(answer, known, self._marks),
+                    statistics=_statistics(answer, known, self._marks),
                     words=unique(ids[i]),
                     meaning=vectors[i],
                     conclusion=vectors[n + i],
@@ -177,7 +177,7 @@ def only_final(final: Final, characters: float) -> Reading:
     )
 
 
-class Known(NamedTuple):
+class _Known(NamedTuple):
     """What statistics are taken of: the clipped text, its final answer, tokens and numbers."""
 
     text: str
@@ -186,7 +186,7 @@ class Known(NamedTuple):
     numbers: list[str]
 
 
-def statistics(answer: Answer, known: Known, marks: FloatArray) -> FloatArray:
+def _statistics(answer: Answer, known: _Known, marks: FloatArray) -> FloatArray:
     """The numbers named in STATISTICS for one answer.
 
     `marks` (v, 3) tells which tokens hedge, announce second thoughts, or may refuse.

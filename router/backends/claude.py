@@ -19,7 +19,7 @@ from router.wire.summary import mapping, sequence
 
 VERSION = "2026-10-21"
 _THINKING = ("thinking", "redacted_thinking")
-WrittenBy = Callable[[str], str | None]  # a signature to the model that made it
+_WrittenBy = Callable[[str], str | None]  # a signature to the model that made it
 
 
 class ClaudeBackend:
@@ -33,7 +33,7 @@ class ClaudeBackend:
     api: Api = "anthropic"
 
     def __init__(
-        self, http: Http, base_url: str, api_key: str, timeouts: Timeouts, written_by: WrittenBy
+        self, http: Http, base_url: str, api_key: str, timeouts: Timeouts, written_by: _WrittenBy
     ) -> None:
         self.name = "Claude"
         self._http, self._timeouts, self._written_by = http, timeouts, written_by
@@ -89,7 +89,7 @@ class ClaudeBackend:
 _COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config")
 
 
-def build(body: Json, ask: Ask, written_by: WrittenBy) -> Json:
+def build(body: Json, ask: Ask, written_by: _WrittenBy) -> Json:
     """A cleared request as Claude gets it."""
     if ask.api == "openai":
         return to_anthropic.request(body, ask.model)
@@ -101,7 +101,7 @@ def build(body: Json, ask: Ask, written_by: WrittenBy) -> Json:
     return out
 
 
-def _own(message: Json, model: str, written_by: WrittenBy) -> Json:
+def _own(message: Json, model: str, written_by: _WrittenBy) -> Json:
     """A turn without thinking of another model: its signature would be refused."""
     content = mapping(message).get("content")
     if mapping(message).get("role") != "assistant" or not isinstance(content, list):

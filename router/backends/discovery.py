@@ -93,13 +93,13 @@ async def _ollama(http: Http, url: str) -> LocalServer:
     listed = [mapping(m) for m in sequence(tags.get("models"))]
     shown = await asyncio.gather(*(_show(http, url, str(m.get("name"))) for m in listed))
     models = {
-        str(m.get("name")): ollama_model(m, show, loaded.get(str(m.get("name"))))
+        str(m.get("name")): _ollama_model(m, show, loaded.get(str(m.get("name"))))
         for m, show in zip(listed, shown, strict=True)
     }
     return LocalServer("ollama", models)
 
 
-def ollama_model(tag: Json, show: Json, running: Json | None) -> LocalModel:
+def _ollama_model(tag: Json, show: Json, running: Json | None) -> LocalModel:
     """A model of Ollama's from its entries in /api/tags, /api/show and /api/ps.
 
     A running model says its window; one that is not will get what its Modelfile sets, or the

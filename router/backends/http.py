@@ -89,7 +89,7 @@ class Http:
         except httpx.TransportError as error:
             raise _translated(error, name) from error
         if response.status_code >= 400:
-            raise failure(response.status_code, content, response.headers, name)
+            raise _failure(response.status_code, content, response.headers, name)
         return _parsed(content, name)
 
     async def stream(
@@ -113,7 +113,7 @@ class Http:
                 response = await self._send(_post(url, body, headers), name, timeouts.connect_s)
                 if response.status_code >= 400:
                     content = b"".join([chunk async for chunk in _stream(response)])
-                    raise failure(response.status_code, content, response.headers, name)
+                    raise _failure(response.status_code, content, response.headers, name)
             decoder = Decoder()
             chunks = aiter(_stream(response))
             latest = first
@@ -129,7 +129,7 @@ class Http:
                         return
                     what = "between tokens"
                     event = _parsed(data, name)
-                    ended = ended or ends(event)
+                    ended = ended or _ends(event)
                     yield event
                     if event.get("type") == "message_stop":
                         return
@@ -153,7 +153,7 @@ class Http:
             raise BackendUnreachable(f"{name} has an address that cannot be used.") from error
 
 
-def ends(event: Json) -> bool:
+def _ends(event: Json) -> bool:
     """Whether an event of either dialect says that the answer is complete."""
     choices = event.get("choices")
     if isinstance(choices, list):
@@ -205,7 +205,7 @@ def _parsed(data: str | bytes, name: str) -> Json:
     return value
 
 
-def failure(status: int, content: bytes, headers: httpx.Headers, name: str) -> BackendError:
+def _failure(status: int, content: bytes, headers: httpx.Headers, name: str) -> BackendError:
     """The error that an HTTP status means."""
     said = _said(content)
     words = f"{name} answered {status}{': ' + said if said else '.'}"

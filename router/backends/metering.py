@@ -60,7 +60,7 @@ class Metered:
         return reserved
 
 
-def cost_usd(model: str, usage: Usage | None, otherwise: float) -> float:
+def _cost_usd(model: str, usage: Usage | None, otherwise: float) -> float:
     """What a call cost by its reported usage, or `otherwise` if that or its price is unknown."""
     if usage is None:
         return otherwise
@@ -76,7 +76,7 @@ def answer_cost_usd(model: str, so_far: Summary, otherwise: float) -> float:
     """What an answer cost, whole or broken off: a broken stream reports no output tokens."""
     usage = so_far.usage
     if usage is None or so_far.finish != "unknown":
-        return cost_usd(model, usage, otherwise)
+        return _cost_usd(model, usage, otherwise)
     written = len(so_far.text) + sum(len(c.arguments) for c in so_far.calls)
     output = max(usage.output_tokens, round(written / CHARS_PER_TOKEN))
-    return cost_usd(model, replace(usage, output_tokens=output), otherwise)
+    return _cost_usd(model, replace(usage, output_tokens=output), otherwise)

@@ -23,8 +23,8 @@ from router.errors import BackendBusy, BackendError, BreakerOpen
 from router.types import Tier
 from router.wire import Api, Json
 
-Clock = Callable[[], float]
-Sleep = Callable[[float], Awaitable[None]]
+_Clock = Callable[[], float]
+_Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Breaker:
     (False, True, False)
     """
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    def __init__(self, limits: Limits, clock: _Clock) -> None:
         self._limits, self._clock = limits, clock
         self._failures = 0
         self._until: float | None = None
@@ -107,7 +107,7 @@ class Guarded:
     """A backend that is retried, left alone when it fails, and never asked by too many at once."""
 
     def __init__(
-        self, backend: Backend, limits: Limits, clock: Clock, rng: Random, sleep: Sleep
+        self, backend: Backend, limits: Limits, clock: _Clock, rng: Random, sleep: _Sleep
     ) -> None:
         self.name = backend.name
         self.breaker = Breaker(limits, clock)

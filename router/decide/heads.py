@@ -42,8 +42,8 @@ class Heads:
         """Calibrated logits, shape (n, 2); `ability` holds one term per head, shape (2,)."""
         raw = features.embedding.astype(np.float64) @ self.embedding.T
         raw += self.standardised(features.structure) @ self.structure.T
-        raw += weighted(self.words, self.word_idf, features.words)
-        raw += weighted(self.pairs, self.pair_idf, features.pairs)
+        raw += _weighted(self.words, self.word_idf, features.words)
+        raw += _weighted(self.pairs, self.pair_idf, features.pairs)
         raw += self.bias + ability
         calibrated: FloatArray = raw * self.calibration[:, 0] + self.calibration[:, 1]
         return calibrated
@@ -55,7 +55,7 @@ class Heads:
         return limited
 
 
-def weighted(weights: FloatArray, idf: FloatArray, present: Ragged) -> FloatArray:
+def _weighted(weights: FloatArray, idf: FloatArray, present: Ragged) -> FloatArray:
     """Sum of weight x TF-IDF over the `present` columns, per request and head, shape (n, 2)."""
     values = idf[present.flat].astype(np.float64)
     length = np.sqrt(np.maximum(present.sums(values * values), 1e-12))

@@ -97,6 +97,7 @@ class Router:
         """
         if path is not None:
             return cls(artifacts.load(artifacts.locate(Path(path))), **options)
+        # Here, as it brings pydantic, which is slow to load and which a given path does not need.
         from router.settings import load_settings
 
         return cls.from_settings(load_settings(), **options)
@@ -184,10 +185,10 @@ class Router:
         >>> same.p_local > other.p_local
         True
         """
-        evidence = self.evidence_after(decision, answer, others, logprobs=logprobs)
+        evidence = self._evidence_after(decision, answer, others, logprobs=logprobs)
         return self.second_look().decide([decision], [evidence], self.look_price)[0]
 
-    def evidence_after(
+    def _evidence_after(
         self,
         decision: Decision,
         answer: AnswerLike,
@@ -255,7 +256,7 @@ class Router:
         ('The answer is empty, so nothing in it could be judged.',)
         """
         second = self.second_look()
-        evidence = self.evidence_after(decision, answer, others)
+        evidence = self._evidence_after(decision, answer, others)
         after = second.decide([decision], [evidence], self.look_price)[0]
         empty = not (answer if isinstance(answer, str) else answer.text).strip()
         notes = ("The answer is empty, so nothing in it could be judged.",) if empty else ()

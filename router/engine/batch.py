@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from router.types import Decision, Request
 
-Decide = Callable[[Sequence[Request]], list[Decision]]
+_Decide = Callable[[Sequence[Request]], list[Decision]]
 
 
 class Batcher:
@@ -14,7 +14,7 @@ class Batcher:
     A request alone waits for nobody; of eight together each costs a third.
     """
 
-    def __init__(self, decide: Decide) -> None:
+    def __init__(self, decide: _Decide) -> None:
         self._decide = decide
         self._waiting: list[tuple[Request, asyncio.Future[Decision]]] = []
 

@@ -63,15 +63,10 @@ class Call:
             return None
 
     @property
-    def response_format(self) -> Json | None:
-        """The format asked for, as OpenAI writes it."""
-        given: Json | None = response_format(self.body, self.api == "anthropic")
-        return given
-
-    @property
     def wants_json(self) -> bool:
         """Whether the whole answer must be JSON."""
-        return mapping(self.response_format).get("type") in ("json_object", "json_schema")
+        given = response_format(self.body, self.api == "anthropic")
+        return mapping(given).get("type") in ("json_object", "json_schema")
 
     @property
     def max_tokens(self) -> int | None:
@@ -104,13 +99,13 @@ class Call:
         messages = sequence(self.body.get("messages"))
         texts = [_text(m) for m in messages]
         texts += [_text(self.body.get(k)) for k in ("system", "tools", "response_format")]
-        return sum(count_tokens(t) for t in texts) + images + MESSAGE_TOKENS * len(messages)
+        return sum(_count_tokens(t) for t in texts) + images + MESSAGE_TOKENS * len(messages)
 
 
-def count_tokens(text: str) -> int:
+def _count_tokens(text: str) -> int:
     """An upper guess at a text's tokens: digits, signs and other scripts one each, words by length.
 
-    >>> count_tokens("internationalization"), count_tokens("12345"), count_tokens("a + b")
+    >>> _count_tokens("internationalization"), _count_tokens("12345"), _count_tokens("a + b")
     (5, 5, 3)
     """
     pieces = _PIECES.findall(text)

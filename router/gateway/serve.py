@@ -35,7 +35,7 @@ def serve(reread: Callable[[], Settings]) -> None:
     if sys.platform == "win32":
         asyncio.run(_run(settings, reread, listening))
     else:
-        import uvloop
+        import uvloop  # here, as Windows has none
 
         uvloop.run(_run(settings, reread, listening))
 
@@ -56,7 +56,7 @@ def bound(host: str, port: int) -> socket.socket:
     return listening
 
 
-class Server(uvicorn.Server):
+class _Server(uvicorn.Server):
     """uvicorn, ending calmly: its own way is to die of the signal once it has drained."""
 
     @contextmanager
@@ -83,7 +83,7 @@ async def _run(
 ) -> None:
     async with Service(settings, reread) as service, watching(service) as watch:
         host, port = listening.getsockname()[:2]
-        report(service, f"http://{host}:{port}")
+        _report(service, f"http://{host}:{port}")
         config = uvicorn.Config(
             create_app(service, watch),
             log_level="warning",
@@ -99,12 +99,12 @@ async def _run(
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        server = Server(config)
+        server = _Server(config)
         server.obey_signals(service)
         await server.serve([listening])
 
 
-def report(service: Service, address: str) -> None:
+def _report(service: Service, address: str) -> None:
     """Say what was found, what holds, and what to paste where."""
     say = Console(stderr=True, highlight=False, soft_wrap=True).print
     server, policy = service.server, service.policy

@@ -4,6 +4,6 @@
 leave. Only what the privacy filter has cleared can be sent by the cloud backend.
 """
 
-from router.privacy.filter import Clearance, Finding, PrivacyFilter, Screening
+from router.privacy.filter import Clearance, PrivacyFilter, Screening
 
-__all__ = ["Clearance", "Finding", "PrivacyFilter", "Screening"]
+__all__ = ["Clearance", "PrivacyFilter", "Screening"]

@@ -79,7 +79,7 @@ class Presidio:
     """
 
     def __init__(self, model: str, threshold: float = PRESIDIO_SCORE) -> None:
-        try:
+        try:  # here, as they bring spaCy and need not be installed
             import tldextract
             from presidio_analyzer import AnalyzerEngine
             from presidio_analyzer.nlp_engine import NlpEngineProvider

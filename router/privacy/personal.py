@@ -102,18 +102,15 @@ def _mixed(text: str) -> bool:
 
 
 def _card(written: str) -> bool:
-    from stdnum import luhn
-
     digits = re.sub(r"[ -]", "", written)
-    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and bool(luhn.is_valid(digits))
+    valid: bool = _stdnum("luhn").is_valid(digits)
+    return valid and 13 <= len(digits) <= 19 and len(set(digits)) > 1
 
 
 def _iban(written: str) -> bool:
     """Whether it begins with an IBAN: what follows one may look like more of it."""
-    from stdnum import iban
-
     words = re.split(r"[ -]", written)
-    return any(iban.is_valid("".join(words[:n])) for n in range(1, len(words) + 1))
+    return any(_stdnum("iban").is_valid("".join(words[:n])) for n in range(1, len(words) + 1))
 
 
 def _national(text: str) -> Iterator[str]:
@@ -144,7 +141,7 @@ def _stdnum(name: str) -> Any:
 
 
 def _phone(text: str, regions: Sequence[str]) -> bool:
-    import phonenumbers
+    import phonenumbers  # here, as few texts have digits and its tables take a while to load
 
     if "US" in regions and _NORTH_AMERICAN.search(text):
         return True  # also the numbers reserved for fiction, which no plan holds for valid

@@ -59,7 +59,7 @@ class SentenceTransformerEncoder:
     """Any model of the sentence-transformers library, by name or path (extra `[encoder]`)."""
 
     def __init__(self, name: str) -> None:
-        try:
+        try:  # here, as it brings torch and need not be installed; so its packaged weights below
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise MissingExtra("sentence-transformers", "encoder") from error

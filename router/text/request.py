@@ -10,7 +10,7 @@ from router.errors import InputError, NoText
 from router.text.constants import EARLIER_TURN_END_CHARS, MAX_NESTING, SHORT_TURN_CHARS
 from router.types import Request
 
-ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _IMAGE_TYPES = ("image", "image_url", "input_image")
 
 
@@ -96,8 +96,8 @@ def _role(message: Any, position: int) -> str:
     if not isinstance(message, Mapping):
         raise InputError(f"Message {position} is not an object with role and content.")
     role = message.get("role")
-    if role not in ROLES:
-        raise InputError(f"Message {position} has an unknown role; use one of {', '.join(ROLES)}.")
+    if role not in _ROLES:
+        raise InputError(f"Message {position} has an unknown role; use one of {', '.join(_ROLES)}.")
     return str(role)
 
 

@@ -173,6 +173,15 @@ def _byte_counts(texts: Sequence[str]) -> tuple[FloatArray, FloatArray]:
     return counted.astype(np.float64), np.vstack([runs, np.maximum(sizes - 1, 1)])
 
 
+def _around(requests: Sequence[Request]) -> FloatArray:
+    """What stands around the texts: other turns and text, tools, results and images, (n, 5)."""
+    counts = [
+        (r.turns - 1, max(r.chars - len(r.text), 0), r.tools, r.tool_results, r.images)
+        for r in requests
+    ]
+    return np.array(counts, dtype=np.float64).reshape(len(requests), 5)
+
+
 def structure(
     requests: Sequence[Request],
     texts: Sequence[str],
@@ -195,15 +204,6 @@ def structure(
     seen = ids.sums(vocabulary.counted[ids.flat])
     share = seen / tokens[:, None]
     log = np.log1p
-    around = log(
-        np.array(
-            [
-                (r.turns - 1, max(r.chars - len(r.text), 0), r.tools, r.tool_results, r.images)
-                for r in requests
-            ],
-            dtype=np.float64,
-        ).reshape(n, 5)
-    )
     out = np.empty((n, SIZE))
     columns: tuple[NDArray[Any], ...] = (
         log(length),
@@ -226,7 +226,7 @@ def structure(
         count[:, _CAPITAL] / size,
         count[:, _FOREIGN] / size,
         log(seen[:, 7:10]),
-        around,
+        log(_around(requests)),
         np.array([r.json_schema for r in requests]),
     )
     at = 0

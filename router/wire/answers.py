@@ -7,7 +7,7 @@ from router.wire.anthropic import finish_of, summary
 from router.wire.summary import Usage, mapping, sequence, text_of
 from router.wire.to_anthropic import arguments, tool_id
 
-TO_OPENAI = {"refusal": "content_filter", "unknown": "stop", "error": "stop"}
+_TO_OPENAI = {"refusal": "content_filter", "unknown": "stop", "error": "stop"}
 TO_ANTHROPIC = {
     "stop": "end_turn",
     "length": "max_tokens",
@@ -41,7 +41,7 @@ def to_openai(body: Json, created: int) -> Json:
                 "index": 0,
                 "message": message,
                 "logprobs": None,
-                "finish_reason": TO_OPENAI.get(known.finish, known.finish),
+                "finish_reason": _TO_OPENAI.get(known.finish, known.finish),
             }
         ],
     }
@@ -116,4 +116,4 @@ def finish_to_openai(stop_reason: Any) -> str:
     ('stop', 'content_filter')
     """
     known = finish_of(stop_reason)
-    return TO_OPENAI.get(known, known)
+    return _TO_OPENAI.get(known, known)

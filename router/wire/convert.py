@@ -81,7 +81,7 @@ def rendering(request: Json, source: Api, target: Api, created: int) -> Renderin
         if source == target:
             return _SameOpenAI(include_usage, bool(request.get("logprobs")))
         return ToOpenAI(created, include_usage)
-    return _SameAnthropic() if source == target else ToAnthropic(wants_thinking(request))
+    return _SameAnthropic() if source == target else ToAnthropic(_wants_thinking(request))
 
 
 def rendered(body: Json, request: Json, source: Api, target: Api, created: int) -> Json:
@@ -92,7 +92,7 @@ def rendered(body: Json, request: Json, source: Api, target: Api, created: int) 
         return body if request.get("logprobs") else _without_logprobs(body)
     if source == target:
         return body
-    return to_anthropic(body, wants_thinking(request))
+    return to_anthropic(body, _wants_thinking(request))
 
 
 def _without_logprobs(body: Json) -> Json:
@@ -103,6 +103,6 @@ def _without_logprobs(body: Json) -> Json:
     return {**body, "choices": spared}
 
 
-def wants_thinking(request: Json) -> bool:
+def _wants_thinking(request: Json) -> bool:
     """Whether an Anthropic client asked for thinking blocks."""
     return mapping(request.get("thinking")).get("type") in ("enabled", "adaptive")

@@ -48,7 +48,7 @@ def summary(body: Json) -> Summary:
         model=str(body.get("model") or ""),
         finish=_finish(choice.get("finish_reason"), bool(calls), message.get("refusal")),
         calls=calls,
-        usage=usage(body.get("usage")),
+        usage=_usage(body.get("usage")),
         logprobs=_logprobs(choice),
     )
 
@@ -67,7 +67,7 @@ class Fold:
     def add(self, chunk: Json) -> None:
         """Take the next chunk."""
         self._summary.model = str(chunk.get("model") or self._summary.model)
-        self._summary.usage = usage(chunk.get("usage")) or self._summary.usage
+        self._summary.usage = _usage(chunk.get("usage")) or self._summary.usage
         for choice in sequence(chunk.get("choices")):
             if not isinstance(choice, dict) or choice.get("index", 0) != 0:
                 continue
@@ -99,7 +99,7 @@ class Fold:
         return out
 
 
-def usage(value: Any) -> Usage | None:
+def _usage(value: Any) -> Usage | None:
     """The usage object, or None if there is none."""
     if not isinstance(value, dict):
         return None

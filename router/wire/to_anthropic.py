@@ -13,7 +13,7 @@ from router.errors import InputError
 from router.wire import Json
 from router.wire.summary import mapping, sequence, text_of
 
-MAX_TOKENS = 8192  # Claude wants a limit; OpenAI clients seldom set one
+_MAX_TOKENS = 8192  # Claude wants a limit; OpenAI clients seldom set one
 _JSON_ONLY = "Answer with one JSON object and nothing else."
 _OPENING = "(The conversation begins with your words.)"
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,(.*)", re.DOTALL)
@@ -32,7 +32,7 @@ def request(body: Json, model: str) -> Json:
     wanted = body.get("max_completion_tokens") or body.get("max_tokens")
     out: Json = {
         "model": model,
-        "max_tokens": wanted if isinstance(wanted, int) and wanted > 0 else MAX_TOKENS,
+        "max_tokens": wanted if isinstance(wanted, int) and wanted > 0 else _MAX_TOKENS,
         "messages": messages,
     }
     stops = [body["stop"]] if isinstance(body.get("stop"), str) else sequence(body.get("stop"))

@@ -25,7 +25,7 @@ from training.fit.deferral import look_table
 from training.fit.verifier import VerifierRows, fit_verifier
 
 _COMPARED = ("equal", "comparable")
-Pair = tuple[Case, Case]
+_Pair = tuple[Case, Case]
 
 
 def acts_of_fold(
@@ -34,13 +34,13 @@ def acts_of_fold(
     """Quality, looks per request and cloud share on held-out prompts, by policy and share."""
     inside = np.array([p in held for p in case.prompts])
     train, test = np.flatnonzero(~inside), np.flatnonzero(inside)
-    stages = fitted_stages(bench, (case, without_opinion(case)), train, test, logits, rng)
+    stages = _fitted_stages(bench, (case, _without_opinion(case)), train, test, logits, rng)
     return policies(stages, case.local[test], case.cloud[test])
 
 
-def fitted_stages(
+def _fitted_stages(
     bench: Bench,
-    cases: Pair,
+    cases: _Pair,
     train: IntArray,
     test: IntArray,
     logits: PromptLogits,
@@ -48,14 +48,14 @@ def fitted_stages(
 ) -> Stages:
     """Probabilities at each stage on `test`; tables of looking from a half of `train` held out."""
     half = next(group_folds(cases[0].group[train], 2, rng))
-    held = staged(bench, cases, train[half[0]], train[half[1]], logits, rng)
+    held = _staged(bench, cases, train[half[0]], train[half[1]], logits, rng)
     look = np.stack([look_table(held[0], held[2]), look_table(held[1], held[2])])
-    return Stages(*staged(bench, cases, train, test, logits, rng), look)
+    return Stages(*_staged(bench, cases, train, test, logits, rng), look)
 
 
-def staged(
+def _staged(
     bench: Bench,
-    cases: Pair,
+    cases: _Pair,
     train: IntArray,
     test: IntArray,
     logits: PromptLogits,
@@ -73,7 +73,7 @@ def staged(
     return prompt_only(bench, cases[0], test, logits), read, asked
 
 
-def without_opinion(case: Case) -> Case:
+def _without_opinion(case: Case) -> Case:
     """The same rows with nobody else asked."""
     return replace(case, look=replace(case.look, others=()))
 
@@ -90,7 +90,7 @@ def stage_rows(bench: Bench, look: Setup, seed: int = 0) -> pd.DataFrame:
     parts = []
     for train, test in group_folds(case.group, FOLDS, rng):
         logits = prompt_logits(bench, look.source, case.prompts[train], case.prompts[test], rng)
-        stages = staged(bench, (case, without_opinion(case)), train, test, logits, rng)
+        stages = _staged(bench, (case, _without_opinion(case)), train, test, logits, rng)
         rows = case.rows(bench, None, test).features
         equal, comparable = (rows[:, NAMES.index(f"agreement: {n}")] for n in _COMPARED)
         part = pd.DataFrame(

@@ -33,11 +33,11 @@ from training.data.readers import read
 from training.data.splits import group_folds
 from training.fit.verifier import fit_verifier
 
-ACTS = "acts: "
-Runs = dict[str, dict[str, dict[str, float]]]
+_ACTS = "acts: "
+_Runs = dict[str, dict[str, dict[str, float]]]
 
 
-def run_source(bench: Bench, source: str, seed: int) -> Runs:
+def _run_source(bench: Bench, source: str, seed: int) -> _Runs:
     """Measures of all protocols of a source: protocol -> method -> measures, mean over folds."""
     rng = np.random.default_rng(seed)
     looks = [w for w in looks_in(bench) if w.source == source]
@@ -50,10 +50,10 @@ def run_source(bench: Bench, source: str, seed: int) -> Runs:
         logits = prompt_logits(bench, source, ids[train], ids[test], rng)
         held = set(ids[test])
         for case in cases:
-            results = run_case(bench, case, held, logits, rng)
+            results = _run_case(bench, case, held, logits, rng)
             if case.look in acting:
                 acts = acts_of_fold(bench, case, held, logits, rng)
-                results |= {f"{ACTS}{name}": measures for name, measures in acts.items()}
+                results |= {f"{_ACTS}{name}": measures for name, measures in acts.items()}
             for method, measures in results.items():
                 found.setdefault(case.look.name, {}).setdefault(method, []).append(measures)
     return {
@@ -62,7 +62,7 @@ def run_source(bench: Bench, source: str, seed: int) -> Runs:
     }
 
 
-def run_case(
+def _run_case(
     bench: Bench, case: Case, held: set[str], logits: PromptLogits, rng: np.random.Generator
 ) -> dict[str, dict[str, float]]:
     """Every method on one protocol's held-out prompts."""
@@ -94,10 +94,10 @@ def bench_answers(
     jobs: int,
     progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:
-    """`bench_look` on a folder: part -> case -> method -> measure -> value, low, high."""
+    """`_bench_look` on a folder: part -> case -> method -> measure -> value, low, high."""
     progress("reading the answers")
     bench = Bench.load(read(data), data, model)
-    found = bench_look(bench, seeds=seeds, jobs=jobs, progress=progress)
+    found = _bench_look(bench, seeds=seeds, jobs=jobs, progress=progress)
     return {
         part: {
             case: {method: summary(runs) for method, runs in methods.items()}
@@ -107,7 +107,7 @@ def bench_answers(
     }
 
 
-def bench_look(
+def _bench_look(
     bench: Bench, *, seeds: int, jobs: int, progress: Callable[[str], None] = lambda step: None
 ) -> dict[str, dict[str, dict[str, list[dict[str, float]]]]]:
     """Part -> case -> method -> one dict of measures per seed.
@@ -121,12 +121,12 @@ def bench_look(
     out: dict[str, Any] = {"protocols": {}, "acts": {}, "transfer": {}, "unseen": {}}
     for source in sources:
         progress(f"{source}: looking at answers")
-        runs = pool(delayed(run_source)(bench, source, s) for s in range(seeds))
+        runs = pool(delayed(_run_source)(bench, source, s) for s in range(seeds))
         for name, methods in runs[0].items():
             for method in methods:
-                part = "acts" if method.startswith(ACTS) else "protocols"
+                part = "acts" if method.startswith(_ACTS) else "protocols"
                 values = [r[name][method] for r in runs]
-                out[part].setdefault(name, {})[method.removeprefix(ACTS)] = values
+                out[part].setdefault(name, {})[method.removeprefix(_ACTS)] = values
     for look in teaching(looks):
         run: Callable[..., dict[str, dict[str, float]]]
         for part, run in (("transfer", run_transfer), ("unseen", run_unseen)):

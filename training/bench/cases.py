@@ -42,7 +42,7 @@ class Setup:
         return f"{self.source}, {_short(self.local)}: {asked}"
 
 
-LOOKS = (
+_LOOKS = (
     Setup("ZeroEval", _LLAMA, (), _CLAUDE),
     Setup("ZeroEval", _LLAMA, ("gemma-2-9b-it",), _CLAUDE),
     Setup("ZeroEval", _LLAMA, ("Qwen2-7B-Instruct",), _CLAUDE),
@@ -142,7 +142,7 @@ def looks_in(bench: Bench) -> list[Setup]:
         clouds = rows[rows["source"].eq(source) & rows["tier"].eq("cloud")]["model"]
         known = [
             w
-            for w in LOOKS
+            for w in _LOOKS
             if w.source == source and {w.local, *w.others} <= set(models) and w.cloud in set(clouds)
         ]
         if not known and len(clouds):

@@ -26,7 +26,7 @@ from training.evaluate.scoring import scored_by
 from training.fit.encoder import EncoderSource, of_artifact, with_transformer
 from training.pipelines.prompts import train
 
-SHOWN = ("prompt length", "kNN", "random", "oracle")
+_SHOWN = ("prompt length", "kNN", "random", "oracle")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ def compare(artifact: Artifact, data: Dataset, *, seed: int = 0) -> Comparison:
     test_at, train_at = np.split(np.arange(len(prompts)), [len(test)])
     rng = np.random.default_rng(seed)
     gains = {"router": scored.gain}
-    gains |= {name: BASELINES[name](task, train_at, test_at, rng) for name in SHOWN}
+    gains |= {name: BASELINES[name](task, train_at, test_at, rng) for name in _SHOWN}
     characters = np.array([float(len(task.prompts[i])) for i in test_at.tolist()])
     return Comparison(
         gains=gains,

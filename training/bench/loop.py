@@ -47,7 +47,7 @@ _SWAPPED = "gemma-2-2b-it"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class _Target:
     """A work with what its loops need."""
 
     work: Work
@@ -57,7 +57,7 @@ class Target:
     rows: pd.DataFrame  # of the pair alone
 
     @classmethod
-    def of(cls, work: Work, material: Material) -> "Target | None":
+    def of(cls, work: Work, material: Material) -> "_Target | None":
         """None where there is nothing else to fit a default on."""
         task, at = task_of(work, material)
         base = base_for(work, material)
@@ -93,7 +93,7 @@ class Target:
         }
 
 
-def learning_curve(target: Target, material: Material, seed: int) -> dict[str, float]:
+def _learning_curve(target: _Target, material: Material, seed: int) -> dict[str, float]:
     """Measures of one seed by number of labelled requests."""
     train, test = _split(target, seed)
     ids = material.prompts["prompt_id"].to_numpy()[target.at]
@@ -111,7 +111,7 @@ def learning_curve(target: Target, material: Material, seed: int) -> dict[str, f
     return out
 
 
-def exploring(target: Target, material: Material, seed: int) -> dict[str, float]:
+def _exploring(target: _Target, material: Material, seed: int) -> dict[str, float]:
     """Serve requests, label what was served, learn after every thousand; beside all labels."""
     train, test = _split(target, seed)
     rng = np.random.default_rng(seed)
@@ -141,7 +141,7 @@ def exploring(target: Target, material: Material, seed: int) -> dict[str, float]
     return out
 
 
-def swapped(target: Target, material: Material, seed: int) -> dict[str, float] | None:
+def _swapped(target: _Target, material: Material, seed: int) -> dict[str, float] | None:
     """Calibration for a local model without one label of its own on the target's traffic.
 
     Everything is known of the other models; of the new one only PROBES graded prompts. Each kind
@@ -193,12 +193,12 @@ def loop_bench(
     out: dict[str, Any] = {"seeds": seeds, "curve": {}, "exploring": {}, "swapped": {}}
     for work in works_in(material.rows):
         progress(f"{work.name}: default from the other works")
-        target = Target.of(work, material)
+        target = _Target.of(work, material)
         if target is None:
             continue
-        parts: list[tuple[str, Any]] = [("curve", learning_curve), ("swapped", swapped)]
+        parts: list[tuple[str, Any]] = [("curve", _learning_curve), ("swapped", _swapped)]
         if len(target.task.local) > SERVED_REQUESTS * ENOUGH_ROWS:
-            parts.append(("exploring", exploring))
+            parts.append(("exploring", _exploring))
         for name, run in parts:
             progress(f"{work.name}: {name}")
             runs = Parallel(n_jobs=jobs, max_nbytes="1M")(
@@ -209,7 +209,7 @@ def loop_bench(
     return out
 
 
-def _split(target: Target, seed: int) -> tuple[IntArray, IntArray]:
+def _split(target: _Target, seed: int) -> tuple[IntArray, IntArray]:
     return next(group_folds(target.task.group, TEST_FOLDS, np.random.default_rng(seed)))
 
 

@@ -17,7 +17,7 @@ from training.evaluate.scoring import fitted_of
 from training.pipelines.prompts import Progress
 
 
-def logging_policies(gain: FloatArray) -> dict[str, FloatArray]:
+def _logging_policies(gain: FloatArray) -> dict[str, FloatArray]:
     """Probability of the cloud under policies that might have served, shape (n,) each."""
     cut = np.quantile(gain, 0.7)
     spread = max(float(gain.std()), 1e-6)
@@ -30,12 +30,12 @@ def logging_policies(gain: FloatArray) -> dict[str, FloatArray]:
     }
 
 
-def targets(gain: FloatArray) -> dict[str, FloatArray]:
+def _targets(gain: FloatArray) -> dict[str, FloatArray]:
     """Policies to ask about: other thresholds."""
     return {f"{s:.0%} cloud": (gain > np.quantile(gain, 1 - s)) * 1.0 for s in (0.2, 0.4)}
 
 
-def simulate(
+def _simulate(
     outcomes: dict[str, FloatArray],
     served: FloatArray,
     target: FloatArray,
@@ -85,13 +85,13 @@ def off_policy_bench(
         if work.name == "GSM8K":
             continue  # 1,319 prompts are too few to draw 5,000 requests from
         columns, outcomes, gain = _known(material, model, work)
-        for name, served in logging_policies(gain).items():
-            for asked, target in targets(gain).items():
+        for name, served in _logging_policies(gain).items():
+            for asked, target in _targets(gain).items():
                 progress(f"{work.name}: {name}, asking about {asked}")
                 runs = Parallel(n_jobs=jobs)(
                     delayed(
                         lambda s, sv=served, tg=target, o=outcomes, c=columns: list(
-                            simulate(o, sv, tg, c, s)
+                            _simulate(o, sv, tg, c, s)
                         )
                     )(s)
                     for s in range(simulations)

@@ -41,8 +41,8 @@ from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads
 from training.pipelines.prompts import calibrated
 
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-ROUTER, ROUTER_BASE, ZERO = "router", "router with base", "router, 0 labels"
+_MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+_ROUTER, _ROUTER_BASE, _ZERO = "router", "router with base", "router, 0 labels"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ def load_material(data: Path, model: Artifact) -> Material:
     source = of_artifact(model)
     extractor = source.extractor()
     try:
-        minilm = featurize(with_transformer(source, MINILM).extractor(), texts).embedding
+        minilm = featurize(with_transformer(source, _MINILM).extractor(), texts).embedding
     except MissingExtra:
         minilm = None
     return Material(
@@ -190,7 +190,7 @@ def base_for(work: Work, material: Material) -> Base | None:
     ).as_base()
 
 
-def splits(work: Work, task: RoutingTask, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
+def _splits(work: Work, task: RoutingTask, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
     """(train, test) of one seed: a sample of labels and the rest, or five grouped folds."""
     rng = np.random.default_rng(seed)
     if work.labels is not None:
@@ -199,25 +199,25 @@ def splits(work: Work, task: RoutingTask, seed: int) -> Iterator[tuple[IntArray,
         yield from group_folds(task.group, FOLDS, rng)
 
 
-def run_seed(
+def _run_seed(
     work: Work, material: Material, task: RoutingTask, at: IntArray, base: Base | None, seed: int
 ) -> dict[str, dict[str, float]]:
     """Every method's measures for one seed, averaged over its folds."""
     sums: dict[str, list[dict[str, float]]] = {}
-    for train, test in splits(work, task, seed):
+    for train, test in _splits(work, task, seed):
         rng = np.random.default_rng(seed)
         for name, baseline in BASELINES.items():
             if name.startswith("MiniLM") and task.minilm is None:
                 continue
             gain = baseline(task, train, test, rng)
             sums.setdefault(name, []).append(_measures(gain, task, test))
-        starts: dict[str, Base | None] = {ROUTER: None}
+        starts: dict[str, Base | None] = {_ROUTER: None}
         if base is not None:
             zero = _predict(base.heads, base.models, work, task, test)
-            sums.setdefault(ZERO, []).append(_measures(zero[1] - zero[0], task, test))
-            starts[ROUTER_BASE] = base
+            sums.setdefault(_ZERO, []).append(_measures(zero[1] - zero[0], task, test))
+            starts[_ROUTER_BASE] = base
         for name, start in starts.items():
-            p = fit_and_predict(work, material, task, at, train, test, start, seed)
+            p = _fit_and_predict(work, material, task, at, train, test, start, seed)
             sums.setdefault(name, []).append(_measures(p[1] - p[0], task, test))
     return {name: mean_of(measures) for name, measures in sums.items()}
 
@@ -227,7 +227,7 @@ def mean_of(runs: list[dict[str, float]]) -> dict[str, float]:
     return {k: float(np.mean([r[k] for r in runs])) for k in runs[0]}
 
 
-def fit_and_predict(
+def _fit_and_predict(
     work: Work,
     material: Material,
     task: RoutingTask,
@@ -282,7 +282,7 @@ def _measures(gain: FloatArray, task: RoutingTask, test: IntArray) -> dict[str, 
     }
 
 
-def calibration_after(
+def _calibration_after(
     work: Work,
     material: Material,
     task: RoutingTask,
@@ -294,7 +294,7 @@ def calibration_after(
     """ECE and Brier skill of both heads after `labels` labels, a tenth only to calibrate."""
     rng = np.random.default_rng(seed)
     train, test = group_sample(task.group, min(labels, len(task.local) * 2 // 3), rng)
-    p = fit_and_predict(
+    p = _fit_and_predict(
         work, material, task, at, train, test, base, seed, calibration=CALIBRATION_SHARE
     )
     out = {}
@@ -325,14 +325,14 @@ def bench(
         base = base_for(work, material)
         progress(f"{work.name}: {seeds} seeds of every method")
         runs = Parallel(n_jobs=jobs, max_nbytes="1M")(
-            delayed(run_seed)(work, material, task, at, base, s) for s in range(seeds)
+            delayed(_run_seed)(work, material, task, at, base, s) for s in range(seeds)
         )
         results["works"][work.name] = {
             "rows": len(task.local),
             "methods": {m: summary([r[m] for r in runs]) for m in runs[0]},
         }
         calibrations = Parallel(n_jobs=jobs, max_nbytes="1M")(
-            delayed(calibration_after)(work, material, task, at, base, s) for s in range(seeds)
+            delayed(_calibration_after)(work, material, task, at, base, s) for s in range(seeds)
         )
         results["calibration"][work.name] = summary(calibrations)
     progress("everyday, unseen kinds")

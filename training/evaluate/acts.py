@@ -34,7 +34,7 @@ class Stages:
             for table, p in zip(self.look, (self.prompt, self.answer), strict=True)
         ]
 
-    def routed(self, threshold: float, price: float) -> tuple[FloatArray, FloatArray]:
+    def _routed(self, threshold: float, price: float) -> tuple[FloatArray, FloatArray]:
         """Which requests go to the cloud and which were looked at, as 0/1, shapes (n,).
 
         What its prompt sends to the cloud goes there at once unless looking is worth its price. All
@@ -51,13 +51,13 @@ class Stages:
         return (gain > threshold) * 1.0, asked * 1.0
 
     def at_share(self, share: float, price: float) -> tuple[FloatArray, FloatArray]:
-        """`routed` at the threshold that sends about `share` of the requests to the cloud."""
+        """`_routed` at the threshold that sends about `share` of the requests to the cloud."""
         low, high = -1.0, 1.0
         for _ in range(BISECTIONS):
             middle = (low + high) / 2
-            sent = self.routed(middle, price)[0].mean()
+            sent = self._routed(middle, price)[0].mean()
             low, high = (middle, high) if sent > share else (low, middle)
-        return self.routed(high, price)
+        return self._routed(high, price)
 
 
 def quality(cloud: FloatArray, local_score: FloatArray, cloud_score: FloatArray) -> float:

@@ -38,24 +38,24 @@ class RoutingTask:
     minilm: FloatArray | None = None
 
 
-Baseline = Callable[[RoutingTask, IntArray, IntArray, np.random.Generator], FloatArray]
+_Baseline = Callable[[RoutingTask, IntArray, IntArray, np.random.Generator], FloatArray]
 
 
-def random_order(
+def _random_order(
     task: RoutingTask, train: IntArray, test: IntArray, rng: np.random.Generator
 ) -> FloatArray:
     """No knowledge: APGR .5 in expectation."""
     return rng.random(len(test))
 
 
-def prompt_length(
+def _prompt_length(
     task: RoutingTask, train: IntArray, test: IntArray, rng: np.random.Generator
 ) -> FloatArray:
     """Longer prompts first."""
     return np.array([float(len(task.prompts[i])) for i in test])
 
 
-def nearest(
+def _nearest(
     task: RoutingTask, train: IntArray, test: IntArray, rng: np.random.Generator
 ) -> FloatArray:
     """Mean gain of the 40 most similar train requests (static embedding, cosine)."""
@@ -65,7 +65,7 @@ def nearest(
     return np.asarray(fitted.predict(vectors[test]))
 
 
-def tfidf(
+def _tfidf(
     task: RoutingTask, train: IntArray, test: IntArray, rng: np.random.Generator
 ) -> FloatArray:
     """TF-IDF of words and pairs, one logistic regression per tier."""
@@ -79,7 +79,7 @@ def tfidf(
     return _difference(head, task, train)
 
 
-def minilm(
+def _minilm(
     task: RoutingTask, train: IntArray, test: IntArray, rng: np.random.Generator
 ) -> FloatArray:
     """all-MiniLM-L6-v2 with one logistic regression per tier."""
@@ -95,20 +95,20 @@ def minilm(
     return _difference(head, task, train)
 
 
-def oracle(
+def _oracle(
     task: RoutingTask, train: IntArray, test: IntArray, rng: np.random.Generator
 ) -> FloatArray:
     """Knows the outcomes: the ceiling."""
     return (task.cloud - task.local)[test]
 
 
-BASELINES: dict[str, Baseline] = {
-    "random": random_order,
-    "prompt length": prompt_length,
-    "kNN": nearest,
-    "TF-IDF + logistic": tfidf,
-    "MiniLM + logistic": minilm,
-    "oracle": oracle,
+BASELINES: dict[str, _Baseline] = {
+    "random": _random_order,
+    "prompt length": _prompt_length,
+    "kNN": _nearest,
+    "TF-IDF + logistic": _tfidf,
+    "MiniLM + logistic": _minilm,
+    "oracle": _oracle,
 }
 
 

@@ -17,7 +17,7 @@ from training.fit.design import take
 from training.fit.head import ability_name
 from training.fit.heads import Fitted
 
-FIELDS = ("p_local", "p_cloud", "local", "cloud", "group", "source")
+_FIELDS = ("p_local", "p_cloud", "local", "cloud", "group", "source")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Scored:
 
     def only(self, mask: Any) -> "Scored":
         """The rows for which `mask` is true."""
-        return Scored(**{f: getattr(self, f)[mask] for f in FIELDS})
+        return Scored(**{f: getattr(self, f)[mask] for f in _FIELDS})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,7 @@ def evaluate_scored(scored: Scored, threshold: float, *, seed: int = 0) -> Evalu
         rows=len(scored.gain),
         overall=_measures(scored, threshold, seed),
         by_source=by_source,
-        table=cost_table(scored, threshold),
+        table=_cost_table(scored, threshold),
         scored=scored,
     )
 
@@ -159,7 +159,7 @@ def _measures(s: Scored, threshold: float, seed: int) -> dict[str, Interval]:
     return measures
 
 
-def cost_table(s: Scored, threshold: float) -> list[dict[str, float]]:
+def _cost_table(s: Scored, threshold: float) -> list[dict[str, float]]:
     """Quality at fixed cloud shares and at the model's own threshold."""
     c = metrics.curve(s.gain, s.local, s.cloud)
     n = len(s.gain)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from router.types import FloatArray
 from training.evaluate.constants import (
@@ -170,11 +171,7 @@ def ece_floor(p: FloatArray, rng: np.random.Generator, rounds: int = FLOOR_ROUND
 
 def auc(rank: NDArray[Any], y: NDArray[Any]) -> float:
     """Probability that a row with y=1 ranks above one with y=0 (ties count half); y is 0/1."""
-    order = np.argsort(rank, kind="stable")
-    _, tie, size = np.unique(rank[order], return_inverse=True, return_counts=True)
-    ends = np.cumsum(size)
-    ranks = (ends - (size - 1) / 2)[tie]
-    positive = y[order] > 0.5
+    ranks, positive = rankdata(rank), y > 0.5
     n, m = int(positive.sum()), int((~positive).sum())
     if not n or not m:
         return float("nan")

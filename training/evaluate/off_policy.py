@@ -87,7 +87,7 @@ def evaluate(
     the row's group (`crossed`). Intervals: bootstrap of whole groups. Raises DataError, in words,
     for a log without exploration or with too few effective rows.
     """
-    checked(log, policy)
+    _checked(log, policy)
     chosen = np.where(log.action == CLOUD, policy, 1 - policy)
     weight = chosen / log.propensity
     value = policy * predicted[:, CLOUD] + (1 - policy) * predicted[:, LOCAL]
@@ -115,7 +115,7 @@ def evaluate(
     )
 
 
-def checked(log: BanditLog, policy: FloatArray) -> None:
+def _checked(log: BanditLog, policy: FloatArray) -> None:
     """Refuse what cannot be estimated. Raises DataError."""
     if not len(log):
         raise DataError("The log holds no request with an outcome and a propensity.")

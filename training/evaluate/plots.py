@@ -15,8 +15,8 @@ from router.types import FloatArray
 from training.evaluate import metrics
 from training.evaluate.constants import BAND_QUANTILES, BAND_ROUNDS, WILSON_Z
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
 
 def new_axes(width: float = 6.4, height: float = 4.2) -> Axes:
@@ -44,10 +44,10 @@ def quality_curves(
     axes = axes or new_axes()
     for i, (name, gain) in enumerate(gains.items()):
         x, quality = _curve(gain, local, cloud, cost_usd)
-        axes.plot(x, quality, label=name, color=COLOURS[i % 7], ls=STYLES[i % 7], lw=1.8)
+        axes.plot(x, quality, label=name, color=_COLOURS[i % 7], ls=_STYLES[i % 7], lw=1.8)
         if i == 0 and groups is not None and rng is not None:
             low, high = _band(gain, local, cloud, groups, rng)
-            axes.fill_between(x, low, high, color=COLOURS[0], alpha=0.15, lw=0)
+            axes.fill_between(x, low, high, color=_COLOURS[0], alpha=0.15, lw=0)
     axes.set_ylabel("mean score of the answers (0 to 1)")
     axes.set_xlabel(
         "share of requests sent to the cloud"
@@ -101,7 +101,7 @@ def reliability_diagram(
             predicted,
             observed,
             yerr=[observed - low, high - observed],
-            color=COLOURS[i],
+            color=_COLOURS[i],
             marker="os^D"[i % 4],
             ms=4,
             lw=1,
@@ -136,8 +136,8 @@ def looks_curve(policies: Mapping[str, Mapping[str, float]], *, axes: Axes | Non
             marker="o",
             ms=3,
             lw=1.4,
-            color=COLOURS[i % 7],
-            ls=STYLES[i % 7],
+            color=_COLOURS[i % 7],
+            ls=_STYLES[i % 7],
             label=f"{name} ({looks.mean():.2f} looks a request)",
         )
     axes.set(
@@ -173,12 +173,12 @@ def quality_latency(
             latency_ms[i],
             q.value,
             yerr=[[q.value - q.low], [q.high - q.value]],
-            color=COLOURS[i % 7],
+            color=_COLOURS[i % 7],
             lw=1,
         )
         label = f"{name} ({size_mb[i]:.1f} MB)"
         axes.scatter(
-            latency_ms[i], q.value, s=20 + 2 * size_mb[i], color=COLOURS[i % 7], label=label
+            latency_ms[i], q.value, s=20 + 2 * size_mb[i], color=_COLOURS[i % 7], label=label
         )
     axes.set_xscale("log")
     axes.set(xlabel="latency of one prompt (ms, log scale)", ylabel="APGR (0 to 1)")

@@ -52,7 +52,7 @@ def assembled(
         "models": {**fitted.models, **{f"reference_{t}": m for t, m in REFERENCE.items()}},
         "threshold": {"default": threshold, "reference_rows": int(reference.shape[1])},
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "git_commit": git_commit(),
+        "git_commit": _git_commit(),
         "libraries": {"python": platform.python_version(), **{p: version(p) for p in _LIBRARIES}},
         **about,
     }
@@ -65,7 +65,7 @@ def assembled(
     )
 
 
-def git_commit() -> str | None:
+def _git_commit() -> str | None:
     """The commit of the working folder, None outside a repository."""
     try:
         done = subprocess.run(

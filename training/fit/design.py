@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.preprocessing import OneHotEncoder
 
 from router.decide.constants import Z_LIMIT
 from router.decide.heads import Heads
@@ -97,13 +98,9 @@ def blocks(
 
 def one_hot(models: Sequence[str], names: Sequence[str]) -> sp.csr_matrix:
     """Which of `names` each row speaks of, scaled by MODEL_SCALE, shape (n, len(names))."""
-    position = {name: i for i, name in enumerate(names)}
-    known = [(row, position[m]) for row, m in enumerate(models) if m in position]
-    rows, columns = np.array(known, dtype=np.int64).reshape(-1, 2).T
-    return sp.csr_matrix(
-        (np.full(len(rows), MODEL_SCALE, dtype=np.float32), (rows, columns)),
-        shape=(len(models), len(names)),
-    )
+    encoder = OneHotEncoder(categories=[list(names)], handle_unknown="ignore", dtype=np.float32)
+    known = encoder.fit_transform(np.array(models, dtype=object)[:, None])
+    return sp.csr_matrix(known * MODEL_SCALE)
 
 
 def take(features: Features, rows: NDArray[Any]) -> Features:

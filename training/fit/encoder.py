@@ -60,7 +60,7 @@ def distil(teacher: str, dimensions: int = ENCODER_DIMENSIONS) -> EncoderSource:
 
     Takes about a minute on one core. Raises MissingExtra without the extra `[encoder]`.
     """
-    try:
+    try:  # here, as it brings torch and need not be installed
         from model2vec.distill import distill
     except ImportError as error:
         raise MissingExtra("model2vec[distill]", "encoder") from error

@@ -62,7 +62,7 @@ _OF_DOMAIN = {
     "agreement: names known",
 }
 _FREE_TEXT = "free text in common: content"  # the one signal that open answers have
-TRUST = np.array(
+_TRUST = np.array(
     [
         KIND_TRUST if n in _OF_KIND or n in _SAME_TEXT else DOMAIN_TRUST if n in _OF_DOMAIN else 1.0
         for n in NAMES
@@ -135,7 +135,7 @@ def fit_verifier(
     *,
     base: Verifier | None = None,
     strength: float | None = None,
-    trust: FloatArray = TRUST,
+    trust: FloatArray = _TRUST,
 ) -> Verifier:
     """Both heads on `rows`; a head without a known label keeps the base's weights (or zeros)."""
     if base is None:

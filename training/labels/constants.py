@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-HOUR_S, DAY_S = 3600.0, 86_400.0
+_HOUR_S, DAY_S = 3600.0, 86_400.0
 EXPLICIT, STRONG = 1, 2  # ranks up to these are opinions, and clear faults; beyond are hints
 
 
@@ -42,11 +42,11 @@ SOURCES: Mapping[str, Source] = {
     ),
     "useless": Source(rank=2, weight=0.7, score=0.05, delay_s=0.0, words="empty, or a refusal"),
     "asked the cloud": Source(
-        rank=2, weight=0.6, score=0.1, delay_s=0.5 * HOUR_S, words="asked again soon, of the cloud"
+        rank=2, weight=0.6, score=0.1, delay_s=0.5 * _HOUR_S, words="asked again soon, of the cloud"
     ),
     "cut off": Source(rank=2, weight=0.4, score=0.2, delay_s=0.0, words="the answer was cut off"),
     "regenerated": Source(
-        rank=3, weight=0.3, score=0.3, delay_s=0.25 * HOUR_S, words="the same request again soon"
+        rank=3, weight=0.3, score=0.3, delay_s=0.25 * _HOUR_S, words="the same request again soon"
     ),
     "quiet": Source(
         rank=4, weight=0.1, score=0.85, delay_s=float("inf"), words="nobody complained"

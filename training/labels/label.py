@@ -70,11 +70,11 @@ def labelled(signals: Iterable[Signal]) -> list[Label]:
     of: dict[tuple[str, str], list[Signal]] = defaultdict(list)
     for signal in signals:
         of[signal.decision, signal.tier].append(signal)
-    labels = [_resolved(latest(found)) for found in of.values()]
+    labels = [_resolved(_latest(found)) for found in of.values()]
     return sorted(labels, key=lambda one: (one.at, one.decision, one.tier))
 
 
-def latest(signals: Sequence[Signal]) -> list[Signal]:
+def _latest(signals: Sequence[Signal]) -> list[Signal]:
     """`signals` about one answer, of every source and key the last one only."""
     newest: dict[tuple[int, str | None], Signal] = {}
     for signal in sorted(signals, key=lambda s: (s.at, s.source, s.value)):

@@ -21,7 +21,7 @@ from training.labels.constants import (
 )
 from training.labels.label import Capped, Signal, capped, labelled
 
-Evidence = Mapping[tuple[str, str], float]
+_Evidence = Mapping[tuple[str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Trusted:
     words: tuple[str, ...]
 
 
-def trusted(signals: Sequence[Signal], free: Evidence) -> Trusted:
+def trusted(signals: Sequence[Signal], free: _Evidence) -> Trusted:
     """`signals` without those of keys that cannot be believed.
 
     `free`: (decision, tier) -> what agreement says, 0..1; others' opinions are evidence as well.
@@ -51,7 +51,7 @@ def trusted(signals: Sequence[Signal], free: Evidence) -> Trusted:
     return Trusted(kept, tuple(words))
 
 
-def believed(signals: Sequence[Signal], free: Evidence) -> Capped:
+def believed(signals: Sequence[Signal], free: _Evidence) -> Capped:
     """The labels that signals give once doubt and caps are applied, and what was held back."""
     kept = trusted(signals, free)
     found = capped(labelled(kept.signals))
@@ -100,7 +100,7 @@ def _one_sided(mine: Sequence[Signal]) -> str:
     )
 
 
-def _contradicts(mine: Sequence[Signal], every: Sequence[Signal], free: Evidence) -> str:
+def _contradicts(mine: Sequence[Signal], every: Sequence[Signal], free: _Evidence) -> str:
     """Whether a key surely says the opposite of what others and agreement say."""
     others: dict[tuple[str, str], list[float]] = defaultdict(list)
     for one in every:
