@@ -39,8 +39,8 @@ audit: $(VENV)/.dev ## known vulnerabilities of what is installed, where the ser
 	$(PY) -m tests.audit
 
 check: $(VENV)/.dev audit ## format, lint, types, who may import whom, known vulnerabilities
-	$(VENV)/bin/ruff format --check router training tests
-	$(VENV)/bin/ruff check router training tests
+	$(VENV)/bin/ruff format --check router training tests examples
+	$(VENV)/bin/ruff check router training tests examples
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 

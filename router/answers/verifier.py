@@ -33,11 +33,11 @@ _VOTES = (
 _GRADED = ("numbers", "numbers known", "names", "names known")
 _OTHERS = ("no answer", "free text", "length", "cut off", "refusal", "hedging")
 _ABILITY = (
-    "strength of the local model",
-    "strength of the others",
-    "equal to stronger others",
-    "unlike stronger others",
-    "unlike others, by own strength",
+    "ability of the local model",
+    "ability of the others",
+    "equal to abler others",
+    "unlike abler others",
+    "unlike others, by own ability",
 )
 _PROMPT = (
     "prompt unknown",

@@ -157,7 +157,7 @@ def show(decision: Decision) -> None:
 
 def _show_explanation(explanation: Explanation) -> None:
     show(explanation.decision)
-    table = Table("what pushed", "toward", "by (logits)", box=None)
+    table = Table("contribution", "toward", "by (logits)", box=None)
     for one in explanation.contributions:
         table.add_row(one.feature, "cloud" if one.logits > 0 else "local", f"{abs(one.logits):.2f}")
     Console().print(table)

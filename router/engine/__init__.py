@@ -1,5 +1,6 @@
 """From a request to an answer: decide, ask, look, escalate or fall back, and write it down.
 
-`rules` decides (pure), `planner` gathers what it needs, `dispatcher` acts, `cascade` judges local
-answers, `metered` pays, `record` keeps the row of the outcome log.
+`call` is a request as it came, `record` the same on its way. `rules` decides (pure), `plan` gathers
+what it needs, `dispatcher` acts, `cascade` and `second_opinion` judge local answers, `aside` asks a
+tier outside of any request. `policy` is what can be exchanged meanwhile.
 """

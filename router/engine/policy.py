@@ -13,7 +13,7 @@ from router.settings import Settings
 class Policy:
     """Everything that can be exchanged while requests are under way.
 
-    `version` names the settings, the rule and the model together, 8 hexadecimal digits.
+    `version` names the settings, the operating point and the model together, 8 hexadecimal digits.
     """
 
     settings: Settings

@@ -1,4 +1,4 @@
 """The gateway: one address for every tool on the machine.
 
-`service` holds the parts together, `app` and `endpoints` speak HTTP, `serve` runs it.
+`routes` and `endpoints` speak HTTP, `serve` runs it; `router.app` holds the parts together.
 """

@@ -204,7 +204,7 @@ def encoder(
     out: Annotated[Path, typer.Option(help="Folder for the static encoder.")],
     dimensions: Annotated[int, typer.Option(help="Width of the vectors.")] = 256,
 ) -> None:
-    """Distil a static encoder from a SentenceTransformer (extra [encoder])."""
+    """Distil a static encoder from a SentenceTransformer; needs the extra `encoder`."""
     from training.fit import encoder as encoders
 
     with steps() as step:
