@@ -2,10 +2,8 @@
 
 import numpy as np
 
+from router.labelling.constants import NEAR_GAIN
 from router.types import FloatArray, IntArray
-
-# Gains this far from the threshold are decided either way; labels there change nothing.
-_NEAR = 0.15
 
 
 def worth(p_local: FloatArray, p_cloud: FloatArray, threshold: FloatArray) -> FloatArray:
@@ -18,7 +16,7 @@ def worth(p_local: FloatArray, p_cloud: FloatArray, threshold: FloatArray) -> Fl
     >>> int(np.argmax(w))
     0
     """
-    distance = (p_cloud - p_local - threshold) / _NEAR
+    distance = (p_cloud - p_local - threshold) / NEAR_GAIN
     value: FloatArray = 4 * p_local * (1 - p_local) * np.exp(-0.5 * distance**2)
     return value
 

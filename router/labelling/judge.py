@@ -17,6 +17,7 @@ from router.engine.aside import Aside
 from router.engine.call import Call
 from router.errors import InputError, RequestRefused
 from router.labelling import Progress, logged
+from router.labelling.constants import ANSWER_CHARS, VERDICT_TOKENS
 from router.outcomes import queries
 from router.outcomes.queries import Logged
 from router.prices import estimate_usd
@@ -25,8 +26,6 @@ from router.wire import Json, to_anthropic
 from router.wire.summary import mapping
 
 SOURCE = "judge"
-_VERDICT_TOKENS = 60
-_ANSWER_CHARS = 6000
 _INSTRUCTIONS = (
     "You are given a request and two answers to it, A and B. For each, say whether it is good "
     "enough: a careful person who asked this would accept it and need not ask again. Being short "
@@ -69,8 +68,8 @@ def estimated_usd(found: Sequence[Logged], model: str, output_tokens: int) -> fl
         asked = len(logged.call_of(one).payload)
         if one.cloud is None:
             total += estimate_usd(model, asked, output_tokens)
-        seen = min(len(one.request.text) + 2 * len(one.local or ""), 2 * _ANSWER_CHARS)
-        total += 2 * estimate_usd(model, seen + len(_INSTRUCTIONS), _VERDICT_TOKENS)
+        seen = min(len(one.request.text) + 2 * len(one.local or ""), 2 * ANSWER_CHARS)
+        total += 2 * estimate_usd(model, seen + len(_INSTRUCTIONS), VERDICT_TOKENS)
     return total
 
 
@@ -157,13 +156,13 @@ def _request(call: Call, output_tokens: int) -> Json:
 
 
 def _question(one: Logged, pair: tuple[str, str]) -> Json:
-    a, b = (text[:_ANSWER_CHARS] for text in pair)
+    a, b = (text[:ANSWER_CHARS] for text in pair)
     text = (
         f"<request>\n{clip(one.request.text)}\n</request>\n<answer_A>\n{a}\n</answer_A>\n"
         f"<answer_B>\n{b}\n</answer_B>"
     )
     return {
         "system": _INSTRUCTIONS,
-        "max_tokens": _VERDICT_TOKENS,
+        "max_tokens": VERDICT_TOKENS,
         "messages": [{"role": "user", "content": text}],
     }

@@ -12,14 +12,11 @@ from router.decide.router import Router
 from router.engine.cascade import answer_of, second_body
 from router.errors import BackendError, BackendUnreachable, InputError
 from router.labelling import Progress, logged
+from router.labelling.constants import GIVE_UP_FAILURES, LOOK_AGAIN_S, QUIET_S
 from router.labelling.local import Local
 from router.outcomes import queries
 from router.outcomes.queries import Logged
 from router.text.asks import asks_for
-
-_QUIET_S = 60.0  # a gateway that served nothing for so long is idle
-_LOOK_AGAIN_S = 5.0
-_GIVE_UP = 5  # failures one after another
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ async def study(
             failures = 0
         except (BackendError, InputError) as error:
             failures += isinstance(error, BackendError)
-            if failures >= _GIVE_UP or isinstance(error, BackendUnreachable):
+            if failures >= GIVE_UP_FAILURES or isinstance(error, BackendUnreachable):
                 raise
             found = None
         if found is None:
@@ -115,6 +112,6 @@ async def opinion(
 async def _until_idle(engine: Engine, end: float) -> None:
     while monotonic() < end:
         newest = await asyncio.to_thread(queries.newest_at, engine)
-        if newest is None or time() - newest >= _QUIET_S:
+        if newest is None or time() - newest >= QUIET_S:
             return
-        await asyncio.sleep(_LOOK_AGAIN_S)
+        await asyncio.sleep(LOOK_AGAIN_S)

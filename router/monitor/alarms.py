@@ -14,13 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from router.monitor.constants import ALPHA, BETS, TOLERANCE, WINDOW
 from router.registry.gates import RARE, unexpected
 from router.types import FloatArray
-
-ALPHA = 0.01  # chance that a model as calibrated as promised is ever called broken
-TOLERANCE = 0.05  # calibration error that is put up with
-_BETS = (0.05, 0.1, 0.2, 0.4)  # shares of the wealth staked; one gambler each, on either side
-WINDOW = 200  # requests that are set beside the traffic learned from
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,7 +33,7 @@ class CalibrationTest:
     alpha: float = ALPHA
     tolerance: float = TOLERANCE
     labels: int = 0
-    _wealth: FloatArray = field(default_factory=lambda: np.zeros((2, len(_BETS))))  # logarithms
+    _wealth: FloatArray = field(default_factory=lambda: np.zeros((2, len(BETS))))  # logarithms
     _most: float = 0.0
 
     def add(self, p: float, y: float, weight: float = 1.0) -> None:
@@ -45,7 +41,7 @@ class CalibrationTest:
         self.labels += 1
         for side, sign in enumerate((1.0, -1.0)):
             won = sign * (y - p) - self.tolerance
-            for i, bet in enumerate(_BETS):
+            for i, bet in enumerate(BETS):
                 self._wealth[side, i] += log1p(bet * weight * won)
         self._most = max(self._most, self.evidence)
 

@@ -9,14 +9,13 @@ from router.decide.router import Router
 from router.engine.cascade import answer_of, second_body
 from router.engine.record import Record
 from router.errors import place_of
+from router.monitor.constants import SHADOW_GROUP, WAITING_REQUESTS
 from router.outcomes import queries
 from router.registry import gates
 from router.text.asks import asks_for
 from router.types import Decision, Request
 
 _log = logging.getLogger("router.gateway")
-_WAITING = 2000  # requests that wait for the shadow; beyond, the oldest are left out
-_GROUP = 64
 
 
 class Shadow:
@@ -28,7 +27,7 @@ class Shadow:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._waiting: deque[tuple[str, Request]] = deque(maxlen=_WAITING)
+        self._waiting: deque[tuple[str, Request]] = deque(maxlen=WAITING_REQUESTS)
         self.seen = 0
         self._settled = ""  # the version that was dealt with; the policy may still name it a moment
 
@@ -46,7 +45,7 @@ class Shadow:
         if challenger is None or challenger.version == self._settled:
             self._waiting.clear()
             return
-        group = [self._waiting.popleft() for _ in range(min(_GROUP, len(self._waiting)))]
+        group = [self._waiting.popleft() for _ in range(min(SHADOW_GROUP, len(self._waiting)))]
         decided: list[Decision] = []
         if group:
             requests = [request for _, request in group]

@@ -16,7 +16,8 @@ from sqlalchemy import Engine
 from router.app import Service
 from router.decide.router import Router
 from router.errors import RouterError
-from router.monitor.alarms import WINDOW, Alarm, CalibrationTest, Drift, Kind, drift
+from router.monitor.alarms import Alarm, CalibrationTest, Drift, Kind, drift
+from router.monitor.constants import LOOK_S, SHADOW_S, WINDOW
 from router.monitor.shadow import PrivateOpinions, Shadow
 from router.outcomes import queries
 from router.outcomes.events import note
@@ -25,7 +26,6 @@ from router.outcomes.queries import Rated
 from router.registry import gates
 
 _log = logging.getLogger("router.gateway")
-_LOOK_S, _SHADOW_S = 60.0, 2.0
 
 
 @dataclass(kw_only=True)
@@ -116,8 +116,8 @@ async def watching(service: Service) -> AsyncIterator[Watch]:
     service.watchers += [shadow.watch, PrivateOpinions(service).watch]
     async with AsyncExitStack() as stack:
         for name, pause_s, work in (
-            ("watch", _LOOK_S, watch.look),
-            ("shadow", _SHADOW_S, shadow.work),
+            ("watch", LOOK_S, watch.look),
+            ("shadow", SHADOW_S, shadow.work),
         ):
             stack.push_async_callback(service.repeat(name, pause_s, work).stop)
         yield watch

@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 Row = dict[str, Any]
 _COLUMNS = tuple(c.name for c in decisions.columns)
 _INSERT = insert(decisions)
-_GROUP = 512
+_GROUP = 512  # rows committed together
 _AT_ONCE = 32  # rows in one statement; SQLite keeps as many prepared
 _KEPT = 10_000  # rows that wait in memory while the database cannot take them
 

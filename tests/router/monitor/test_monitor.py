@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from router.labelling.choosing import most_informative, worth
-from router.monitor.alarms import ALPHA, WINDOW, CalibrationTest, drift, traffic_of
+from router.monitor.alarms import CalibrationTest, drift, traffic_of
+from router.monitor.constants import ALPHA, WINDOW
 
 
 def alarms(rng: np.random.Generator, off: float, labels: int, rounds: int) -> float:

@@ -13,7 +13,8 @@ from sqlalchemy import insert, select
 
 from router.decide.router import Router
 from router.gateway.metrics import Metrics
-from router.monitor.alarms import WINDOW, Kind, traffic_of
+from router.monitor.alarms import Kind, traffic_of
+from router.monitor.constants import WINDOW
 from router.monitor.shadow import PrivateOpinions, Shadow
 from router.monitor.watch import Watch
 from router.outcomes import events

@@ -1,0 +1,13 @@
+"""The numbers of this package that were chosen by hand."""
+
+# Which requests to ask about.
+NEAR_GAIN = 0.15  # chosen: gains this far from the threshold are decided either way
+
+# Second opinions.
+QUIET_S = 60.0  # chosen: a gateway that served nothing for so long is idle
+LOOK_AGAIN_S = 5.0  # chosen: while it is not
+GIVE_UP_FAILURES = 5  # chosen: failures one after another
+
+# The judge.
+VERDICT_TOKENS = 60  # chosen: room for two words in JSON, and a preface
+ANSWER_CHARS = 6000  # chosen: of each answer, what bounds the price of a verdict
