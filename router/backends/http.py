@@ -111,9 +111,7 @@ class Http:
         try:
             async with asyncio.timeout_at(first):
                 response = await self._send(_post(url, body, headers), name, timeouts.connect_s)
-                if response.status_code >= 400:
-                    content = b"".join([chunk async for chunk in _stream(response)])
-                    raise _failure(response.status_code, content, response.headers, name)
+                await _check(response, name)
             decoder = Decoder()
             chunks = aiter(_stream(response))
             latest = first
@@ -151,6 +149,13 @@ class Http:
             return await self._open().handle_async_request(request)
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
             raise BackendUnreachable(f"{name} has an address that cannot be used.") from error
+
+
+async def _check(response: httpx.Response, name: str) -> None:
+    """Raise what a refused stream says."""
+    if response.status_code >= 400:
+        content = b"".join([chunk async for chunk in _stream(response)])
+        raise _failure(response.status_code, content, response.headers, name)
 
 
 def _ends(event: Json) -> bool:

@@ -16,25 +16,19 @@ class Metrics:
     def __init__(self, service: Service, watch: Watch | None = None) -> None:
         self._service, self._watch = service, watch
         self._registry = CollectorRegistry()
-        self._requests = Counter(
+        self._requests = self._counter(
             "router_requests",
             "Requests by how they were decided and how they ended.",
-            ("api", "tier", "rule", "status"),
-            registry=self._registry,
+            "api",
+            "tier",
+            "rule",
+            "status",
         )
-        self._latency = Histogram(
-            "router_latency_seconds",
-            "From the request to the end of the answer.",
-            ("tier",),
-            buckets=LATENCY_BUCKETS_S,
-            registry=self._registry,
+        self._latency = self._histogram(
+            "router_latency_seconds", "From the request to the end of the answer.", "tier"
         )
-        self._first = Histogram(
-            "router_first_token_seconds",
-            "From the request to the first event of a stream.",
-            ("tier",),
-            buckets=LATENCY_BUCKETS_S,
-            registry=self._registry,
+        self._first = self._histogram(
+            "router_first_token_seconds", "From the request to the first event of a stream.", "tier"
         )
         self._cost = self._counter("router_cost_usd", "US dollars spent on the cloud.")
         self._private = self._counter("router_private_requests", "Requests with private content.")
@@ -51,24 +45,11 @@ class Metrics:
         )
         self._shadowed = self._gauge("router_shadow_requests", "Decided by the challenger too.")
         self._alarms = self._gauge("router_alarms", "Alarms that hold; router models has words.")
-        self._tasks = Gauge(
-            "router_task_failing",
-            "1 while a background task fails.",
-            ("task",),
-            registry=self._registry,
+        self._tasks = self._gauge("router_task_failing", "1 while a background task fails.", "task")
+        self._task_failures = self._gauge(
+            "router_task_failures", "Failed turns of a background task since the start.", "task"
         )
-        self._task_failures = Gauge(
-            "router_task_failures",
-            "Failed turns of a background task since the start.",
-            ("task",),
-            registry=self._registry,
-        )
-        self._open = Gauge(
-            "router_breaker_open",
-            "1 while a tier is left alone.",
-            ("tier",),
-            registry=self._registry,
-        )
+        self._open = self._gauge("router_breaker_open", "1 while a tier is left alone.", "tier")
 
     def watch(self, record: Record) -> None:
         """Count one request."""
@@ -105,8 +86,11 @@ class Metrics:
             self._open.labels(tier).set(breaker.open)
         return generate_latest(self._registry)
 
-    def _counter(self, name: str, words: str) -> Counter:
-        return Counter(name, words, registry=self._registry)
+    def _counter(self, name: str, words: str, *labels: str) -> Counter:
+        return Counter(name, words, labels, registry=self._registry)
 
-    def _gauge(self, name: str, words: str) -> Gauge:
-        return Gauge(name, words, registry=self._registry)
+    def _gauge(self, name: str, words: str, *labels: str) -> Gauge:
+        return Gauge(name, words, labels, registry=self._registry)
+
+    def _histogram(self, name: str, words: str, *labels: str) -> Histogram:
+        return Histogram(name, words, labels, registry=self._registry, buckets=LATENCY_BUCKETS_S)
