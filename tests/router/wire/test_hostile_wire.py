@@ -1,10 +1,11 @@
-"""Events whose every field has a type that no server should send."""
+"""What no server and no client should send."""
 
 import itertools
 from typing import Any
 
 import pytest
 
+from router.wire import to_openai
 from router.wire.convert import fold_of, rendered, rendering, summary_of
 
 ODD: tuple[Any, ...] = (None, [], {}, "x", 7, [1], [{}], {"a": []}, True, -1.5)
@@ -64,3 +65,14 @@ def test_no_value_breaks_a_reader_or_a_translation(api: Any, target: Any) -> Non
             render.feed(body)
         fold.summary()
         render.end()
+
+
+def test_a_choice_of_tools_without_a_type_is_left_to_the_model() -> None:
+    body = {
+        "messages": [{"role": "user", "content": "hi"}],
+        "max_tokens": 5,
+        "tools": [{"name": "add", "input_schema": {}}],
+        "tool_choice": {"disable_parallel_tool_use": True},
+    }
+    made = to_openai.request(body, "m")
+    assert (made["tool_choice"], made["parallel_tool_calls"]) == ("auto", False)
