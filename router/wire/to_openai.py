@@ -134,7 +134,9 @@ def _tools(body: Json) -> Json:
     if choice.get("type") == "tool":
         out["tool_choice"] = {"type": "function", "function": {"name": choice.get("name")}}
     elif choice:
-        out["tool_choice"] = {"any": "required", "none": "none"}.get(str(choice.get("type")), "auto")
+        out["tool_choice"] = {"any": "required", "none": "none"}.get(
+            str(choice.get("type")), "auto"
+        )
     if choice.get("disable_parallel_tool_use"):
         out["parallel_tool_calls"] = False
     return out
