@@ -52,7 +52,7 @@ _FIELD = re.compile(
     r"""["'](?:final[ _]?answer|answer|result|output|final)["']\s*:\s*""", re.IGNORECASE
 )
 _BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
-_HASHES = re.compile(r"(?m)^\s*####\s*(.+?)\s*$")
+_HASHES = re.compile(r"(?m)^[^\S\n]*####\s*(.+?)\s*$")
 _SAID = re.compile(
     r"(?:\b(?:answer|correct\s+option|correct\s+choice)\s+is\s*:?|\banswer\s*:)"
     r"\s*\**\s*([^\n]{1,200})",

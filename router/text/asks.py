@@ -7,7 +7,8 @@ from router.text.structure import clip
 from router.types import Request
 
 ASKS: tuple[str, ...] = ("text", "choice", "number", "data", "code")
-_OPTIONS = re.compile(r"(?m)^\s*\(?([A-J])[.):]\s")
+# Line by line: `\s*` would run over blank lines from each of them, in squares of their number.
+_OPTIONS = re.compile(r"(?m)^[^\S\n]*\(?([A-J])[.):]\s")
 _DATA = re.compile(r"\b(?:JSON|YAML|as a list of objects)\b")
 _CODE = re.compile(
     r"\b(?:write|implement|create|fix|refactor|complete)\b.{0,60}"

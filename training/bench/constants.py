@@ -40,5 +40,6 @@ COST_STEPS = 10  # chosen: rows of the cost table
 
 # Speed. The targets are the product's own.
 SHORT_CHARS, LONG_CHARS, ANSWER_CHARS = 300, 5000, 1500  # chosen: a request, a long one, an answer
+LINE_ENDS = 50_000  # chosen: what nobody writes and somebody sends
 ROUNDS, WARM_UP_ROUNDS, COLD_ROUNDS = 3000, 50, 5  # chosen: a steady 99th percentile in seconds
 BATCH_PROMPTS = 5000  # chosen: a second's worth

@@ -14,6 +14,7 @@ from training.bench.constants import (
     ANSWER_CHARS,
     BATCH_PROMPTS,
     COLD_ROUNDS,
+    LINE_ENDS,
     LONG_CHARS,
     ROUNDS,
     SHORT_CHARS,
@@ -46,6 +47,8 @@ def measure(rounds: int = ROUNDS) -> dict[str, Any]:
     short, long = _prompt(SHORT_CHARS), _prompt(LONG_CHARS)
     fast = _latency_ms(lambda: router.predict(short), rounds)
     slow = _latency_ms(lambda: router.predict(long), rounds // 3)
+    blank = "\n" * LINE_ENDS + short
+    hostile = _latency_ms(lambda: router.predict(blank), rounds // 10)
     before, answers = (
         router.predict(short),
         (_prompt(ANSWER_CHARS), _prompt(ANSWER_CHARS + 20)[20:]),
@@ -60,6 +63,7 @@ def measure(rounds: int = ROUNDS) -> dict[str, Any]:
         ("decision, 300 characters, p50", np.quantile(fast, 0.5), "ms", "<=", 0.3),
         ("decision, 300 characters, p99", np.quantile(fast, 0.99), "ms", "<=", 1.0),
         ("decision, 5,000 characters, p50", np.quantile(slow, 0.5), "ms", "<=", 1.5),
+        ("decision, 50,000 line ends, p50", np.quantile(hostile, 0.5), "ms", "<=", 5.0),
         ("after two answers of 1,500 characters, p50", np.quantile(again, 0.5), "ms", "<=", 0.5),
         ("predict_batch, one core", rate, "prompts/s", ">=", 5000),
         ("import router", cold[0], "s", "<=", 0.3),
