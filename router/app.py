@@ -19,8 +19,8 @@ from router.background import BackgroundTask
 from router.decide.router import Router
 from router.engine.aside import Aside
 from router.engine.dispatcher import Dispatcher
+from router.engine.in_force import Policy
 from router.engine.plan import Planner
-from router.engine.policy import Policy
 from router.engine.record import Record
 from router.engine.signatures import Signatures
 from router.errors import ArtifactError, RouterError

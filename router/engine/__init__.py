@@ -2,5 +2,5 @@
 
 `call` is a request as it came, `record` the same on its way. `rules` decides (pure), `plan` gathers
 what it needs, `dispatcher` acts, `cascade` and `second_opinion` judge local answers, `aside` asks a
-tier outside of any request. `policy` is what can be exchanged meanwhile.
+tier outside of any request. `in_force` is what can be exchanged meanwhile.
 """

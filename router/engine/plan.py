@@ -10,7 +10,7 @@ from router.backends.discovery import LocalModel, LocalServer
 from router.backends.resilience import Breaker
 from router.engine.call import Call
 from router.engine.constants import LONG_REQUEST_BYTES
-from router.engine.policy import Policy
+from router.engine.in_force import Policy
 from router.engine.record import Record
 from router.engine.rules import Facts, TierStatus, decide
 from router.errors import ConfigError, InputError, RequestRefused

@@ -7,7 +7,7 @@ from typing import Any
 
 from router.engine.call import Call
 from router.engine.constants import MAX_HEADER_CHARS
-from router.engine.policy import Policy
+from router.engine.in_force import Policy
 from router.engine.rules import UNPLANNED, Plan
 from router.errors import status_of
 from router.outcomes.faults import Fault

@@ -1,8 +1,8 @@
 """What a version must show before it is used, and what sends it back: every gate, one table.
 
 A gate is pure: it takes what was measured and says why not, one sentence a reason, none where the
-way is free. Measuring is done elsewhere (`training.evaluate.promote`, `training.pipelines`,
-`router.monitor`).
+way is free. Measuring is done elsewhere (`training.evaluate.against_champion`,
+`training.pipelines`, `router.monitor`).
 """
 
 from collections.abc import Sequence

@@ -173,7 +173,7 @@ def promote(
     seed: Seed = 0,
 ) -> None:
     """Make the challenger current if it is not worse on the same rows; or roll back."""
-    from training.evaluate import promote as promotion
+    from training.evaluate import against_champion as promotion
     from training.tracking import CHALLENGER, Tracking
 
     tracking = Tracking(models.parent)

@@ -17,9 +17,9 @@ from router.outcomes.queries import ENTRY_COLUMNS, Entry, Opinion, Said
 from router.text.features import FeatureExtractor, Features
 from router.types import Request
 from training.data.dataset import REFERENCE
-from training.labels.constants import SOURCES
 from training.labels.label import Label, Signal
 from training.labels.signals import Served, implicit
+from training.labels.sources import SOURCES
 
 _OWN_FEEDBACK = ("judge",)  # sources that nobody can claim over HTTP
 

@@ -15,7 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
-from training.labels.constants import EXPLICIT, KEY_SHARE, PER_GROUP, SOURCES, STRONG
+from training.labels.sources import EXPLICIT, KEY_SHARE, PER_GROUP, SOURCES, STRONG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from math import atanh, sqrt
 
 import numpy as np
 
-from training.labels.constants import (
+from training.labels.label import Capped, Signal, capped, labelled
+from training.labels.sources import (
     DAY_S,
     DOUBT_Z,
     ENOUGH_ANSWERS,
@@ -19,7 +20,6 @@ from training.labels.constants import (
     SAME_DEVIATION,
     SOURCES,
 )
-from training.labels.label import Capped, Signal, capped, labelled
 
 _Evidence = Mapping[tuple[str, str], float]
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.evaluate.what_if import WhatIf
-from training.labels.constants import SOURCES
+from training.labels.sources import SOURCES
 from training.run import TrainingRun
 
 

@@ -9,7 +9,7 @@ from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from router.registry.registry import Registry
 from training.data.dataset import Dataset
-from training.evaluate import promote as promotion
+from training.evaluate import against_champion as promotion
 from training.evaluate import scoring
 from training.pipelines.prompts import Trained, save, train
 from training.tracking import CHALLENGER, CHAMPION, REGISTERED, Tracking

@@ -1,4 +1,4 @@
-"""The numbers of this package that were chosen by hand, those of every source in one table."""
+"""What each source of labels is worth, and how much of it counts: numbers chosen by hand."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
