@@ -1,10 +1,12 @@
 """What can be seen in one answer: its final answer, its form, and the parts that are compared."""
 
+import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -90,12 +92,31 @@ class Answer:
 
     `model` is its name, where known. `cut_off`: whether the backend said that it ran into a
     limit (None: unknown). `logprobs`: log-probability of each token, natural logarithm.
+    `tool_calls`: what it calls beside its text, each with `name` and `arguments` (an object, or the
+    JSON text of one), as such or under `function` as in OpenAI's API.
     """
 
     text: str
     model: str | None = None
     cut_off: bool | None = None
     logprobs: Sequence[float] | None = None
+    tool_calls: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def calls(self) -> str:
+        """The tool calls as JSON, empty if there are none.
+
+        >>> Answer("", tool_calls=[{"name": "add", "arguments": '{"a": 1}'}]).calls
+        '[{"name": "add", "arguments": {"a": 1}}]'
+        """
+        if not self.tool_calls:
+            return ""
+        return json.dumps([_plain(call) for call in self.tool_calls], default=str)
+
+    @property
+    def written(self) -> str:
+        """Its text, then its tool calls."""
+        return "\n".join(part for part in (self.text, self.calls) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +138,17 @@ class Reading:
     known: bool = True
 
 
+def _plain(call: Mapping[str, Any]) -> dict[str, Any]:
+    """A call's name and arguments; arguments that are no JSON stay text."""
+    inner = call.get("function")
+    call = inner if isinstance(inner, Mapping) else call
+    arguments = call.get("arguments", {})
+    if isinstance(arguments, str):
+        with suppress(ValueError):
+            arguments = json.loads(arguments or "{}")
+    return {"name": call.get("name", ""), "arguments": arguments}
+
+
 class Reader:
     """Reads answers in batches: one tokenisation feeds words and both vectors."""
 
@@ -127,7 +159,7 @@ class Reader:
 
     def read(self, answers: Sequence[Answer], asks: Sequence[str]) -> list[Reading]:
         """Readings of `answers`; `asks` names per answer the kind that its request asks for."""
-        texts = [clip(without_surrogates(a.text), HEAD_CHARS, TAIL_CHARS) for a in answers]
+        texts = [clip(without_surrogates(a.written), HEAD_CHARS, TAIL_CHARS) for a in answers]
         short = [clip(t, WORDS_HEAD_CHARS, WORDS_TAIL_CHARS) for t in texts]
         ids = self.extractor.tokenize(short)
         ends = [ids[i][-CONCLUSION_TOKENS:] for i in range(len(texts))]
@@ -137,7 +169,7 @@ class Reader:
         n = len(answers)
         out = []
         for i, (answer, text) in enumerate(zip(answers, texts, strict=True)):
-            final = final_of(text, asks[i])
+            final = final_of(answer.calls or text, asks[i])
             numbers = _NUMBERS.findall(short[i])
             known = _Known(text, final, ids[i], numbers)
             out.append(
@@ -196,7 +228,7 @@ def _statistics(answer: Answer, known: _Known, marks: FloatArray) -> FloatArray:
     size = max(len(text), 1)
     shown, wrong = check_calculations(text[:HEAD_CHARS])
     start, tail = text[:REFUSAL_HEAD_CHARS], text[-REFUSAL_TAIL_CHARS:]
-    values = {"text unknown": 0.0, **_length_statistics(len(answer.text))}
+    values = {"text unknown": 0.0, **_length_statistics(len(answer.written))}
     values |= {
         "cut off": float(_cut_off(text) if answer.cut_off is None else answer.cut_off),
         "refusal": float(refusing > 0 and _refuses(start, tail)),

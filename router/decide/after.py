@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import log
+from math import isnan, log
 from typing import Any
 
 import numpy as np
@@ -94,7 +94,7 @@ class SecondLook:
                     asks=decision.asks,
                     ability=self.ability(answer.model),
                     abilities=[self.ability(a.model) for a in rest],
-                    prompt=(_logit(decision.p_local), _logit(decision.p_cloud)),
+                    prompt=_logits_of(decision),
                 )
             )
         return out
@@ -145,8 +145,8 @@ class SecondLook:
         verb = "exceeds" if gain > threshold else "does not exceed"
         reason = (
             f"{_seen(evidence)} The local answer is good with probability {p_local:.2f} "
-            f"({before.p_local:.2f} from the prompt alone), the cloud's with {p_cloud:.2f} "
-            f"({before.p_cloud:.2f}); the gain {gain:+.2f} {verb} the threshold {threshold:.2f}."
+            f"({_said(before.p_local, ' from the prompt alone')}), the cloud's with {p_cloud:.2f} "
+            f"({_said(before.p_cloud)}); the gain {gain:+.2f} {verb} the threshold {threshold:.2f}."
         )
         if act == "look":
             reason += f" A second local opinion is worth asking: it should improve by {value:.3f}."
@@ -167,6 +167,9 @@ def checked_answer(value: Any, what: str, model: str | None = None) -> Answer:
     if isinstance(value, str):
         return Answer(value, model)
     if isinstance(value, Answer) and isinstance(value.text, str):
+        calls = value.tool_calls
+        if not isinstance(calls, list | tuple) or not all(isinstance(c, Mapping) for c in calls):
+            raise InputError(f"{what} has tool calls that are no list of objects.")
         return replace(value, model=value.model or model)
     raise InputError(f"{what} is {type(value).__name__}, not text or an Answer; decode it first.")
 
@@ -200,6 +203,17 @@ def _seen(evidence: Evidence) -> str:
     return (
         f"{('Neither', 'One', 'Both')[count]} of two other local models agree{'s' * (count < 2)}."
     )
+
+
+def _said(p: float, whence: str = "") -> str:
+    return "the prompt is not known" if isnan(p) else f"{p:.2f}{whence}"
+
+
+def _logits_of(decision: Decision) -> tuple[float, float] | None:
+    """What the prompt alone says; None where it is not known."""
+    if isnan(decision.p_local):
+        return None
+    return _logit(decision.p_local), _logit(decision.p_cloud)
 
 
 def _logit(p: float) -> float:

@@ -28,7 +28,7 @@ def predict_tier(
 
 
 def predict_after(
-    decision: Decision,
+    decision: Decision | None,
     answer: AnswerLike,
     others: Sequence[AnswerLike] = (),
     *,

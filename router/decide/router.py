@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -164,7 +165,7 @@ class Router:
 
     def predict_after(
         self,
-        decision: Decision,
+        decision: Decision | None,
         answer: AnswerLike,
         others: Sequence[AnswerLike] = (),
         *,
@@ -176,6 +177,7 @@ class Router:
         it or whether it was cut off. `logprobs`: the answer's token log-probabilities. Anything
         may be missing. Of answers over 5,000 characters the first 3,000 and the last 2,000 are
         read. The act is `look` where a second opinion has not been asked and would pay.
+        `decision` None: the prompt is not known; the answers alone are judged.
         Raises InputError for what is no text, ArtifactMismatch for a model without a verifier.
 
         >>> router = Router.load()
@@ -185,8 +187,26 @@ class Router:
         >>> same.p_local > other.p_local
         True
         """
-        evidence = self._evidence_after(decision, answer, others, logprobs=logprobs)
-        return self.second_look().decide([decision], [evidence], self.look_price)[0]
+        before = self._before(decision)
+        evidence = self._evidence_after(before, answer, others, logprobs=logprobs)
+        return self.second_look().decide([before], [evidence], self.look_price)[0]
+
+    def _before(self, decision: Decision | None) -> Decision:
+        """`decision`, or one that knows nothing of the prompt: its probabilities are NaN."""
+        if decision is not None:
+            return decision
+        cost = estimate_usd(self.cloud_model, 0, self.output_tokens)
+        return Decision(
+            tier="local",
+            p_local=nan,
+            p_cloud=nan,
+            gain=nan,
+            threshold=self.operating_point.threshold(self.reference, cost),
+            reason="The prompt is not known.",
+            model_version=self.version,
+            est_cost_usd=cost,
+            act="local",
+        )
 
     def _evidence_after(
         self,
@@ -205,7 +225,7 @@ class Router:
 
     def predict_after_batch(
         self,
-        decisions: Sequence[Decision],
+        decisions: Sequence[Decision | None],
         answers: Sequence[AnswerLike],
         others: Sequence[Sequence[AnswerLike]] | None = None,
     ) -> list[Decision]:
@@ -216,11 +236,12 @@ class Router:
         own = [checked_answer(a, f"Answer {i}", self.local_model) for i, a in enumerate(answers)]
         opinions = [checked_others(o, a.model) for o, a in zip(rest, own, strict=True)]
         second = self.second_look()
+        before = [self._before(d) for d in decisions]
         out: list[Decision] = []
         for i in range(0, len(own), BATCH_REQUESTS):
             part = slice(i, i + BATCH_REQUESTS)
-            evidence = second.evidence(decisions[part], own[part], opinions[part])
-            out += second.decide(decisions[part], evidence, self.look_price)
+            evidence = second.evidence(before[part], own[part], opinions[part])
+            out += second.decide(before[part], evidence, self.look_price)
         return out
 
     def second_look(self) -> SecondLook:

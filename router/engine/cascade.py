@@ -69,12 +69,11 @@ def head_faults(text: str) -> list[Fault]:
 
 
 def answer_of(summary: Summary, model: str) -> Answer:
-    """An answer as the verifier reads it; tool calls count as what they say."""
-    text = summary.text
-    if summary.calls:
-        calls = [{"name": c.name, "arguments": _loaded(c.arguments)} for c in summary.calls]
-        text = (text + "\n" if text else "") + json.dumps(calls)
-    return Answer(text, model, summary.cut_off or None, summary.logprobs or None)
+    """An answer as the verifier reads it."""
+    calls = [{"name": c.name, "arguments": c.arguments} for c in summary.calls]
+    return Answer(
+        summary.text, model, summary.cut_off or None, summary.logprobs or None, tool_calls=calls
+    )
 
 
 def second_body(call: Call, same_model: bool) -> Json:

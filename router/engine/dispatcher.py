@@ -11,7 +11,7 @@ from uuid import uuid4
 from router.backends.base import Ask, Backend
 from router.backends.metering import answer_cost_usd
 from router.engine.call import Call
-from router.engine.cascade import CASCADE_HEADER, CASCADES
+from router.engine.cascade import CASCADE_HEADER, CASCADES, answer_of
 from router.engine.opened import Opened, Reply
 from router.engine.plan import Planner
 from router.engine.record import Record
@@ -175,7 +175,7 @@ class Dispatcher:
         except RouterError as error:  # the local answer is there
             record.kept_for = _code(error)
             return reply
-        record.escalated, record.local_answer = True, reply.summary.text
+        record.escalated, record.local_answer = True, answer_of(reply.summary, "").written
         return better
 
     async def _opened(self, record: Record) -> Opened:
@@ -193,7 +193,8 @@ class Dispatcher:
         except RouterError as error:
             record.kept_for = _code(error)
             return opened
-        record.escalated, record.local_answer = True, opened.fold.summary().text
+        local = answer_of(opened.fold.summary(), "")
+        record.escalated, record.local_answer = True, local.written
         await opened.close()
         return better
 

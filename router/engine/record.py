@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from router.engine.call import Call
+from router.engine.cascade import answer_of
 from router.engine.constants import MAX_HEADER_CHARS
 from router.engine.in_force import Policy
 from router.engine.rules import UNPLANNED, Plan
@@ -153,7 +154,7 @@ class Record:
             "latency_s": self.latency_s,
             "first_token_s": self.first_token_s,
             "request": self._request() if words else None,
-            "answer": answer.text if words and answer else None,
+            "answer": answer_of(answer, self.model).written if words and answer else None,
             "second_answer": self.second_answer if words else None,
             "local_answer": self.local_answer if words else None,
             "features": self.features,

@@ -102,8 +102,9 @@ class SecondOpinion:
             summary = await self._ask(name, body)
         except RouterError:
             return None
-        record.second_model, record.second_answer = name, summary.text
-        return answer_of(summary, name)
+        opinion = answer_of(summary, name)
+        record.second_model, record.second_answer = name, opinion.written
+        return opinion
 
 
 async def _both(

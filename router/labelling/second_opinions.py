@@ -95,12 +95,12 @@ async def opinion(
     first, call = one.local, logged.call_of(one)
     if first is None:
         body = second_body(call, same_model=False)
-        first = answer_of(await local.ask(one.local_model, body, call.api), "").text
+        first = answer_of(await local.ask(one.local_model, body, call.api), "").written
     model, answer = one.second_model, one.second
     if not model or not answer:
         body = second_body(call, same_model=second == one.local_model)
         model = second
-        answer = answer_of(await local.ask(second, body, call.api), second).text
+        answer = answer_of(await local.ask(second, body, call.api), second).written
     if not first.strip() or not answer.strip():
         return None
     label = router.second_look().agreement_label(

@@ -103,7 +103,7 @@ class PrivateOpinions:
             answer = answer_of(record.answer, record.model)
             body = second_body(call, same_model=second == record.model)
             said = answer_of(await service.aside.local(call.api, body, second), second)
-            if not said.text.strip():
+            if not said.written.strip():
                 return
             label = router.second.agreement_label(asks_for(request), answer, [said])
             await asyncio.to_thread(

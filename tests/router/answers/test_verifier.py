@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,6 +141,28 @@ def test_what_is_no_text_is_refused(router: Router, answer: object, others: obje
         router.predict_after(router.predict(ASKED), answer, others)  # type: ignore[arg-type]
 
 
+def test_an_unknown_prompt_leaves_the_answers_to_be_judged(router: Router) -> None:
+    agreed = router.predict_after(None, "7 * 7 = 49", ["There are 49 days."])
+    differs = router.predict_after(None, "7 * 7 = 49", ["The answer is 56."])
+    assert 0 < differs.p_local < agreed.p_local < 1
+    assert "the prompt is not known" in agreed.reason
+    assert router.predict_after_batch([None], ["7 * 7 = 49"], [["49"]])[0].tier == agreed.tier
+
+
+def test_tool_calls_are_judged_as_such(router: Router) -> None:
+    before = router.predict("What is the weather in Oslo?")
+    call = {"name": "weather", "arguments": {"city": "Oslo"}}
+    own = Answer("", tool_calls=[call])
+    text = Answer('{"function": {"name": "weather", "arguments": "{\\"city\\": \\"Oslo\\"}"}}')
+    same = router.predict_after(before, own, [Answer("Sure.", tool_calls=[{"function": call}])])
+    spelt = router.predict_after(before, own, [text])
+    other = router.predict_after(
+        before, own, [Answer("", tool_calls=[{**call, "arguments": {"city": "Bergen"}}])]
+    )
+    assert same.p_local > other.p_local
+    assert spelt.p_local > other.p_local
+
+
 def test_looking_is_worth_most_where_the_decision_is_open(shipped: Artifact) -> None:
     assert shipped.verifier is not None
     for stage in (FROM_PROMPT, FROM_ANSWER):
@@ -218,3 +241,9 @@ def test_the_verifier_is_saved_hashed_and_checked(shipped: Artifact, tmp_path: P
     (folder / artifacts.MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(ArtifactMismatch, match="schema 99"):
         artifacts.load(folder)
+
+
+@pytest.mark.parametrize("calls", [7, "weather", [1], {"name": "weather"}])
+def test_what_is_no_tool_call_is_refused(router: Router, calls: Any) -> None:
+    with pytest.raises(InputError, match="tool calls that are no list"):
+        router.predict_after(router.predict(ASKED), Answer("", tool_calls=calls))
