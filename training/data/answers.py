@@ -2,9 +2,12 @@
 
 A folder of `<source>.prompts`, `<source>.outcomes` and `<source>.answers` Parquet files, or one
 table of answers that holds its prompts. Columns: `prompt_id`, `model`, and `text`, or where the
-text was not kept `final` (the final answer) with `chars` (its length).
+text was not kept `final` (the final answer) with `chars` (its length); `calls`, the tool calls in
+the text as a JSON list. A source whose prompts nobody may pass on has its scores in the same table:
+`tier`, `score`, and `judge` where several judged the same answers.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from router.text.request import request_from_prompt
 from training.data.dataset import Dataset
 from training.data.readers import SUFFIXES, read_table
 
-COLUMNS = ("prompt_id", "model", "text", "final", "chars")
+COLUMNS = ("prompt_id", "model", "text", "final", "chars", "calls", "judge", "score", "cloud")
 PROMPT = ("prompt_id", "group", "source", "category", "prompt")
 _CHUNK = 256
 
@@ -29,9 +32,10 @@ _CHUNK = 256
 class Answered:
     """Answers with their readings.
 
-    `frame`: one row per (prompt, local model): prompt_id, group, source, model, asks, `score` of
-    the answer (NaN where no one knows) and `cloud`, the mean score of the cloud models at the
-    prompt (NaN likewise). `readings[i]` belongs to row i.
+    `frame`: one row per (prompt, local model, judge): prompt_id, group, source, model, judge, asks,
+    `score` of the answer (NaN where no one knows) and `cloud`, the mean score of the cloud models
+    at the prompt (NaN likewise). A prompt has an id of its own for each judge, as judges have
+    levels of their own. `readings[i]` belongs to row i.
     """
 
     frame: pd.DataFrame
@@ -51,15 +55,30 @@ def read_answers(path: Path) -> pd.DataFrame:
         files = sorted(f for f in path.glob("*.answers.*") if f.suffix in SUFFIXES)
     if not files or not path.exists():
         raise DataError(f"{path} holds no answers; name a file or a folder of *.answers.parquet.")
-    return pd.concat([_checked(read_table(f), f) for f in files], ignore_index=True)
+    return pd.concat([_checked(_local(read_table(f)), f) for f in files], ignore_index=True)
+
+
+def _local(frame: pd.DataFrame) -> pd.DataFrame:
+    """The local answers of a table that holds scores of its own; of the cloud's the mean score."""
+    if "judge" in frame and "prompt_id" in frame:
+        group = frame["group"] if "group" in frame else frame["prompt_id"]
+        ids = frame["prompt_id"].astype(str) + "@" + frame["judge"].astype(str)
+        frame = frame.assign(group=group, prompt_id=ids)
+    if not {"tier", "score", "prompt_id"} <= set(frame):
+        return frame.drop(columns=["score"], errors="ignore")
+    cloud = frame[frame["tier"] == "cloud"].groupby("prompt_id")["score"].mean()
+    local = frame[frame["tier"] == "local"]
+    return local.assign(cloud=local["prompt_id"].map(cloud)).reset_index(drop=True)
 
 
 def _checked(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     missing = [c for c in ("prompt_id", "model") if c not in frame]
     if missing or not {"text", "final"} & set(frame):
         raise DataError(f"{path} lacks the column {(missing or ['text'])[0]} of answers.")
-    frame = frame.reindex(columns=list(COLUMNS))
-    for column in ("text", "final"):
+    group = frame["group"] if "group" in frame else frame["prompt_id"]
+    source = path.name.split(".")[0]
+    frame = frame.reindex(columns=list(COLUMNS)).assign(own_group=group, own_source=source)
+    for column in ("text", "final", "calls"):
         frame[column] = _texts(frame[column], path)
     frame = frame.drop_duplicates(["prompt_id", "model", "text", "final"])
     twice = frame.duplicated(["prompt_id", "model"])
@@ -105,29 +124,53 @@ def answered(
 ) -> Answered:
     """Read `answers` and join them with their prompts and, where known, outcomes.
 
-    Raises DataError when no answer belongs to a prompt.
+    Answers that have scores of their own need no prompt. Raises DataError when no other answer
+    belongs to a prompt.
     """
-    frame = answers[list(COLUMNS)].merge(
-        prompts, on="prompt_id", how="inner", validate="many_to_one"
-    )
+    frame = answers.reindex(columns=[*COLUMNS, "own_group", "own_source"])
+    frame = frame.merge(prompts, on="prompt_id", how="left", validate="many_to_one")
+    known = frame["prompt"].notna()
+    frame = frame[known | frame["score"].notna()].reset_index(drop=True)
     if frame.empty:
         raise DataError("No answer belongs to a prompt; check the prompt_id on both sides.")
-    if outcomes is None:
-        frame["score"] = frame["cloud"] = np.nan
-    else:
-        rows = outcomes.rows
-        local = rows[rows["tier"] == "local"][["prompt_id", "model", "score"]]
-        frame = frame.merge(local, on=["prompt_id", "model"], how="left")
-        cloud = rows[rows["tier"] == "cloud"].groupby("prompt_id")["score"].mean()
-        frame["cloud"] = frame["prompt_id"].map(cloud)
+    frame["group"] = frame["group"].fillna(frame["own_group"])
+    frame["source"] = frame["source"].fillna(frame["own_source"])
+    frame["category"] = frame["category"].fillna("")
+    if outcomes is not None:
+        frame = _scored(frame, outcomes.rows)
     asked = {
         p: asks_for(request_from_prompt(t))
         for p, t in zip(prompts["prompt_id"], prompts["prompt"], strict=True)
     }
-    frame["asks"] = frame["prompt_id"].map(asked)
+    frame["asks"] = frame["prompt_id"].map(asked).fillna("text")
     readings = _readings(frame, reader)
-    columns = ["prompt_id", "group", "source", "category", "model", "asks", "score", "cloud"]
-    return Answered(frame[columns], readings)
+    columns = ["prompt_id", "group", "source", "category", "model", "judge", "asks", "score"]
+    return Answered(frame[[*columns, "cloud"]], readings)
+
+
+def _scored(frame: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with the outcomes in canonical `rows`, where it has none of its own."""
+    keys = ["prompt_id", "model"]
+    local = rows[rows["tier"] == "local"].drop_duplicates(keys).set_index(keys)["score"]
+    cloud = rows[rows["tier"] == "cloud"].groupby("prompt_id")["score"].mean()
+    found = local.reindex(pd.MultiIndex.from_frame(frame[keys])).to_numpy(dtype="float64")
+    score = frame["score"].astype("float64")
+    return frame.assign(
+        score=score.where(score.notna(), found),
+        cloud=frame["cloud"].astype("float64").fillna(frame["prompt_id"].map(cloud)),
+    )
+
+
+def _answer(text: str, calls: str | None) -> Answer:
+    """An answer as it would be served: calls apart from the text that they stood in."""
+    if not calls:
+        return Answer(text)
+    try:
+        made = json.loads(calls)
+    except ValueError:
+        return Answer(text)
+    named = isinstance(made, list) and all(isinstance(call, dict) for call in made)
+    return Answer("", tool_calls=made) if named else Answer(text)
 
 
 def _readings(frame: pd.DataFrame, reader: Reader) -> list[Reading]:
@@ -135,11 +178,11 @@ def _readings(frame: pd.DataFrame, reader: Reader) -> list[Reading]:
     known = frame["text"].notna().to_numpy()
     with_text = np.flatnonzero(known)
     texts, asks = frame["text"].to_numpy(), frame["asks"].to_numpy()
+    calls = frame["calls"].astype("object").where(frame["calls"].notna(), None).to_numpy()
     for start in range(0, len(with_text), _CHUNK):
         at = with_text[start : start + _CHUNK]
-        for i, reading in zip(
-            at, reader.read([Answer(texts[i]) for i in at], asks[at].tolist()), strict=True
-        ):
+        said = [_answer(texts[i], calls[i]) for i in at]
+        for i, reading in zip(at, reader.read(said, asks[at].tolist()), strict=True):
             out[i] = reading
     finals = frame["final"].astype("object").fillna("").to_numpy()
     kinds = {f: classify(str(f)) for f in np.unique(finals[~known].astype(str))}

@@ -54,6 +54,8 @@ def honest_logits(
         out |= prompts.logits(prompts.fit(rows[known]), wanted["prompt_id"])
     for source in sources:
         mine = frame["source"].eq(source)
+        if not mine.any():  # a source without prompts
+            continue
         other = ~rows["group"].isin(frame["group"][mine])
         if rows[other]["tier"].nunique() < len(TIERS):
             continue
@@ -99,7 +101,9 @@ def fit_second(
         verifier = _core(opinions, ability, logits, rng, at["fit"], held)
     else:
         progress("moving the base's verifier")
-        logits = prompts.logits(fitted_of(base), frame["prompt_id"].drop_duplicates())
+        asked = frame["prompt_id"].drop_duplicates()
+        known = asked[asked.isin(prompts.position)]
+        logits = prompts.logits(fitted_of(base), known)
         draws = opinions.draws(rng, np.concatenate([at["fit"], held]))
         rows = rows_of(opinions, draws, ability, logits)
         verifier = adapted(Verifier.from_arrays(base.verifier), rows)
