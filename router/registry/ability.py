@@ -1,7 +1,8 @@
-"""Which known model stands nearest to the one a user runs.
+"""How able the model is that a user runs.
 
-A head carries one ability term per model it was fitted on. A model that it never saw starts
-from the known model of the nearest size; `explain` says so.
+A head carries one ability term per model it was fitted on. A model that it never saw starts from
+what its size and generation suggest (`router.registry.prior`), or without these from the known
+model of the nearest size; `explain` says so.
 """
 
 import re
@@ -12,6 +13,7 @@ from math import log
 from typing import Any
 
 from router.registry.artifact import Artifact
+from router.registry.prior import SIZE, prior_ability
 
 # Sizes that the name does not tell, in billions of parameters (model cards).
 _KNOWN_SIZES = {
@@ -32,7 +34,6 @@ _KNOWN_SIZES = {
     "gemma2": 9.2,
     "gemma3": 4.3,
 }
-_SIZE = re.compile(r"(?:(\d+)x)?(\d+(?:\.\d+)?)(b|m)(?![a-z])")
 _NOISE = re.compile(r"instruct|chat|-it\b|latest|meta|v0\.\d|q\d_[a-z0-9_]+|-\d{4}\b|fp16|hf|gguf")
 
 
@@ -53,7 +54,7 @@ def size_of(name: str) -> float | None:
     (14.0, 56.0, 0.135)
     """
     lower = name.lower()
-    if found := _SIZE.search(lower):
+    if found := SIZE.search(lower):
         times, number, unit = found.groups()
         size = float(number) * (int(times) if times else 1)
         return size if unit == "b" else size / 1000
@@ -76,9 +77,10 @@ class Ability:
 
 
 def ability_for(name: str, known: Mapping[str, float], reference: str) -> Ability:
-    """The ability term of `name`: its own, else that of the known model of nearest size.
+    """The ability term of `name`: its own, else what its size and generation suggest.
 
-    `known` maps model names to logits. A name without a size stands at `reference`.
+    `known` maps model names to logits. Where these are too few, that of the model of nearest size;
+    a name without a size stands at `reference`.
     """
     by_name = {normalised(k): k for k in known}
     if (key := by_name.get(normalised(name))) is not None:
@@ -87,6 +89,8 @@ def ability_for(name: str, known: Mapping[str, float], reference: str) -> Abilit
     own = size_of(name)
     if own is None or not sizes:
         return Ability(known.get(reference, 0.0), reference, False)
+    if (prior := prior_ability(name, own, known, sizes)) is not None:
+        return Ability(prior, "a model of its size and generation", False)
     nearest = min(sizes, key=lambda k: (abs(log(sizes[k] / own)), k))
     return Ability(known[nearest], nearest, False)
 
