@@ -22,7 +22,15 @@ from pydantic_settings import (
 )
 
 from router.errors import ConfigError
-from router.threshold import LOOK_PRICE, CloudShare, Cut, Money, OperatingPoint, QualityShare
+from router.threshold import (
+    CONFIDENCE,
+    LOOK_PRICE,
+    CloudShare,
+    Cut,
+    Money,
+    OperatingPoint,
+    QualityShare,
+)
 
 
 def shipped_models() -> Path:
@@ -99,6 +107,7 @@ class Settings(BaseSettings):
     cloud_share: float | None = None
     quality_share: float | None = None
     value_usd: float | None = None
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = CONFIDENCE
     look_price: Annotated[float, Field(ge=0, le=1)] = LOOK_PRICE
     cascade: Cascade = "checks"
     second_model: str | None = None

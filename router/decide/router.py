@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from router.answers.verifier import Evidence, reliability_of
 from router.decide.after import AnswerLike, SecondLook, checked_answer, checked_others
-from router.decide.constants import BATCH_REQUESTS
+from router.decide.constants import BATCH_REQUESTS, LEAST_PROBABILITY, UNMEASURED_DEVIATION
 from router.decide.deferral import FROM_PROMPT, act_for, values_of_looking
 from router.decide.explain import assumptions, contributions_after, contributions_before
 from router.decide.heads import Heads, sigmoid
@@ -27,8 +27,8 @@ from router.text.features import (
     StaticEncoder,
 )
 from router.text.request import request_from_messages, request_from_prompt
-from router.threshold import LOOK_PRICE, Cut, Money, OperatingPoint, Reference, choose
-from router.types import BatchPrediction, Decision, Explanation, Request
+from router.threshold import CONFIDENCE, LOOK_PRICE, Cut, Money, OperatingPoint, Reference, choose
+from router.types import BatchPrediction, Decision, Explanation, FloatArray, Request
 
 if TYPE_CHECKING:
     from router.settings import Settings
@@ -53,6 +53,7 @@ class Router:
         output_tokens: int = 500,
         operating_point: OperatingPoint | None = None,
         look_price: float = LOOK_PRICE,
+        confidence: float = CONFIDENCE,
         local_digest: str | None = None,
     ) -> None:
         manifest = artifact.manifest
@@ -71,6 +72,13 @@ class Router:
             measured_ability(manifest, local_model, local_digest),
             ability_for(cloud_model, models["cloud"], models["reference_cloud"]),
         )
+        self.confidence = confidence
+        self._doubt = 0.0  # logits by which an unmeasured model may be better than is thought
+        if not self.abilities[0].known:
+            from statistics import NormalDist  # here, as most routers never need it
+
+            slope = float(self.heads.calibration[0, 0])
+            self._doubt = slope * UNMEASURED_DEVIATION * NormalDist().inv_cdf(confidence)
         self.look_price = look_price
         if isinstance(self.operating_point, Money) and self.operating_point.look_usd:
             self.look_price = self.operating_point.look_usd / self.operating_point.value_usd
@@ -112,6 +120,7 @@ class Router:
             "output_tokens": settings.output_tokens,
             "operating_point": settings.operating_point(),
             "look_price": settings.look_price,
+            "confidence": settings.confidence,
         }
         folder = artifacts.resolve(settings.models_dir, settings.version)
         return cls(artifacts.load(folder), **{**defaults, **options})
@@ -141,6 +150,9 @@ class Router:
             else self._fixed
             for cost in costs
         ]
+        if self._doubt:
+            burdens = (sigmoid(_logits(p[:, 0]) + self._doubt) - p[:, 0]).tolist()
+            thresholds = [t + burden for t, burden in zip(thresholds, burdens, strict=True)]
         values = [0.0] * len(requests)
         if self.second is not None:
             table = self.second.look[FROM_PROMPT]
@@ -190,6 +202,13 @@ class Router:
         before = self._before(decision)
         evidence = self._evidence_after(before, answer, others, logprobs=logprobs)
         return self.second_look().decide([before], [evidence], self.look_price)[0]
+
+    @property
+    def _burden_words(self) -> str:
+        """What is said where the threshold carries the burden of proof."""
+        if not self._doubt:
+            return ""
+        return f" and the burden of proof, as nobody measured {self.local_model}"
 
     def _before(self, decision: Decision | None) -> Decision:
         """`decision`, or one that knows nothing of the prompt: its probabilities are NaN."""
@@ -318,7 +337,7 @@ class Router:
             reason=(
                 f"The local answer is good with probability {p_local:.2f}, the cloud's with "
                 f"{p_cloud:.2f}; the gain {gain:+.2f} {verb} {threshold:.2f}, "
-                f"{self.operating_point.words()}."
+                f"{self.operating_point.words()}{self._burden_words}."
             ),
             model_version=self.version,
             est_cost_usd=cost,
@@ -341,6 +360,12 @@ def extractor_of(artifact: artifacts.Artifact) -> FeatureExtractor:
     else:
         encoder = SentenceTransformerEncoder(described["name"])
     return FeatureExtractor(tokenizer, encoder)
+
+
+def _logits(p: FloatArray) -> FloatArray:
+    kept = np.clip(p, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    logits: FloatArray = np.log(kept / (1 - kept))
+    return logits
 
 
 def _request(

@@ -38,6 +38,7 @@ class Policy:
             router.cloud_model,
             router.operating_point.words(),
             repr(router.operating_point),
+            router.confidence,
             router.look_price,
             settings.cascade,
             settings.exploration,

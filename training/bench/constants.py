@@ -43,3 +43,4 @@ SHORT_CHARS, LONG_CHARS, ANSWER_CHARS = 300, 5000, 1500  # chosen: a request, a 
 LINE_ENDS = 50_000  # chosen: what nobody writes and somebody sends
 ROUNDS, WARM_UP_ROUNDS, COLD_ROUNDS = 3000, 50, 5  # chosen: a steady 99th percentile in seconds
 BATCH_PROMPTS = 5000  # chosen: a second's worth
+UNMEASURED_ROWS = 1500  # chosen: of each source and model; shares are then known to 0.03

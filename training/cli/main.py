@@ -137,18 +137,23 @@ def bench(
     jobs: Annotated[int, typer.Option(help="Processes; one BLAS thread each.")] = 2,
     everyday: Annotated[Path, typer.Option(help="Graded prompts.")] = Path("data/everyday"),
     part: Annotated[
-        Literal["all", "prompts", "answers"], typer.Option(help="Judge by prompts, by answers.")
+        Literal["all", "prompts", "answers", "unmeasured"],
+        typer.Option(help="Judge by prompts, by answers; local models that nobody measured."),
     ] = "all",
     json_file: Json = None,
 ) -> None:
     """Run the quality benchmark beside simple baselines: by prompts alone, by answers too."""
     from training.bench.answers import bench_answers
     from training.bench.prompts import bench as run_bench
+    from training.bench.unmeasured import run_unmeasured
 
     model = artifacts.load(artifacts.resolve(shipped_models()))
     result: dict[str, Any] = {"seeds": seeds}
     with steps() as step:
-        if part != "answers":
+        if part == "unmeasured":
+            step("local models that nobody measured")
+            result["unmeasured"] = run_unmeasured(data, model)
+        if part in ("all", "prompts"):
             result |= run_bench(
                 data, model, seeds=seeds, jobs=jobs, everyday=everyday, progress=step
             )
@@ -156,6 +161,8 @@ def bench(
             result["look"] = bench_answers(data, model, seeds=seeds, jobs=jobs, progress=step)
     if "works" in result:
         report.bench(console, result)
+    if "unmeasured" in result:
+        report.unmeasured(console, result["unmeasured"])
     if "look" in result:
         report.look(console, result["look"])
     write_json(json_file, result)

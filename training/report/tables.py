@@ -1,9 +1,10 @@
 """Results as tables for a person."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from training.data.dataset import Dataset
 from training.evaluate.evaluation import Evaluation
@@ -140,3 +141,12 @@ def _cell(value: dict[str, float]) -> str:
     if value["low"] == value["high"]:  # one seed has no interval
         return f"{value['value']:.3f}"
     return f"{value['value']:.3f}\n[{value['low']:.3f}, {value['high']:.3f}]"
+
+
+def unmeasured(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what happens to local models that nobody measured, by source."""
+    shares = [name for name in rows[0] if name not in ("source", "model", "rows")]
+    table = Table("source", Column("local model", overflow="fold"), *shares, box=None)
+    for row in rows:
+        table.add_row(row["source"], row["model"], *(f"{row[name]:.2f}" for name in shares))
+    console.print(table)

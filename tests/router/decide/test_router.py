@@ -131,3 +131,21 @@ def test_probabilities_are_numpy(router: Router) -> None:
     batch = router.predict_batch(EASY)
     assert isinstance(batch.p_local, np.ndarray)
     assert batch.p_local.dtype == np.float64
+
+
+def test_nobody_is_sent_away_on_a_guess(shipped: Artifact) -> None:
+    """The threshold carries the burden of proof while the local model is unmeasured."""
+    unmeasured = {"local_model": "newmodel:8b"}
+    guess = Router(shipped, **unmeasured, confidence=0.5)
+    careful = Router(shipped, **unmeasured)
+    surest = Router(shipped, **unmeasured, confidence=0.99)
+    known = Router(shipped)
+    for prompt in HARD:
+        cut = guess.predict(prompt).threshold
+        assert known.predict(prompt).threshold == cut
+        assert cut < careful.predict(prompt).threshold < surest.predict(prompt).threshold
+        assert careful.predict(prompt).p_local == guess.predict(prompt).p_local
+    said = careful.predict(HARD[0])
+    assert "burden of proof, as nobody measured newmodel:8b" in said.reason
+    assert (said.gain > said.threshold) == (said.tier == "cloud")
+    assert "burden" not in known.predict(HARD[0]).reason

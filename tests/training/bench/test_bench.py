@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from router.errors import DataError
+from router.registry.ability import normalised
 from router.registry.artifact import Artifact
 from tests.conftest import EVERYDAY
 from training.bench.answers import bench_answers
@@ -19,6 +20,7 @@ from training.bench.prompts import (
     task_of,
     works_in,
 )
+from training.bench.unmeasured import run_unmeasured, without
 from training.data.dataset import Dataset
 from training.data.readers import read
 from training.data.splits import group_folds
@@ -145,3 +147,14 @@ def test_looking_is_judged_on_any_source_with_answers(folder: Path, shipped: Art
     assert acts["three acts at 0.05, 30% cloud"]["looks"]["value"] < 1
     console = Console(width=200, record=True, quiet=True)
     report.look(console, result)
+
+
+def test_an_unmeasured_model_is_judged_as_if_never_seen(folder: Path, shipped: Artifact) -> None:
+    rows = run_unmeasured(folder, shipped)
+    assert {r["source"] for r in rows} == {"ZeroEval", "mine"}
+    for row in rows:
+        assert normalised(row["model"]) not in {
+            normalised(k) for k in without(shipped, row["model"]).manifest["models"]["local"]
+        }
+        for side in ("right", "wrong"):
+            assert 0 <= row[f"{side} sent, burden"] <= row[f"{side} sent, estimate"] <= 1
