@@ -115,10 +115,14 @@ def _report(service: Service, address: str) -> None:
         chosen = "[bold]" if model.name == policy.router.local_model else "[dim]"
         window = f"{model.context:,} tokens" if model.context else "window unknown"
         say(f"[green]local[/]  {chosen}{model.name}[/]  {window}  ({server.kind})")
-    ability = policy.router.abilities[0]
+    ability, name = policy.router.abilities[0], policy.router.local_model
     if ability.other_weights:
-        name = policy.router.local_model
         say(f"[yellow]local[/]  {name} has other weights than were measured: router probe")
+    elif not ability.known:
+        say(
+            f"[yellow]local[/]  nobody measured {name}, so it leans local "
+            f"(confidence {policy.router.confidence:g}): router probe --model {name} --count 60"
+        )
     if service.dispatcher.planner.cloud_configured:
         say(f"[green]cloud[/]  {settings.cloud_model}")
     else:

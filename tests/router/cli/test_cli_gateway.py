@@ -140,3 +140,4 @@ def test_what_serve_was_told_outlives_a_change_of_the_file(
             process.wait(20)
     assert answer.headers["x-router-model"] == "small"
     assert process.returncode == 0
+    assert "nobody measured small, so it leans local" in log.read_text()
