@@ -63,6 +63,7 @@ STATISTICS: tuple[str, ...] = (
     "lowest token log-probability",
 )
 
+_REFUSAL_AT = STATISTICS.index("refusal")
 _REFUSAL = re.compile(
     r"\bI(?:'m| am) (?:sorry|unable|not able)|\bI (?:can(?:no|')t|won't|do not have|don't have)\b"
     r"|\bas an AI\b|\bcannot (?:assist|help|provide|be (?:determined|answered|solved))"
@@ -136,6 +137,11 @@ class Reading:
     numbers: frozenset[str]
     names: frozenset[str]
     known: bool = True
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it declines to answer."""
+        return bool(self.statistics[_REFUSAL_AT])
 
 
 def _plain(call: Mapping[str, Any]) -> dict[str, Any]:

@@ -108,7 +108,8 @@ class Evidence:
     `others`: readings of at most two other local answers, in any order. `asks`: see
     `router.text.asks`.
     `ability`, `abilities`: ability terms of the local model and of the others, in logits.
-    `prompt`: logits of p_local and p_cloud given the prompt alone, None where unknown.
+    `prompt`: logits of p_local and p_cloud given the prompt alone, None where unknown. `unheard`:
+    others that were left out, as they only refuse as the answer does.
     """
 
     answer: Reading
@@ -117,6 +118,12 @@ class Evidence:
     ability: float = 0.0
     abilities: Sequence[float] = ()
     prompt: tuple[float, float] | None = None
+    unheard: int = 0
+
+
+def heard(answer: Reading, others: Sequence[Reading]) -> list[int]:
+    """Indices of the other answers that say something: that two refuse alike is no agreement."""
+    return [i for i, other in enumerate(others) if not (answer.refuses and other.refuses)]
 
 
 @dataclass(frozen=True, slots=True)

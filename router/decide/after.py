@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from router.answers.agreement import AGREEMENT, agreement
 from router.answers.constants import LEAST_RELIABLE, MAX_OPINIONS
 from router.answers.final import EXACT
-from router.answers.reading import Answer, Reader
+from router.answers.reading import Answer, Reader, Reading
 from router.answers.same import same
 from router.answers.verifier import (
     Evidence,
     Verifier,
     features,
+    heard,
 )
 from router.decide.constants import LEAST_PROBABILITY, NAMES_REMEMBERED
 from router.decide.deferral import FROM_ANSWER, act_for, value_of_looking
@@ -87,37 +88,43 @@ class SecondLook:
         readings = iter(self.reader.read(flat, asks))
         out = []
         for decision, answer, rest in zip(decisions, answers, others, strict=True):
-            out.append(
-                Evidence(
-                    answer=next(readings),
-                    others=[next(readings) for _ in rest],
-                    asks=decision.asks,
-                    ability=self.ability(answer.model),
-                    abilities=[self.ability(a.model) for a in rest],
-                    prompt=_logits_of(decision),
-                )
-            )
+            own, opinions = next(readings), [next(readings) for _ in rest]
+            out.append(self._evidence(own, opinions, answer, rest, decision.asks, decision))
         return out
+
+    def _evidence(
+        self,
+        own: Reading,
+        opinions: Sequence[Reading],
+        answer: Answer,
+        others: Sequence[Answer],
+        asks: str,
+        decision: Decision | None = None,
+    ) -> Evidence:
+        at = heard(own, opinions)
+        return Evidence(
+            answer=own,
+            others=[opinions[i] for i in at],
+            asks=asks,
+            ability=self.ability(answer.model),
+            abilities=[self.ability(others[i].model) for i in at],
+            prompt=_logits_of(decision) if decision is not None else None,
+            unheard=len(opinions) - len(at),
+        )
 
     def agreement_label(
         self, asks: str, answer: Answer, others: Sequence[Answer]
     ) -> AgreementLabel:
         """What agreement alone says of an answer; the prompt's own probability stays out of it."""
         own, *rest = self.reader.read([answer, *others], [asks] * (1 + len(others)))
-        evidence = Evidence(
-            answer=own,
-            others=rest,
-            asks=asks,
-            ability=self.ability(answer.model),
-            abilities=[self.ability(a.model) for a in others],
-        )
+        evidence = self._evidence(own, rest, answer, others, asks)
         p_local, p_cloud = sigmoid(self.verifier.logits(self.rows([evidence])))[0].tolist()
         measures = agreement(own, rest[0], self._idf).tolist() if rest else []
         return AgreementLabel(
             p_local,
             p_cloud,
             dict(zip(AGREEMENT, measures, strict=False)),
-            self._reliability.get(len(others), LEAST_RELIABLE),
+            self._reliability.get(len(evidence.others), LEAST_RELIABLE),
         )
 
     def rows(self, evidence: Sequence[Evidence]) -> FloatArray:
@@ -139,7 +146,7 @@ class SecondLook:
     ) -> Decision:
         gain, threshold = p_cloud - p_local, before.threshold
         value = 0.0
-        if not evidence.others:
+        if not evidence.others and not evidence.unheard:
             value = value_of_looking(self.look[FROM_ANSWER], p_local, p_cloud, threshold)
         act = act_for(gain, threshold, value, price)
         verb = "exceeds" if gain > threshold else "does not exceed"
@@ -190,6 +197,8 @@ def _seen(evidence: Evidence) -> str:
     answer, others = evidence.answer, evidence.others
     if answer.final.kind == "none":
         return "The local answer is empty."
+    if not others and evidence.unheard:
+        return "The local models refuse alike."
     if not others:
         return "The local answer was read; no other model was asked."
     verdicts = [same(answer.final, o.final) for o in others]

@@ -9,7 +9,7 @@ import pandas as pd
 from router.answers.agreement import agreement
 from router.answers.final import EXACT, PROSE
 from router.answers.reading import STATISTICS, Reader, Reading
-from router.answers.verifier import SIZE, Evidence, row
+from router.answers.verifier import SIZE, Evidence, heard, row
 from router.decide.router import extractor_of
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
@@ -106,6 +106,8 @@ class Opinions:
         out = np.empty((len(draws), SIZE), dtype=np.float32)
         for n, (i, others) in enumerate(draws):
             known = prompt.get(ids[i]) if prompt else None
+            spoken = heard(readings[i], [readings[j] for j in others])
+            others = tuple(others[k] for k in spoken)
             evidence = Evidence(
                 answer=readings[i],
                 others=[readings[j] for j in others],

@@ -247,3 +247,16 @@ def test_the_verifier_is_saved_hashed_and_checked(shipped: Artifact, tmp_path: P
 def test_what_is_no_tool_call_is_refused(router: Router, calls: Any) -> None:
     with pytest.raises(InputError, match="tool calls that are no list"):
         router.predict_after(router.predict(ASKED), Answer("", tool_calls=calls))
+
+
+@pytest.mark.parametrize("refusal", ["I'm sorry, I cannot help with that.", "As an AI, I can't."])
+def test_refusals_that_agree_never_keep_a_request(router: Router, refusal: str) -> None:
+    before = router.predict("Write a haiku about rain.")
+    alone = router.predict_after(before, refusal)
+    for others in ([refusal], [refusal, "I am unable to do so."]):
+        after = router.predict_after(before, refusal, others)
+        assert after.p_local == alone.p_local
+        assert (after.tier, after.act) == ("cloud", "cloud")
+        assert "refuse alike" in after.reason
+    helped = router.predict_after(before, refusal, ["Drops on the window, / a grey sky."])
+    assert helped.p_local != alone.p_local
