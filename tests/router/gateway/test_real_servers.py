@@ -23,9 +23,10 @@ pytestmark = pytest.mark.servers
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory, llama: str, llmock: str) -> Iterator[Gateway]:
-    """A real small model at home, llmock in the cloud."""
+    """A real small model at home, llmock in the cloud; by itself it would be trusted little."""
     folder = tmp_path_factory.mktemp("real")
-    with Gateway(folder, local_url=llama, cloud_url=f"{llmock}/anthropic") as gateway:
+    cloud_url = f"{llmock}/anthropic"
+    with Gateway(folder, local_url=llama, cloud_url=cloud_url, threshold=1.0) as gateway:
         yield gateway
 
 
