@@ -146,7 +146,7 @@ def _swapped(target: _Target, material: Material, seed: int) -> dict[str, float]
 
     Everything is known of the other models; of the new one only PROBES graded prompts. Each kind
     of task (category) is the traffic once, the probes then come from the others; `like` probes come
-    from the same kinds. `unmeasured`: with the ability of the known model of nearest size.
+    from the same kinds. `unmeasured`: with the ability that its size and generation suggest.
     """
     rows = material.rows
     mine = rows[(rows["model"] == _SWAPPED) & rows["source"].eq(target.work.source)]
