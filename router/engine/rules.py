@@ -110,7 +110,7 @@ def decide(facts: Facts) -> Plan:
     if len(state.left) == 1:
         tier = state.left[0]
         step = next(s for s in state.trail if s.left == state.left)
-        fallback = _other(tier) if _may_spare(facts, tier) else None
+        fallback = _other(tier) if _may_fall_back(facts, tier) else None
         return Plan(
             tier=tier,
             model=facts.of(tier).model,
@@ -230,7 +230,7 @@ def _learned(facts: Facts, state: _State) -> Plan:
     )
 
 
-def _may_spare(facts: Facts, tier: Tier) -> bool:
+def _may_fall_back(facts: Facts, tier: Tier) -> bool:
     """Whether the other tier may step in for one that hard rules chose."""
     other = facts.of(_other(tier))
     able = not (other.absent or other.lacks or other.over_budget)
