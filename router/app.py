@@ -128,7 +128,11 @@ class Service:
     @property
     def registry(self) -> Registry:
         """The versions; a move is written among the events. Move from a thread, not the loop."""
-        return Registry(self.settings.models_dir, self._moved)
+        return self.registry_of(self.settings.models_dir)
+
+    def registry_of(self, folder: Path) -> Registry:
+        """The same of another folder."""
+        return Registry(folder, self._moved)
 
     def _moved(self, move: Move) -> None:
         _log.warning(move.words)

@@ -108,6 +108,7 @@ class Settings(BaseSettings):
     quality_share: float | None = None
     value_usd: float | None = None
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = CONFIDENCE
+    auto_probe: bool = True
     look_price: Annotated[float, Field(ge=0, le=1)] = LOOK_PRICE
     cascade: Cascade = "checks"
     second_model: str | None = None

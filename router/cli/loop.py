@@ -101,15 +101,17 @@ def probe(
     with extra("gateway"):
         from router.labelling.local import Local
         from router.labelling.probes import load_probes
+        from router.labelling.probes.load import some
         from router.labelling.probes.measure import answer_probes, learned_version
+        from router.registry.registry import Registry, writable
         from router.settings import load_settings
 
         settings = load_settings()
         chosen = [p for p in load_probes(probes) if not kinds or p.kind in kinds]
         if not chosen:
             raise InputError("There is no probe of that kind; leave --kinds out to use all.")
-        if count is not None:  # ids sort by kind and then by level
-            chosen = chosen[:: max(1, len(chosen) // count)][:count]
+        if count is not None:
+            chosen = some(chosen, count)
 
         async def run() -> Any:
             async with Local(settings) as local:
@@ -120,7 +122,8 @@ def probe(
                     )
 
         served, good = asyncio.run(run())
-        measured, version = learned_version(settings, served, chosen, good)
+        registry = Registry(writable(settings))
+        measured, version = learned_version(registry, served, chosen, good)
     table = Table("kind", "passed", box=None)
     for kind, share in measured.kinds.items():
         table.add_row(kind, f"{share:.0%}")

@@ -121,7 +121,7 @@ def _report(service: Service, address: str) -> None:
     elif not ability.known:
         say(
             f"[yellow]local[/]  nobody measured {name}, so it leans local "
-            f"(confidence {policy.router.confidence:g}): router probe --model {name} --count 60"
+            f"(confidence {policy.router.confidence:g}); {_how(settings.auto_probe)}"
         )
     if service.dispatcher.planner.cloud_configured:
         say(f"[green]cloud[/]  {settings.cloud_model}")
@@ -134,3 +134,8 @@ def _report(service: Service, address: str) -> None:
     )
     say(f"OpenAI clients:    base_url={address}/v1  model=auto")
     say(f"Anthropic clients: ANTHROPIC_BASE_URL={address}")
+
+
+def _how(auto_probe: bool) -> str:
+    """How an unmeasured model comes to be measured."""
+    return "it is measured once nobody asks" if auto_probe else "measure it: router probe"

@@ -17,7 +17,8 @@ from router.app import Service
 from router.decide.router import Router
 from router.errors import RouterError
 from router.monitor.alarms import Alarm, CalibrationTest, Drift, Kind, drift
-from router.monitor.constants import LOOK_S, SHADOW_S, WINDOW
+from router.monitor.constants import LOOK_S, PROBE_S, SHADOW_S, WINDOW
+from router.monitor.self_measure import SelfMeasure
 from router.monitor.shadow import PrivateOpinions, Shadow
 from router.outcomes import queries
 from router.outcomes.events import note
@@ -113,11 +114,13 @@ async def watching(service: Service) -> AsyncIterator[Watch]:
     """Watch over an open service until the end of the block."""
     shadow = Shadow(service)
     watch = Watch(service=service, shadow=shadow)
-    service.watchers += [shadow.watch, PrivateOpinions(service).watch]
+    measure = SelfMeasure(service)
+    service.watchers += [shadow.watch, measure.watch, PrivateOpinions(service).watch]
     async with AsyncExitStack() as stack:
         for name, pause_s, work in (
             ("watch", LOOK_S, watch.look),
             ("shadow", SHADOW_S, shadow.work),
+            ("measure", PROBE_S, measure.work),
         ):
             stack.push_async_callback(service.repeat(name, pause_s, work).stop)
         yield watch

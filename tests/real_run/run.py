@@ -35,7 +35,7 @@ from router.outcomes import transfer
 from router.outcomes.database import open_database
 from router.outcomes.tables import decisions, feedback, opinions
 from router.registry import artifact as artifacts
-from router.registry.registry import Registry
+from router.registry.registry import Registry, writable
 from router.settings import load_settings, shipped_models
 from tests.real_run.models import MAX_TOKENS, Models
 from tests.servers.running import Gateway
@@ -148,7 +148,9 @@ def training_run(
     probe: dict[str, Any] = {}
     if probed:
         good = {p.id: scores[p.id][0] for p in probed}
-        found, _ = learned_version(settings, LocalModel(name=local), probed, good)
+        found, _ = learned_version(
+            Registry(writable(settings)), LocalModel(name=local), probed, good
+        )
         probe = {
             "ability": found.ability,
             "before": found.before,

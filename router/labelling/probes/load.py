@@ -1,7 +1,7 @@
 """The set of probes: `data/probes/*.jsonl`, one task a line."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,3 +51,8 @@ def load_probes(folder: Path | None = None) -> list[Probe]:
     if not found:
         raise InputError(f"{folder} holds no probes; name a folder of *.jsonl files.")
     return [found[k] for k in sorted(found)]
+
+
+def some(probes: Sequence[Probe], count: int) -> list[Probe]:
+    """About `count` of them, of every kind and level alike: ids sort by kind and then by level."""
+    return list(probes[:: max(1, len(probes) // count)][:count])

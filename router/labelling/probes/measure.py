@@ -1,7 +1,7 @@
 """Letting a local model answer the probes, and what its results say of it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -18,13 +18,14 @@ from router.labelling.probes.load import Probe
 from router.outcomes import queries
 from router.registry import artifact as artifacts
 from router.registry.ability import ability_for, normalised, with_ability
-from router.registry.registry import Registry, writable
-from router.settings import Settings
+from router.registry.registry import Registry
 from router.types import FloatArray
+from router.wire import Json
+from router.wire.summary import Summary
 
 MAX_TOKENS = 400
 # What a probe may move the ability term by: curvature of a Gaussian prior around the guess from the
-# model's size, as in `training.fit.calibrate`; 100 probes weigh about 20.
+# model's size and generation, as in `training.fit.calibrate`; 100 probes weigh about 20.
 PRIOR = 2.0
 
 
@@ -64,24 +65,38 @@ async def answer_probes(
     missing = [p for p in probes if p.id not in known]
     for number, probe in enumerate(missing):
         progress(len(probes) - len(missing) + number, len(probes))
-        began = monotonic()
-        body = {
-            "messages": [{"role": "user", "content": probe.prompt}],
-            "temperature": 0,
-            "max_tokens": MAX_TOKENS,
-        }
-        answer = await local.ask(model.name, body)
-        good = await asyncio.to_thread(passed, probe.check, answer.text)
-        queries.add_probe_result(
-            engine,
-            model.name,
-            digest,
-            probe_id=probe.id,
-            passed=good,
-            latency_s=monotonic() - began,
-        )
-        known[probe.id] = good
+        known[probe.id] = await answer_probe(engine, local.ask, model, probe)
     return {p.id: known[p.id] for p in probes}
+
+
+async def answer_probe(
+    engine: Engine,
+    ask: Callable[[str, Json], Awaitable[Summary]],
+    model: LocalModel,
+    probe: Probe,
+) -> bool:
+    """Whether a model passes one probe; stored at once.
+
+    `ask(model, body)` may raise BackendError.
+    """
+    began = monotonic()
+    body: Json = {
+        "messages": [{"role": "user", "content": probe.prompt}],
+        "temperature": 0,
+        "max_tokens": MAX_TOKENS,
+    }
+    answer = await ask(model.name, body)
+    good = await asyncio.to_thread(passed, probe.check, answer.text)
+    await asyncio.to_thread(
+        queries.add_probe_result,
+        engine,
+        model.name,
+        digest_of(model),
+        probe_id=probe.id,
+        passed=good,
+        latency_s=monotonic() - began,
+    )
+    return good
 
 
 def fitted_shift(logit: FloatArray, good: FloatArray, prior: float = PRIOR) -> float:
@@ -135,13 +150,12 @@ def measured(
 
 
 def learned_version(
-    settings: Settings, model: LocalModel, probes: Sequence[Probe], good: Mapping[str, bool]
+    registry: Registry, model: LocalModel, probes: Sequence[Probe], good: Mapping[str, bool]
 ) -> tuple[Measured, str]:
     """Make results current: a version that knows the model's ability, and what was measured.
 
     Measuring again replaces what was measured before. Raises ArtifactError.
     """
-    registry = Registry(writable(settings))
     base = registry.load()
     known = base.manifest["models"]["local"]
     others = {k: v for k, v in known.items() if normalised(k) != normalised(model.name)}
@@ -160,7 +174,11 @@ def learned_version(
     about = {"probes": found.probes, "passed": found.passed, "ece": found.ece}
     version = with_ability(base, model.name, found.digest, found.ability, about)
     artifacts.save(version, registry.folder)
-    registry.promote(version.version)
+    registry.promote(
+        version.version,
+        f"{version.version} is current: {model.name} passes {found.passed:.0%} of {found.probes} "
+        "probes.",
+    )
     return found, version.version
 
 
