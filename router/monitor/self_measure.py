@@ -59,16 +59,7 @@ class SelfMeasure:
             return
         good = {probe.id: known[probe.id] for probe in probes}
         folder = await asyncio.to_thread(writable, settings)
-        found, version = await asyncio.to_thread(
-            learned_version, service.registry_of(folder), served, probes, good
-        )
-        _log.info(
-            "%s passes %.0f %% of %d probes: %s.",
-            found.model,
-            100 * found.passed,
-            found.probes,
-            version,
-        )
+        await asyncio.to_thread(learned_version, service.registry_of(folder), served, probes, good)
 
     async def _ask(self, model: str, body: Json) -> Summary:
         return await self._service.aside.local("openai", body, model)
