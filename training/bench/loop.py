@@ -27,10 +27,9 @@ from training.bench.constants import (
     TEST_FOLDS,
 )
 from training.bench.prompts import (
-    Material,
     Work,
     base_for,
-    load_material,
+    load_training_set,
     summary,
     task_of,
     works_in,
@@ -42,6 +41,7 @@ from training.fit.design import take
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads
 from training.pipelines.prompts import Progress
+from training.pipelines.training_set import TrainingSet
 
 _SWAPPED = "gemma-2-2b-it"
 
@@ -57,27 +57,27 @@ class _Target:
     rows: pd.DataFrame  # of the pair alone
 
     @classmethod
-    def of(cls, work: Work, material: Material) -> "_Target | None":
+    def of(cls, work: Work, given: TrainingSet) -> "_Target | None":
         """None where there is nothing else to fit a default on."""
-        task, at = task_of(work, material)
-        base = base_for(work, material)
+        task, at = task_of(work, given)
+        base = base_for(work, given)
         if base is None:
             return None
-        mine = material.rows["source"].eq(work.source)
-        pair = material.rows["model"].isin([work.local, work.cloud])
-        return cls(work=work, task=task, at=at, base=base, rows=material.rows[mine & pair])
+        mine = given.data.rows["source"].eq(work.source)
+        pair = given.data.rows["model"].isin([work.local, work.cloud])
+        return cls(work=work, task=task, at=at, base=base, rows=given.data.rows[mine & pair])
 
     @property
     def pair(self) -> dict[str, str]:
         """Model by tier."""
         return {"local": self.work.local, "cloud": self.work.cloud}
 
-    def fitted(self, material: Material, rows: pd.DataFrame) -> Fitted:
+    def fitted(self, given: TrainingSet, rows: pd.DataFrame) -> Fitted:
         """The default moved by labels; the default itself without any."""
         if rows.empty:
             return Fitted(self.base.heads, {t: dict(m) for t, m in self.base.models.items()}, {})
-        position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
-        return fit_heads(material.features, rows, position, material.vocabulary, base=self.base)
+        position = {p: i for i, p in enumerate(given.data.prompts["prompt_id"])}
+        return fit_heads(given.features, rows, position, given.vocabulary, base=self.base)
 
     def measured(self, fitted: Fitted, test: IntArray) -> dict[str, float]:
         """Ranking and calibration on test rows."""
@@ -93,10 +93,10 @@ class _Target:
         }
 
 
-def _learning_curve(target: _Target, material: Material, seed: int) -> dict[str, float]:
+def _learning_curve(target: _Target, given: TrainingSet, seed: int) -> dict[str, float]:
     """Measures of one seed by number of labelled requests."""
     train, test = _split(target, seed)
-    ids = material.prompts["prompt_id"].to_numpy()[target.at]
+    ids = given.data.prompts["prompt_id"].to_numpy()[target.at]
     out: dict[str, float] = {}
     for labels in CURVE_LABELS:
         known = train[:0]
@@ -104,21 +104,21 @@ def _learning_curve(target: _Target, material: Material, seed: int) -> dict[str,
             rng = np.random.default_rng(seed)
             known = train[group_sample(target.task.group[train], labels, rng)[0]]
         rows = target.rows[target.rows["prompt_id"].isin(ids[known])]
-        for name, value in target.measured(target.fitted(material, rows), test).items():
+        for name, value in target.measured(target.fitted(given, rows), test).items():
             out[f"{labels} {name}"] = value
         # Paired by seed: whether labels ever make it worse than the default.
         out[f"{labels} apgr change"] = out[f"{labels} apgr"] - out["0 apgr"]
     return out
 
 
-def _exploring(target: _Target, material: Material, seed: int) -> dict[str, float]:
+def _exploring(target: _Target, given: TrainingSet, seed: int) -> dict[str, float]:
     """Serve requests, label what was served, learn after every thousand; beside all labels."""
     train, test = _split(target, seed)
     rng = np.random.default_rng(seed)
     stream = rng.permutation(train)[:SERVED_REQUESTS]
-    ids = material.prompts["prompt_id"].to_numpy()[target.at]
+    ids = given.data.prompts["prompt_id"].to_numpy()[target.at]
     known: list[pd.DataFrame] = []
-    fitted = target.fitted(material, target.rows[:0])
+    fitted = target.fitted(given, target.rows[:0])
     default = target.measured(fitted, test)
     by_id = {t: target.rows[target.rows["tier"] == t] for t in TIERS}
     for start in range(0, len(stream), ROUND_REQUESTS):
@@ -130,9 +130,9 @@ def _exploring(target: _Target, material: Material, seed: int) -> dict[str, floa
         for tier, chosen in zip(TIERS, (~cloud, cloud), strict=True):
             mine = by_id[tier]
             known.append(mine[mine["prompt_id"].isin(ids[part[chosen]])])
-        fitted = target.fitted(material, pd.concat(known))
+        fitted = target.fitted(given, pd.concat(known))
     rows = target.rows[target.rows["prompt_id"].isin(ids[stream])]
-    full = target.measured(target.fitted(material, rows), test)
+    full = target.measured(target.fitted(given, rows), test)
     loop = target.measured(fitted, test)
     out: dict[str, float] = {}
     for name in ("apgr", "quality", "brier_skill"):
@@ -141,29 +141,29 @@ def _exploring(target: _Target, material: Material, seed: int) -> dict[str, floa
     return out
 
 
-def _swapped(target: _Target, material: Material, seed: int) -> dict[str, float] | None:
+def _swapped(target: _Target, given: TrainingSet, seed: int) -> dict[str, float] | None:
     """Calibration for a local model without one label of its own on the target's traffic.
 
     Everything is known of the other models; of the new one only PROBES graded prompts. Each kind
     of task (category) is the traffic once, the probes then come from the others; `like` probes come
     from the same kinds. `unmeasured`: with the ability that its size and generation suggest.
     """
-    rows = material.rows
+    rows = given.data.rows
     mine = rows[(rows["model"] == _SWAPPED) & rows["source"].eq(target.work.source)]
     if mine["category"].nunique() < len(TIERS):
         return None
     rng = np.random.default_rng(seed)
     groups = mine["group"].to_numpy()
     train, test = next(group_folds(groups, TEST_FOLDS, rng))
-    position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
+    position = {p: i for i, p in enumerate(given.data.prompts["prompt_id"])}
     others = rows[
         (rows["model"] != _SWAPPED)
         & ~rows["group"].isin(groups[test])
         & ~rows["category"].str.startswith("mt_bench")
     ]
-    fitted = fit_heads(material.features, others, position, material.vocabulary, strength=BASE_C)
+    fitted = fit_heads(given.features, others, position, given.vocabulary, strength=BASE_C)
     at = mine["prompt_id"].map(position).to_numpy()
-    logit = _logit(_p_local(fitted, material, at))
+    logit = _logit(_p_local(fitted, given, at))
     score, kind = mine["score"].to_numpy(dtype="float64"), mine["category"].to_numpy()
     like = rng.permutation(train)[:PROBES]
     found: dict[str, list[float]] = {"unmeasured": [], "probes": [], "floor": []}
@@ -189,11 +189,11 @@ def loop_bench(
 ) -> dict[str, Any]:
     """All targets; plain values, ready for JSON."""
     progress("computing features")
-    material = load_material(data, model)
+    given = load_training_set(data, model)
     out: dict[str, Any] = {"seeds": seeds, "curve": {}, "exploring": {}, "swapped": {}}
-    for work in works_in(material.rows):
+    for work in works_in(given.data.rows):
         progress(f"{work.name}: default from the other works")
-        target = _Target.of(work, material)
+        target = _Target.of(work, given)
         if target is None:
             continue
         parts: list[tuple[str, Any]] = [("curve", _learning_curve), ("swapped", _swapped)]
@@ -202,7 +202,7 @@ def loop_bench(
         for name, run in parts:
             progress(f"{work.name}: {name}")
             runs = Parallel(n_jobs=jobs, max_nbytes="1M")(
-                delayed(run)(target, material, s) for s in range(seeds)
+                delayed(run)(target, given, s) for s in range(seeds)
             )
             if runs[0] is not None:
                 out[name][work.name] = summary(runs)
@@ -213,8 +213,8 @@ def _split(target: _Target, seed: int) -> tuple[IntArray, IntArray]:
     return next(group_folds(target.task.group, TEST_FOLDS, np.random.default_rng(seed)))
 
 
-def _p_local(fitted: Fitted, material: Material, at: IntArray) -> FloatArray:
-    return fitted.predict(take(material.features, at), {"local": _SWAPPED, "cloud": ""})[0]
+def _p_local(fitted: Fitted, given: TrainingSet, at: IntArray) -> FloatArray:
+    return fitted.predict(take(given.features, at), {"local": _SWAPPED, "cloud": ""})[0]
 
 
 def _logit(p: FloatArray) -> FloatArray:

@@ -11,10 +11,11 @@ from router.prices import estimate_usd
 from router.registry.artifact import Artifact
 from router.types import FloatArray
 from training.bench.constants import CENTS, LOG_ROUNDS, LOG_ROWS, NEAR, OUTPUT_TOKENS
-from training.bench.prompts import Material, load_material, task_of, works_in
+from training.bench.prompts import load_training_set, task_of, works_in
 from training.evaluate.off_policy import CLOUD, BanditLog, by_ridge, evaluate
 from training.evaluate.scoring import fitted_of
 from training.pipelines.prompts import Progress
+from training.pipelines.training_set import TrainingSet
 
 
 def _logging_policies(gain: FloatArray) -> dict[str, FloatArray]:
@@ -79,12 +80,12 @@ def off_policy_bench(
     progress: Progress = lambda step: None,
 ) -> dict[str, Any]:
     """Every work, logging policy and target; means over simulations, plain values."""
-    material = load_material(data, model)
+    known = load_training_set(data, model)
     out: dict[str, Any] = {"rows": LOG_ROWS, "simulations": simulations}
-    for work in works_in(material.rows):
+    for work in works_in(known.data.rows):
         if work.name == "GSM8K":
             continue  # 1,319 prompts are too few to draw 5,000 requests from
-        columns, outcomes, gain = _known(material, model, work)
+        columns, outcomes, gain = _known(known, model, work)
         for name, served in _logging_policies(gain).items():
             for asked, target in _targets(gain).items():
                 progress(f"{work.name}: {name}, asking about {asked}")
@@ -105,9 +106,9 @@ def off_policy_bench(
 
 
 def _known(
-    material: Material, model: Artifact, work: Any
+    known: TrainingSet, model: Artifact, work: Any
 ) -> tuple[FloatArray, dict[str, FloatArray], FloatArray]:
-    task, _ = task_of(work, material)
+    task, _ = task_of(work, known)
     fitted = fitted_of(model)
     p_local, p_cloud = fitted.predict(task.features, {"local": work.local, "cloud": work.cloud})
     cents = np.array(

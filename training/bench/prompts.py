@@ -6,7 +6,7 @@ group of the target.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from scipy.stats import t as student
 from router.decide.heads import Heads
 from router.errors import DataError, MissingExtra
 from router.registry.artifact import Artifact
-from router.text.features import Features
 from router.types import FloatArray, IntArray
 from training.bench.constants import (
     BASE_C,
@@ -40,6 +39,7 @@ from training.fit.encoder import of_artifact, with_transformer
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads
 from training.pipelines.prompts import calibrated
+from training.pipelines.training_set import TrainingSet
 
 _MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 _ROUTER, _ROUTER_BASE, _ZERO = "router", "router with base", "router, 0 labels"
@@ -94,35 +94,16 @@ WORKS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Material:
-    """All rows with their features, computed once."""
-
-    rows: pd.DataFrame
-    prompts: pd.DataFrame
-    features: Features
-    minilm: FloatArray | None
-    vocabulary: int
-
-
-def load_material(data: Path, model: Artifact) -> Material:
+def load_training_set(data: Path, model: Artifact) -> TrainingSet:
     """Read the folder and compute features (kept on disk for the next run)."""
-    dataset = read(data)
-    prompts = dataset.prompts
-    texts = prompts["prompt"].tolist()
-    source = of_artifact(model)
-    extractor = source.extractor()
+    known = TrainingSet.of(read(data), model)
+    texts = known.data.prompts["prompt"].tolist()
     try:
-        minilm = featurize(with_transformer(source, _MINILM).extractor(), texts).embedding
+        other = with_transformer(of_artifact(model), _MINILM).extractor()
+        minilm = featurize(other, texts).embedding
     except MissingExtra:
         minilm = None
-    return Material(
-        rows=dataset.rows,
-        prompts=prompts,
-        features=featurize(extractor, texts),
-        minilm=minilm,
-        vocabulary=len(extractor.tokens),
-    )
+    return replace(known, minilm=minilm)
 
 
 def works_in(rows: pd.DataFrame) -> list[Work]:
@@ -155,39 +136,36 @@ def _rows_of(work: Work, rows: pd.DataFrame) -> pd.DataFrame:
     return rows[mine]
 
 
-def task_of(work: Work, material: Material) -> tuple[RoutingTask, IntArray]:
-    """The work's prompts with both outcomes, and their indices in `material.prompts`."""
-    mine = _rows_of(work, material.rows)
+def task_of(work: Work, known: TrainingSet) -> tuple[RoutingTask, IntArray]:
+    """The work's prompts with both outcomes, and their indices in `known.data.prompts`."""
+    mine = _rows_of(work, known.data.rows)
     sides = [
         mine[mine["model"] == m].set_index("prompt_id")["score"] for m in (work.local, work.cloud)
     ]
     both = pd.concat(sides, axis=1, keys=["local", "cloud"], join="inner")
-    index = pd.Series(np.arange(len(material.prompts)), index=material.prompts["prompt_id"])
-    at = index[both.index].to_numpy()
-    part = material.prompts.iloc[at]
+    at = both.index.map(known.position).to_numpy()
+    part = known.data.prompts.iloc[at]
     task = RoutingTask(
         name=work.name,
         prompts=part["prompt"].tolist(),
-        features=take(material.features, at),
+        features=take(known.features, at),
         local=both["local"].to_numpy(dtype="float64"),
         cloud=both["cloud"].to_numpy(dtype="float64"),
         group=part["group"].to_numpy(),
-        minilm=None if material.minilm is None else material.minilm[at],
+        minilm=None if known.minilm is None else known.minilm[at],
     )
     return task, at
 
 
-def base_for(work: Work, material: Material) -> Base | None:
+def base_for(work: Work, known: TrainingSet) -> Base | None:
     """A base fitted on the other works, without any group that the target holds."""
-    rows = material.rows
+    rows = known.data.rows
     taken = rows["group"].isin(_rows_of(work, rows)["group"].unique())
     other = rows[~taken & ~rows["category"].str.startswith("mt_bench")]
     if other["tier"].nunique() < len(TIERS):
         return None
-    position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
-    return fit_heads(
-        material.features, other, position, material.vocabulary, strength=BASE_C
-    ).as_base()
+    position = {p: i for i, p in enumerate(known.data.prompts["prompt_id"])}
+    return fit_heads(known.features, other, position, known.vocabulary, strength=BASE_C).as_base()
 
 
 def _splits(work: Work, task: RoutingTask, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
@@ -200,7 +178,12 @@ def _splits(work: Work, task: RoutingTask, seed: int) -> Iterator[tuple[IntArray
 
 
 def _run_seed(
-    work: Work, material: Material, task: RoutingTask, at: IntArray, base: Base | None, seed: int
+    work: Work,
+    known: TrainingSet,
+    task: RoutingTask,
+    at: IntArray,
+    base: Base | None,
+    seed: int,
 ) -> dict[str, dict[str, float]]:
     """Every method's measures for one seed, averaged over its folds."""
     sums: dict[str, list[dict[str, float]]] = {}
@@ -217,7 +200,7 @@ def _run_seed(
             sums.setdefault(_ZERO, []).append(_measures(zero[1] - zero[0], task, test))
             starts[_ROUTER_BASE] = base
         for name, start in starts.items():
-            p = _fit_and_predict(work, material, task, at, train, test, start, seed)
+            p = _fit_and_predict(work, known, task, at, train, test, start, seed)
             sums.setdefault(name, []).append(_measures(p[1] - p[0], task, test))
     return {name: mean_of(measures) for name, measures in sums.items()}
 
@@ -229,7 +212,7 @@ def mean_of(runs: list[dict[str, float]]) -> dict[str, float]:
 
 def _fit_and_predict(
     work: Work,
-    material: Material,
+    known: TrainingSet,
     task: RoutingTask,
     at: IntArray,
     train: IntArray,
@@ -240,16 +223,16 @@ def _fit_and_predict(
     calibration: float = 0.0,
 ) -> tuple[FloatArray, FloatArray]:
     """p_local and p_cloud on `test` of a fit on `train`; a share of it may only calibrate."""
-    prompts = material.prompts.iloc[at[train]]
+    prompts = known.data.prompts.iloc[at[train]]
     shares = {"calibration": calibration, "fit": 1.0}
     part = prompts["group"].map(lambda g: part_of(f"{seed}:{g}", shares))
-    rows = material.rows[material.rows["source"] == work.source]
-    position = {p: i for i, p in enumerate(material.prompts["prompt_id"])}
+    rows = known.data.rows[known.data.rows["source"] == work.source]
+    position = {p: i for i, p in enumerate(known.data.prompts["prompt_id"])}
     fitted = fit_heads(
-        material.features,
+        known.features,
         rows[rows["prompt_id"].isin(prompts["prompt_id"][part == "fit"])],
         position,
-        material.vocabulary,
+        known.vocabulary,
         base=base,
         focus={"local": work.local, "cloud": work.cloud},
         seed=seed,
@@ -257,7 +240,7 @@ def _fit_and_predict(
     if calibration:
         held = rows["prompt_id"].isin(prompts["prompt_id"][part == "calibration"])
         pair = rows["model"].isin([work.local, work.cloud])
-        fitted = calibrated(fitted, material.features, rows[held & pair], position)
+        fitted = calibrated(fitted, known.features, rows[held & pair], position)
     return _predict(fitted.heads, fitted.models, work, task, test)
 
 
@@ -284,7 +267,7 @@ def _measures(gain: FloatArray, task: RoutingTask, test: IntArray) -> dict[str, 
 
 def _calibration_after(
     work: Work,
-    material: Material,
+    known: TrainingSet,
     task: RoutingTask,
     at: IntArray,
     base: Base | None,
@@ -295,7 +278,7 @@ def _calibration_after(
     rng = np.random.default_rng(seed)
     train, test = group_sample(task.group, min(labels, len(task.local) * 2 // 3), rng)
     p = _fit_and_predict(
-        work, material, task, at, train, test, base, seed, calibration=CALIBRATION_SHARE
+        work, known, task, at, train, test, base, seed, calibration=CALIBRATION_SHARE
     )
     out = {}
     for name, probability, y in (("local", p[0], task.local), ("cloud", p[1], task.cloud)):
@@ -317,22 +300,22 @@ def bench(
 ) -> dict[str, Any]:
     """All works and the everyday rows; plain values, ready for JSON."""
     progress("computing features")
-    material = load_material(data, model)
+    known = load_training_set(data, model)
     results: dict[str, Any] = {"seeds": seeds, "works": {}, "calibration": {}}
-    for work in works_in(material.rows):
+    for work in works_in(known.data.rows):
         progress(f"{work.name}: base from the other works")
-        task, at = task_of(work, material)
-        base = base_for(work, material)
+        task, at = task_of(work, known)
+        base = base_for(work, known)
         progress(f"{work.name}: {seeds} seeds of every method")
         runs = Parallel(n_jobs=jobs, max_nbytes="1M")(
-            delayed(_run_seed)(work, material, task, at, base, s) for s in range(seeds)
+            delayed(_run_seed)(work, known, task, at, base, s) for s in range(seeds)
         )
         results["works"][work.name] = {
             "rows": len(task.local),
             "methods": {m: summary([r[m] for r in runs]) for m in runs[0]},
         }
         calibrations = Parallel(n_jobs=jobs, max_nbytes="1M")(
-            delayed(_calibration_after)(work, material, task, at, base, s) for s in range(seeds)
+            delayed(_calibration_after)(work, known, task, at, base, s) for s in range(seeds)
         )
         results["calibration"][work.name] = summary(calibrations)
     progress("everyday, unseen kinds")

@@ -7,6 +7,7 @@ prompt) are what features are computed from.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
+    @cached_property
     def prompts(self) -> pd.DataFrame:
         """One row per prompt: prompt_id, group, source, category, prompt."""
         columns = ["prompt_id", "group", "source", "category", "prompt"]

@@ -16,7 +16,7 @@ from training.bench.prompts import (
     WORKS,
     base_for,
     bench,
-    load_material,
+    load_training_set,
     task_of,
     works_in,
 )
@@ -91,20 +91,20 @@ def test_bench_runs_every_method_on_known_and_unknown_sources(
 
 
 def test_base_shares_no_group_with_the_target(folder: Path, shipped: Artifact) -> None:
-    material = load_material(folder, shipped)
-    works = works_in(material.rows)
-    assert base_for(works[0], material) is not None
+    known = load_training_set(folder, shipped)
+    works = works_in(known.data.rows)
+    assert base_for(works[0], known) is not None
     # Nothing is left for a base when the other source holds the same groups.
-    alone = material.rows.assign(group="one")
-    same = replace(material, rows=alone)
+    alone = known.data.rows.assign(group="one")
+    same = replace(known, data=Dataset(alone))
     assert base_for(works[0], same) is None
 
 
 def test_task_pairs_both_outcomes(folder: Path, shipped: Artifact) -> None:
-    material = load_material(folder, shipped)
-    task, at = task_of(works_in(material.rows)[0], material)
+    known = load_training_set(folder, shipped)
+    task, at = task_of(works_in(known.data.rows)[0], known)
     assert len(task.local) == len(task.cloud) == len(at) == len(task.prompts)
-    prompts = material.prompts["prompt"].to_numpy()
+    prompts = known.data.prompts["prompt"].to_numpy()
     assert [prompts[i] for i in at[:5]] == list(task.prompts[:5])
     assert np.isin(task.local, [0, 1]).all()
 
