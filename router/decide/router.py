@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from router.answers.verifier import Evidence, reliability_of
 from router.decide.after import AnswerLike, SecondLook, checked_answer, checked_others
-from router.decide.constants import BATCH_REQUESTS, LEAST_PROBABILITY, UNMEASURED_DEVIATION
+from router.decide.constants import BATCH_REQUESTS, UNMEASURED_DEVIATION
 from router.decide.deferral import FROM_PROMPT, act_for, values_of_looking
 from router.decide.explain import assumptions, contributions_after, contributions_before
 from router.decide.heads import Heads, sigmoid
@@ -28,7 +28,7 @@ from router.text.features import (
 )
 from router.text.request import request_from_messages, request_from_prompt
 from router.threshold import CONFIDENCE, LOOK_PRICE, Cut, Money, OperatingPoint, Reference, choose
-from router.types import BatchPrediction, Decision, Explanation, FloatArray, Request
+from router.types import BatchPrediction, Decision, Explanation, Request
 
 if TYPE_CHECKING:
     from router.settings import Settings
@@ -142,7 +142,8 @@ class Router:
 
     def decide_batch(self, requests: Sequence[Request]) -> list[Decision]:
         """Decide for some `Request`s at once, in their order; less than half the time for each."""
-        p = sigmoid(self.heads.logits(self.extractor.extract(requests), self._ability))
+        logits = self.heads.logits(self.extractor.extract(requests), self._ability)
+        p = sigmoid(logits)
         costs = [estimate_usd(self.cloud_model, r.chars, self.output_tokens) for r in requests]
         thresholds = [
             self.operating_point.threshold(self.reference, cost)
@@ -151,7 +152,7 @@ class Router:
             for cost in costs
         ]
         if self._doubt:
-            burdens = (sigmoid(_logits(p[:, 0]) + self._doubt) - p[:, 0]).tolist()
+            burdens = (sigmoid(logits[:, 0] + self._doubt) - p[:, 0]).tolist()
             thresholds = [t + burden for t, burden in zip(thresholds, burdens, strict=True)]
         values = [0.0] * len(requests)
         if self.second is not None:
@@ -360,12 +361,6 @@ def extractor_of(artifact: artifacts.Artifact) -> FeatureExtractor:
     else:
         encoder = SentenceTransformerEncoder(described["name"])
     return FeatureExtractor(tokenizer, encoder)
-
-
-def _logits(p: FloatArray) -> FloatArray:
-    kept = np.clip(p, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-    logits: FloatArray = np.log(kept / (1 - kept))
-    return logits
 
 
 def _request(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import cache
 from time import monotonic
 
 from router.app import Service
@@ -60,11 +61,13 @@ class SelfMeasure:
         good = {probe.id: known[probe.id] for probe in probes}
         folder = await asyncio.to_thread(writable, settings)
         await asyncio.to_thread(learned_version, service.registry_of(folder), served, probes, good)
+        self._used = monotonic()  # the gateway takes that version up within seconds
 
     async def _ask(self, model: str, body: Json) -> Summary:
         return await self._service.aside.local("openai", body, model)
 
 
+@cache
 def _harmless() -> list[Probe]:
     """Probes of every kind whose check runs nothing that a model wrote."""
     return some([probe for probe in load_probes() if probe.kind != "code"], SELF_PROBES)
