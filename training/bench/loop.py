@@ -39,7 +39,7 @@ from training.evaluate import metrics
 from training.evaluate.baselines import RoutingTask
 from training.fit.design import take
 from training.fit.head import TIERS, Base
-from training.fit.heads import Fitted, fit_heads
+from training.fit.heads import Fitted
 from training.pipelines.prompts import Progress
 from training.pipelines.training_set import TrainingSet
 
@@ -76,8 +76,7 @@ class _Target:
         """The default moved by labels; the default itself without any."""
         if rows.empty:
             return Fitted(self.base.heads, {t: dict(m) for t, m in self.base.models.items()}, {})
-        position = {p: i for i, p in enumerate(given.data.prompts["prompt_id"])}
-        return fit_heads(given.features, rows, position, given.vocabulary, base=self.base)
+        return given.fit(rows, base=self.base)
 
     def measured(self, fitted: Fitted, test: IntArray) -> dict[str, float]:
         """Ranking and calibration on test rows."""
@@ -155,14 +154,13 @@ def _swapped(target: _Target, given: TrainingSet, seed: int) -> dict[str, float]
     rng = np.random.default_rng(seed)
     groups = mine["group"].to_numpy()
     train, test = next(group_folds(groups, TEST_FOLDS, rng))
-    position = {p: i for i, p in enumerate(given.data.prompts["prompt_id"])}
     others = rows[
         (rows["model"] != _SWAPPED)
         & ~rows["group"].isin(groups[test])
         & ~rows["category"].str.startswith("mt_bench")
     ]
-    fitted = fit_heads(given.features, others, position, given.vocabulary, strength=BASE_C)
-    at = mine["prompt_id"].map(position).to_numpy()
+    fitted = given.fit(others, strength=BASE_C)
+    at = mine["prompt_id"].map(given.position).to_numpy()
     logit = _logit(_p_local(fitted, given, at))
     score, kind = mine["score"].to_numpy(dtype="float64"), mine["category"].to_numpy()
     like = rng.permutation(train)[:PROBES]

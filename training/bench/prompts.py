@@ -37,7 +37,7 @@ from training.evaluate.constants import LEVEL
 from training.fit.design import take
 from training.fit.encoder import of_artifact, with_transformer
 from training.fit.head import TIERS, Base
-from training.fit.heads import Fitted, fit_heads
+from training.fit.heads import Fitted
 from training.pipelines.prompts import calibrated
 from training.pipelines.training_set import TrainingSet
 
@@ -164,8 +164,7 @@ def base_for(work: Work, known: TrainingSet) -> Base | None:
     other = rows[~taken & ~rows["category"].str.startswith("mt_bench")]
     if other["tier"].nunique() < len(TIERS):
         return None
-    position = {p: i for i, p in enumerate(known.data.prompts["prompt_id"])}
-    return fit_heads(known.features, other, position, known.vocabulary, strength=BASE_C).as_base()
+    return known.fit(other, strength=BASE_C).as_base()
 
 
 def _splits(work: Work, task: RoutingTask, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
@@ -227,12 +226,8 @@ def _fit_and_predict(
     shares = {"calibration": calibration, "fit": 1.0}
     part = prompts["group"].map(lambda g: part_of(f"{seed}:{g}", shares))
     rows = known.data.rows[known.data.rows["source"] == work.source]
-    position = {p: i for i, p in enumerate(known.data.prompts["prompt_id"])}
-    fitted = fit_heads(
-        known.features,
+    fitted = known.fit(
         rows[rows["prompt_id"].isin(prompts["prompt_id"][part == "fit"])],
-        position,
-        known.vocabulary,
         base=base,
         focus={"local": work.local, "cloud": work.cloud},
         seed=seed,
@@ -240,7 +235,7 @@ def _fit_and_predict(
     if calibration:
         held = rows["prompt_id"].isin(prompts["prompt_id"][part == "calibration"])
         pair = rows["model"].isin([work.local, work.cloud])
-        fitted = calibrated(fitted, known.features, rows[held & pair], position)
+        fitted = calibrated(fitted, known.features, rows[held & pair], known.position)
     return _predict(fitted.heads, fitted.models, work, task, test)
 
 

@@ -167,7 +167,7 @@ def _fit(
     if weight:
         return prompts.fit(mixed(soft, true, weight), base=base)
     fitted = prompts.fit(soft, base=base)
-    return calibrated(fitted, prompts.features, true, dict(prompts.position), prior=FOLDS_PRIOR)
+    return calibrated(fitted, prompts.features, true, prompts.position, prior=FOLDS_PRIOR)
 
 
 def mixed(soft: pd.DataFrame, true: pd.DataFrame, weight: float) -> pd.DataFrame:

@@ -191,8 +191,9 @@ def _fit(
         fitted = known.fit(true, base=base)
         # Where labels are too few for a fit, they still say where the level is.
         kept = [tier for tier, choice in fitted.strength.items() if choice == KEPT]
-        position = dict(known.position)
-        return calibrated(fitted, known.features, true, position, prior=FOLDS_PRIOR, tiers=kept)
+        return calibrated(
+            fitted, known.features, true, known.position, prior=FOLDS_PRIOR, tiers=kept
+        )
     return fit_on_labels(known, soft, None if true.empty else true, base=base, seed=seed)
 
 

@@ -1,6 +1,6 @@
 """The training pipeline: data in, a calibrated and evaluated artifact out."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -133,7 +133,7 @@ def calibrated(
     fitted: Fitted,
     features: Features,
     rows: pd.DataFrame,
-    position: dict[str, int],
+    position: Mapping[str, int],
     *,
     prior: float = ROWS_PRIOR,
     tiers: Collection[str] = TIERS,

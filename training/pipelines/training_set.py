@@ -44,9 +44,26 @@ class TrainingSet:
             vocabulary=len(extractor.tokens),
         )
 
-    def fit(self, rows: pd.DataFrame, *, base: Base | None = None) -> Fitted:
-        """Heads fitted on some rows."""
-        return fit_heads(self.features, rows, self.position, self.vocabulary, base=base)
+    def fit(
+        self,
+        rows: pd.DataFrame,
+        *,
+        base: Base | None = None,
+        strength: float | None = None,
+        focus: Mapping[str, str] | None = None,
+        seed: int = 0,
+    ) -> Fitted:
+        """Heads fitted on some rows; the choices are those of `fit_heads`."""
+        return fit_heads(
+            self.features,
+            rows,
+            self.position,
+            self.vocabulary,
+            base=base,
+            strength=strength,
+            focus=focus,
+            seed=seed,
+        )
 
     def logits(self, fitted: Fitted, prompts: "pd.Series[str]") -> PromptLogits:
         """Logits of both heads for the reference models."""
