@@ -93,6 +93,8 @@ class Answer:
 
     `model` is its name, where known. `cut_off`: whether the backend said that it ran into a
     limit (None: unknown). `logprobs`: log-probability of each token, natural logarithm.
+    `so_far`: the text is the beginning of an answer that is still being written, so that an end in
+    the middle of a word and an answer not reached yet are no faults.
     `tool_calls`: what it calls beside its text, each with `name` and `arguments` (an object, or the
     JSON text of one), as such or under `function` as in OpenAI's API.
     """
@@ -102,6 +104,7 @@ class Answer:
     cut_off: bool | None = None
     logprobs: Sequence[float] | None = None
     tool_calls: Sequence[Mapping[str, Any]] = ()
+    so_far: bool = False
 
     @property
     def calls(self) -> str:
@@ -126,7 +129,8 @@ class Reading:
 
     `statistics` (len(STATISTICS),); `words` sorted distinct token ids; `meaning` and
     `conclusion` unit vectors (d,) of the whole text and of its last 48 tokens.
-    `known` is False where only the final answer is known, not the text it came from.
+    `known` is False where only the final answer is known, not the text it came from; `so_far`
+    where the answer is still being written.
     """
 
     final: Final
@@ -137,6 +141,7 @@ class Reading:
     numbers: frozenset[str]
     names: frozenset[str]
     known: bool = True
+    so_far: bool = False
 
     @property
     def refuses(self) -> bool:
@@ -187,6 +192,7 @@ class Reader:
                     conclusion=vectors[n + i],
                     numbers=frozenset(map(_bare, numbers)),
                     names=frozenset(_NAMES.findall(short[i])),
+                    so_far=answer.so_far,
                 )
             )
         return out
@@ -236,7 +242,7 @@ def _statistics(answer: Answer, known: _Known, marks: FloatArray) -> FloatArray:
     start, tail = text[:REFUSAL_HEAD_CHARS], text[-REFUSAL_TAIL_CHARS:]
     values = {"text unknown": 0.0, **_length_statistics(len(answer.written))}
     values |= {
-        "cut off": float(_cut_off(text) if answer.cut_off is None else answer.cut_off),
+        "cut off": float(_ends_early(answer, text)),
         "refusal": float(refusing > 0 and _refuses(start, tail)),
         "hedging": math.log1p(hedging),
         "second thoughts": math.log1p(second),
@@ -251,6 +257,8 @@ def _statistics(answer: Answer, known: _Known, marks: FloatArray) -> FloatArray:
         "final answer stands in the last words": float(_stands_in(final, tail)),
     }
     values |= _final_statistics(final) | _logprob_statistics(answer.logprobs)
+    if answer.so_far:
+        values["very short"] = values["final answer stands in the last words"] = 0.0
     return np.array([values[name] for name in STATISTICS], dtype=np.float64)
 
 
@@ -296,6 +304,13 @@ def _logprob_statistics(logprobs: Sequence[float] | None) -> dict[str, float]:
 
 def _refuses(start: str, tail: str) -> bool:
     return bool(_REFUSAL.search(start) or _REFUSAL.search(tail))
+
+
+def _ends_early(answer: Answer, text: str) -> bool:
+    """Whether an answer that ended lacks its end; one still being written has no end yet."""
+    if answer.so_far:
+        return False
+    return _cut_off(text) if answer.cut_off is None else answer.cut_off
 
 
 def _cut_off(text: str) -> bool:

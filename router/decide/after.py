@@ -200,7 +200,8 @@ def _seen(evidence: Evidence) -> str:
     if not others and evidence.unheard:
         return "The local models refuse alike."
     if not others:
-        return "The local answer was read; no other model was asked."
+        read = "The beginning of the local answer" if answer.so_far else "The local answer"
+        return f"{read} was read; no other model was asked."
     verdicts = [same(answer.final, o.final) for o in others]
     if all(v is None for v in verdicts):
         kinds = {answer.final.kind, *(o.final.kind for o in others)} - EXACT
