@@ -5,12 +5,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from router.answers.arithmetic import check_calculations
+from router.answers.call_checks import NOTHING_CHECKED, checks
 from router.answers.constants import (
     CODE_LINE_CHARS,
     COMPLETE_CHARS,
@@ -33,7 +34,7 @@ from router.text.features import FeatureExtractor
 from router.text.ragged import Ragged, bounds_of, concatenated, unique
 from router.text.request import without_surrogates
 from router.text.structure import clip
-from router.types import FloatArray, IntArray
+from router.types import FloatArray, IntArray, Offer
 
 STATISTICS: tuple[str, ...] = (
     "text unknown",
@@ -127,6 +128,7 @@ class Reading:
     `statistics` (len(STATISTICS),); `words` sorted distinct token ids; `meaning` and
     `conclusion` unit vectors (d,) of the whole text and of its last 48 tokens.
     `known` is False where only the final answer is known, not the text it came from.
+    `checks`: see `router.answers.call_checks`; all 0 where no tool was offered.
     """
 
     final: Final
@@ -137,6 +139,7 @@ class Reading:
     numbers: frozenset[str]
     names: frozenset[str]
     known: bool = True
+    checks: FloatArray = field(default_factory=lambda: NOTHING_CHECKED)
 
     @property
     def refuses(self) -> bool:
@@ -163,8 +166,16 @@ class Reader:
         counted = [[t in words for t in extractor.tokens] for words in _MARKED]
         self._marks = np.array(counted, dtype=np.float64).T
 
-    def read(self, answers: Sequence[Answer], asks: Sequence[str]) -> list[Reading]:
-        """Readings of `answers`; `asks` names per answer the kind that its request asks for."""
+    def read(
+        self,
+        answers: Sequence[Answer],
+        asks: Sequence[str],
+        offers: Sequence[Offer | None] | None = None,
+    ) -> list[Reading]:
+        """Readings of `answers`; `asks` names per answer the kind that its request asks for.
+
+        `offers`: per answer the tools that its request offers.
+        """
         texts = [clip(without_surrogates(a.written), HEAD_CHARS, TAIL_CHARS) for a in answers]
         short = [clip(t, WORDS_HEAD_CHARS, WORDS_TAIL_CHARS) for t in texts]
         ids = self.extractor.tokenize(short)
@@ -175,7 +186,9 @@ class Reader:
         n = len(answers)
         out = []
         for i, (answer, text) in enumerate(zip(answers, texts, strict=True)):
-            final = final_of(answer.calls or text, asks[i])
+            made = answer.calls
+            final = final_of(made or text, asks[i])
+            offer = offers[i] if offers is not None else None
             numbers = _NUMBERS.findall(short[i])
             known = _Known(text, final, ids[i], numbers)
             out.append(
@@ -187,6 +200,7 @@ class Reader:
                     conclusion=vectors[n + i],
                     numbers=frozenset(map(_bare, numbers)),
                     names=frozenset(_NAMES.findall(short[i])),
+                    checks=checks(final.calls, answer.text if made else "", offer),
                 )
             )
         return out
