@@ -16,6 +16,7 @@ import numpy as np
 from router.answers.constants import MAX_COMPARISONS, MAX_FAULTS
 from router.answers.literals import CallLiteral, canonical, is_sequence, tool_name
 from router.answers.offered_tools import Arguments, OfferedTool, offered_tools
+from router.answers.tool_fit import Fit
 from router.types import FloatArray, Offer
 
 CHECKS: tuple[str, ...] = (
@@ -38,6 +39,13 @@ CHECKS: tuple[str, ...] = (
     "values in the request",
     "all values in the request",
     "numbers of the request used",
+    "best fit: words",
+    "best fit: meaning",
+    "fit of the calls: words",
+    "fit of the calls: meaning",
+    "best fit, calls nothing: words",
+    "best fit, calls nothing: meaning",
+    "better fit not called",
 )
 NOTHING_CHECKED = np.zeros(len(CHECKS))
 _WORD = re.compile(r"\w+")
@@ -51,8 +59,15 @@ _FAULTS = {
 }
 
 
-def checks(calls: Sequence[CallLiteral], beside: str, offer: Offer | None) -> FloatArray:
-    """The numbers named in CHECKS, shape (len(CHECKS),); `beside`: the text around the calls.
+def checks(
+    calls: Sequence[CallLiteral],
+    beside: str,
+    offer: Offer | None,
+    fits: Mapping[str, Fit] | None = None,
+) -> FloatArray:
+    """The numbers named in CHECKS, shape (len(CHECKS),).
+
+    `beside`: the text around the calls. `fits`: how well each tool fits the request.
 
     Faults are shares of the calls that have them. Never raises, whatever the tools look like.
     """
@@ -62,6 +77,8 @@ def checks(calls: Sequence[CallLiteral], beside: str, offer: Offer | None) -> Fl
     tools = offered_tools(offer.tools)
     found["tools offered"] = 1.0
     found["number of tools offered"] = log1p(len(tools))
+    if fits:
+        found |= _fit(calls, fits)
     if not calls:
         found["calls nothing"] = 1.0
         return np.array(list(found.values()))
@@ -143,4 +160,20 @@ def _grounds(calls: Sequence[CallLiteral], prompt: str) -> dict[str, float]:
         "values in the request": sum(shares) / len(shares) if shares else 1.0,
         "all values in the request": float(all(s == 1.0 for s in shares)),
         "numbers of the request used": len(numbers & used) / len(numbers) if numbers else 1.0,
+    }
+
+
+def _fit(calls: Sequence[CallLiteral], fits: Mapping[str, Fit]) -> dict[str, float]:
+    """How well the best tool, and those that are called, fit the request."""
+    words, meaning = (max(getattr(f, k) for f in fits.values()) for k in ("words", "meaning"))
+    best = {"best fit: words": words, "best fit: meaning": meaning}
+    if not calls:
+        nothing = {f"{k.replace(':', ', calls nothing:')}": v for k, v in best.items()}
+        return best | nothing
+    called = [fits.get(tool_name(c.name), Fit(0.0, 0.0)) for c in calls]
+    own = sum(f.words for f in called) / len(called)
+    return best | {
+        "fit of the calls: words": own,
+        "fit of the calls: meaning": sum(f.meaning for f in called) / len(called),
+        "better fit not called": words - own,
     }

@@ -30,6 +30,8 @@ from router.answers.constants import (
     WORDS_TAIL_CHARS,
 )
 from router.answers.final import EXACT, Final, final_of
+from router.answers.offered_tools import offered_tools
+from router.answers.tool_fit import Fit, ToolFit
 from router.text.features import FeatureExtractor
 from router.text.ragged import Ragged, bounds_of, concatenated, unique
 from router.text.request import without_surrogates
@@ -161,8 +163,9 @@ def _plain(call: Mapping[str, Any]) -> dict[str, Any]:
 class Reader:
     """Reads answers in batches: one tokenisation feeds words and both vectors."""
 
-    def __init__(self, extractor: FeatureExtractor) -> None:
+    def __init__(self, extractor: FeatureExtractor, weight: FloatArray | None = None) -> None:
         self.extractor = extractor
+        self._fit = ToolFit(extractor, weight)
         counted = [[t in words for t in extractor.tokens] for words in _MARKED]
         self._marks = np.array(counted, dtype=np.float64).T
 
@@ -185,10 +188,14 @@ class Reader:
         vectors = self.extractor.encoder.encode([*short, *tails], both)
         n = len(answers)
         out = []
+        fitted: Offer | None = None
+        fits: dict[str, Fit] = {}
         for i, (answer, text) in enumerate(zip(answers, texts, strict=True)):
             made = answer.calls
             final = final_of(made or text, asks[i])
             offer = offers[i] if offers is not None else None
+            if offer is not None and offer is not fitted:
+                fitted, fits = offer, self._fits(offer)
             numbers = _NUMBERS.findall(short[i])
             known = _Known(text, final, ids[i], numbers)
             out.append(
@@ -200,10 +207,15 @@ class Reader:
                     conclusion=vectors[n + i],
                     numbers=frozenset(map(_bare, numbers)),
                     names=frozenset(_NAMES.findall(short[i])),
-                    checks=checks(final.calls, answer.text if made else "", offer),
+                    checks=checks(
+                        final.calls, answer.text if made else "", offer, fits if offer else None
+                    ),
                 )
             )
         return out
+
+    def _fits(self, offer: Offer) -> dict[str, Fit]:
+        return self._fit.of(offered_tools(offer.tools), offer.prompt) if offer.prompt else {}
 
 
 def _bare(number: str) -> str:

@@ -60,8 +60,8 @@ class SecondLook:
         self.verifier = Verifier.from_arrays(arrays)
         self._reliability = reliability or {}
         self.look = arrays["look"].astype(np.float64)
-        self.reader = Reader(extractor)
         self._idf = idf.astype(np.float64)
+        self.reader = Reader(extractor, self._idf)
         self._abilities, self._reference = abilities, reference
         self._abilities_met: dict[str, float] = {}  # of names met before
 
