@@ -30,6 +30,7 @@ from router.answers.constants import (
     WORDS_TAIL_CHARS,
 )
 from router.answers.final import EXACT, Final, final_of
+from router.answers.form import FORM, form_statistics
 from router.answers.offered_tools import offered_tools
 from router.answers.tool_fit import Fit, ToolFit
 from router.text.features import FeatureExtractor
@@ -64,6 +65,7 @@ STATISTICS: tuple[str, ...] = (
     "token probability unknown",
     "mean token log-probability",
     "lowest token log-probability",
+    *FORM,
 )
 
 _REFUSAL_AT = STATISTICS.index("refusal")
@@ -202,12 +204,13 @@ class Reader:
             if offer is not None and offer is not fitted:
                 fitted, fits = offer, self._fits(offer)
             numbers = _NUMBERS.findall(short[i])
-            known = _Known(text, final, ids[i], numbers)
+            words = unique(ids[i])
+            known = _Known(text, short[i], final, ids[i], len(words), numbers)
             out.append(
                 Reading(
                     final=final,
                     statistics=_statistics(answer, known, self._marks),
-                    words=unique(ids[i]),
+                    words=words,
                     meaning=vectors[i],
                     conclusion=vectors[n + i],
                     numbers=frozenset(map(_bare, numbers)),
@@ -248,11 +251,17 @@ def only_final(final: Final, characters: float) -> Reading:
 
 
 class _Known(NamedTuple):
-    """What statistics are taken of: the clipped text, its final answer, tokens and numbers."""
+    """What statistics are taken of.
+
+    The clipped text, the sample of it that was made into tokens, its final answer, tokens, how many
+    of these differ, and numbers.
+    """
 
     text: str
+    sample: str
     final: Final
     ids: IntArray
+    distinct: int
     numbers: list[str]
 
 
@@ -261,7 +270,7 @@ def _statistics(answer: Answer, known: _Known, marks: FloatArray) -> FloatArray:
 
     `marks` (v, 3) tells which tokens hedge, announce second thoughts, or may refuse.
     """
-    text, final, ids, numbers = known
+    text, sample, final, ids, distinct, numbers = known
     hedging, second, refusing = marks[ids].sum(axis=0).tolist()
     size = max(len(text), 1)
     shown, wrong = check_calculations(text[:HEAD_CHARS])
@@ -283,6 +292,7 @@ def _statistics(answer: Answer, known: _Known, marks: FloatArray) -> FloatArray:
         "final answer stands in the last words": float(_stands_in(final, tail)),
     }
     values |= _final_statistics(final) | _logprob_statistics(answer.logprobs)
+    values |= form_statistics(text, sample, len(ids), distinct)
     if answer.so_far:
         values["very short"] = values["final answer stands in the last words"] = 0.0
     return np.array([values[name] for name in STATISTICS], dtype=np.float64)

@@ -18,6 +18,7 @@ from router.answers.verifier import (
     Verifier,
     features,
     heard,
+    with_meaning,
 )
 from router.decide.constants import LEAST_PROBABILITY, NAMES_REMEMBERED
 from router.decide.deferral import FROM_ANSWER, act_for, value_of_looking
@@ -130,8 +131,9 @@ class SecondLook:
         )
 
     def rows(self, evidence: Sequence[Evidence]) -> FloatArray:
-        """Feature rows, shape (n, SIZE)."""
-        return np.stack([features(e, self._idf) for e in evidence])
+        """Feature rows, shape (n, f + d); see `Verifier`."""
+        d = self.verifier.dimensions
+        return np.stack([with_meaning(features(e, self._idf), e.answer, d) for e in evidence])
 
     def decide(
         self, decisions: Sequence[Decision], evidence: Sequence[Evidence], price: float

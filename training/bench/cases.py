@@ -79,7 +79,7 @@ class Bench:
                 everything.frame.iloc[at].reset_index(drop=True),
                 [everything.readings[i] for i in at],
             )
-            answers[str(source)] = Opinions(part, opinions.weight)
+            answers[str(source)] = Opinions(part, opinions.weight, opinions.dimensions)
         return cls(data, answers, TrainingSet.of(data, model), abilities_of(model))
 
     @cached_property

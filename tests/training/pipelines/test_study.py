@@ -58,7 +58,8 @@ def answers(small: Dataset) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def opinions(small: Dataset, answers: pd.DataFrame, shipped: Artifact) -> Opinions:
     read = answered(answers, small.prompts, Reader(extractor_of(shipped)), small)
-    return Opinions(read, shipped.arrays["word_idf"].astype(np.float64))
+    width = shipped.manifest["encoder"]["dimensions"]
+    return Opinions(read, shipped.arrays["word_idf"].astype(np.float64), width)
 
 
 @pytest.fixture(scope="module")
