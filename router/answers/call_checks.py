@@ -7,6 +7,7 @@ against its words. Where no tool was offered every check is 0.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from math import log1p
 from typing import Any
@@ -37,8 +38,8 @@ CHECKS: tuple[str, ...] = (
     "text beside calls",
     "words known",
     "values in the request",
-    "all values in the request",
     "numbers of the request used",
+    "names of the request used",
     "best fit: words",
     "best fit: meaning",
     "fit of the calls: words",
@@ -48,6 +49,7 @@ CHECKS: tuple[str, ...] = (
     "better fit not called",
 )
 NOTHING_CHECKED = np.zeros(len(CHECKS))
+_NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][\w-]+")
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+")
 _FAULTS = {
@@ -141,26 +143,63 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 def _grounds(calls: Sequence[CallLiteral], prompt: str) -> dict[str, float]:
     """How much of what is called stands in the words of the request, and the other way round."""
-    words = set(_WORD.findall(prompt.casefold()))
-    numbers = {float(n.replace(",", "")) for n in _NUMBER.findall(prompt)}
-    shares: list[float] = []
-    used: set[float] = set()
+    asked, used = Words.of(prompt), Words()
+    shares = []
     for call in calls:
-        for leaf in _leaves(call):
-            if isinstance(leaf, str):
-                parts = _WORD.findall(leaf.casefold())
-                if parts:
-                    shares.append(sum(p in words for p in parts) / len(parts))
-                used |= {float(n.replace(",", "")) for n in _NUMBER.findall(leaf)}
-            elif isinstance(leaf, float):
-                shares.append(float(bool({leaf, -leaf, leaf * 100} & numbers)))
-                used |= {leaf, -leaf, leaf * 100}
+        for value in _leaves(call):
+            said = Words.of(value)
+            used |= said
+            if said.words or said.numbers:
+                shares.append(asked.share_of(said))
     return {
         "words known": 1.0,
         "values in the request": sum(shares) / len(shares) if shares else 1.0,
-        "all values in the request": float(all(s == 1.0 for s in shares)),
-        "numbers of the request used": len(numbers & used) / len(numbers) if numbers else 1.0,
+        "numbers of the request used": used.numbers_of(asked),
+        "names of the request used": used.names_of(asked),
     }
+
+
+@dataclass
+class Words:
+    """The words, numbers and names (words with a capital within a sentence) of a text or value."""
+
+    words: set[str] = field(default_factory=set)
+    numbers: set[float] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, value: Any) -> "Words":
+        """Those of a text, or of a number; nothing else has any."""
+        if isinstance(value, float):
+            return cls(numbers={value})
+        if not isinstance(value, str):
+            return cls()
+        numbers = {float(n.replace(",", "")) for n in _NUMBER.findall(value)}
+        words = {w for w in _WORD.findall(value.casefold()) if not w.isdecimal()}
+        return cls(words, numbers, {n.casefold() for n in _NAME.findall(value)})
+
+    def __ior__(self, other: "Words") -> "Words":
+        self.words |= other.words
+        self.numbers |= other.numbers
+        return self
+
+    def share_of(self, said: "Words") -> float:
+        """The share of the words and numbers `said` that stand here."""
+        numbers = sum(self._holds(n) for n in said.numbers)
+        return (len(said.words & self.words) + numbers) / (len(said.words) + len(said.numbers))
+
+    def _holds(self, number: float) -> bool:
+        # 5 % may be called as 0.05, and what is lost or owed as a negative number
+        return bool({number, -number, number * 100, round(number * 100, 6)} & self.numbers)
+
+    def numbers_of(self, asked: "Words") -> float:
+        """The share of the numbers in `asked` that stand here."""
+        held = {n for n in asked.numbers if {n, -n, n / 100, round(n / 100, 6)} & self.numbers}
+        return len(held) / len(asked.numbers) if asked.numbers else 1.0
+
+    def names_of(self, asked: "Words") -> float:
+        """The share of the names in `asked` that stand here."""
+        return len(asked.names & self.words) / len(asked.names) if asked.names else 1.0
 
 
 def _fit(calls: Sequence[CallLiteral], fits: Mapping[str, Fit]) -> dict[str, float]:
