@@ -22,6 +22,7 @@ REQUIRED = ("prompt_id", "group", "source", "category", "prompt", "tier", "model
 CORE = (*REQUIRED, "weight", "created_at")
 OF_PROMPT = ("tools", "messages", "language")  # what a row may say of its prompt, and of its answer
 OF_ANSWER = ("tool_calls", "judge")
+LISTS = ("tools", "messages", "tool_calls")  # JSON in one column
 COLUMNS = (*CORE, *OF_PROMPT, *OF_ANSWER)
 TIERS = ("local", "cloud")
 _SHOWN_FAULTS = 20
@@ -109,12 +110,19 @@ def _blank(column: str) -> Callable[[pd.DataFrame], "pd.Series[bool]"]:
     return blank
 
 
+def as_json(value: Any) -> Any:
+    """A list as its JSON text, as files of JSON Lines may hold the list itself."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+
+
 def _no_list(column: str) -> Callable[[pd.DataFrame], "pd.Series[bool]"]:
     def no_list(frame: pd.DataFrame) -> "pd.Series[bool]":
         if column not in frame:
             return pd.Series(False, index=frame.index)
-        lists = {text: _is_list(text) for text in frame[column].dropna().unique()}
-        return frame[column].notna() & ~frame[column].map(lists).fillna(True).astype(bool)
+        present = frame[column].notna()
+        lists = {text: _is_list(text) for text in frame[column][present].unique()}
+        bad = [p and not lists[v] for v, p in zip(frame[column], present, strict=True)]
+        return pd.Series(bad, index=frame.index, dtype=bool)
 
     return no_list
 
@@ -154,9 +162,7 @@ RULES: tuple[tuple[str, str, Callable[[pd.DataFrame], "pd.Series[bool]"]], ...] 
     ("tier", "must be local or cloud", lambda f: ~f["tier"].isin(TIERS)),
     ("score", "must be a number from 0 to 1", _bad_score),
     ("weight", "must be a number above 0", _bad_weight),
-    ("tools", "must be a JSON list", _no_list("tools")),
-    ("messages", "must be a JSON list", _no_list("messages")),
-    ("tool_calls", "must be a JSON list", _no_list("tool_calls")),
+    *((column, "must be a JSON list", _no_list(column)) for column in LISTS),
     ("score", "must not contradict another row of the same prompt and model", _contradictory),
     ("prompt", "must be one text for one prompt_id", _two_prompts),
     ("tier", "must be one tier for one model", _two_tiers),
@@ -181,6 +187,9 @@ def checked(frame: pd.DataFrame, where: str, *, skip_bad: bool = False) -> Datas
         frame["weight"] = 1.0
     if "created_at" not in frame:
         frame["created_at"] = pd.NaT
+    for column in LISTS:
+        if column in frame:
+            frame[column] = frame[column].map(as_json)
     faulty = np.zeros(len(frame), dtype=bool)
     faults: list[str] = []
     left_out: dict[str, int] = {}
