@@ -17,7 +17,7 @@ import numpy as np
 from router.answers.constants import MAX_COMPARISONS, MAX_FAULTS
 from router.answers.literals import CallLiteral, canonical, is_sequence, tool_name
 from router.answers.offered_tools import Arguments, OfferedTool, offered_tools
-from router.answers.tool_fit import Fit
+from router.answers.tool_fit import Fit, ToolFit
 from router.types import FloatArray, Offer
 
 CHECKS: tuple[str, ...] = (
@@ -61,26 +61,39 @@ _FAULTS = {
 }
 
 
-def checks(
-    calls: Sequence[CallLiteral],
-    beside: str,
-    offer: Offer | None,
-    fits: Mapping[str, Fit] | None = None,
-) -> FloatArray:
-    """The numbers named in CHECKS, shape (len(CHECKS),).
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What calls are checked against: tools by name, the words of the request, each tool's fit.
 
-    `beside`: the text around the calls. `fits`: how well each tool fits the request.
+    `words` None and `fits` empty: what was asked is not known.
+    """
+
+    tools: Mapping[str, OfferedTool]
+    words: "Words | None" = None
+    fits: Mapping[str, Fit] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, offer: Offer, fit: ToolFit) -> "Offered":
+        """Read once, for all answers to one request."""
+        tools = offered_tools(offer.tools)
+        if not offer.prompt:
+            return cls(tools)
+        return cls(tools, Words.of(offer.prompt), fit.of(tools, offer.prompt))
+
+
+def checks(calls: Sequence[CallLiteral], beside: str, offered: Offered | None) -> FloatArray:
+    """The numbers named in CHECKS, shape (len(CHECKS),); `beside`: the text around the calls.
 
     Faults are shares of the calls that have them. Never raises, whatever the tools look like.
     """
-    if offer is None or not offer.tools:
+    if offered is None or not offered.tools:
         return NOTHING_CHECKED
+    tools = offered.tools
     found = dict.fromkeys(CHECKS, 0.0)
-    tools = offered_tools(offer.tools)
     found["tools offered"] = 1.0
     found["number of tools offered"] = log1p(len(tools))
-    if fits:
-        found |= _fit(calls, fits)
+    if offered.fits:
+        found |= _fit(calls, offered.fits)
     if not calls:
         found["calls nothing"] = 1.0
         return np.array(list(found.values()))
@@ -92,10 +105,11 @@ def checks(
     found["valid"] = float(not any(name in faults for name in _BAD))
     found["number of calls"] = log1p(len(calls))
     found["several calls"] = float(len(calls) > 1)
-    found["same call twice"] = float(len({canonical(c) for c in calls}) < len(calls))
+    if len(calls) > 1:
+        found["same call twice"] = float(len({canonical(c) for c in calls}) < len(calls))
     found["text beside calls"] = log1p(len(beside.strip()))
-    if offer.prompt:
-        found |= _grounds(calls, offer.prompt)
+    if offered.words:
+        found |= _grounds(calls, offered.words)
     return np.array(list(found.values()))
 
 
@@ -141,9 +155,9 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _grounds(calls: Sequence[CallLiteral], prompt: str) -> dict[str, float]:
+def _grounds(calls: Sequence[CallLiteral], asked: "Words") -> dict[str, float]:
     """How much of what is called stands in the words of the request, and the other way round."""
-    asked, used = Words.of(prompt), Words()
+    used = Words()
     shares = []
     for call in calls:
         for value in _leaves(call):
