@@ -175,7 +175,7 @@ def _types(raw: Mapping[str, Any]) -> dict[str, Any]:
     known = [_TYPES.get(n.lower()) for n in names if isinstance(n, str)]
     if not known or None in known:
         return {}
-    if any(n[:1].isupper() for n in names):
+    if any(n[:1].isupper() for n in names if isinstance(n, str)):
         known.append("string")  # types of Java and JavaScript: values may be written in these
     if raw.get("nullable") is True:
         known.append("null")
