@@ -13,26 +13,27 @@ from platformdirs import user_cache_path
 from router.text.features import SCHEMA, FeatureExtractor, Features
 from router.text.ragged import Ragged, concatenated
 from router.text.request import request_from_prompt
+from router.types import Request
 
 CACHE = user_cache_path("hybrid-router") / "features"  # may be removed at any time
 _CHUNK = 256
 
 
 def featurize(
-    extractor: FeatureExtractor, prompts: Sequence[str], *, cache: bool = True
+    extractor: FeatureExtractor, prompts: Sequence[str | Request], *, cache: bool = True
 ) -> Features:
-    """Features of `prompts`, in order.
+    """Features of `prompts` or requests, in order.
 
     Kept under a hash of prompts, encoder and schema. What cannot be read is made anew, a cache that
     cannot be written is not used.
     """
     key = hashlib.sha256(f"{SCHEMA}:{extractor.encoder.name}:{extractor.sizes}".encode())
-    for prompt in prompts:
-        key.update(hashlib.sha256(prompt.encode("utf-8", "replace")).digest())
+    requests = [request_from_prompt(p) if isinstance(p, str) else p for p in prompts]
+    for request in requests:
+        key.update(hashlib.sha256(repr(request).encode("utf-8", "replace")).digest())
     path = CACHE / f"{key.hexdigest()[:32]}.npz" if cache else None
     if path and (kept := _kept(path)) is not None:
         return kept
-    requests = [request_from_prompt(p) for p in prompts]
     pieces = [extractor.extract(requests[i : i + _CHUNK]) for i in range(0, len(requests), _CHUNK)]
     features = Features(
         np.concatenate([p.embedding for p in pieces]),

@@ -72,7 +72,7 @@ def train(
     progress("computing features")
     prompts = data.prompts
     extractor = source.extractor()
-    features = featurize(extractor, prompts["prompt"].tolist())
+    features = featurize(extractor, data.requests)
     position = {p: i for i, p in enumerate(prompts["prompt_id"])}
     part = parts(data.rows["group"])
     progress("fitting both heads")

@@ -39,7 +39,7 @@ class TrainingSet:
         extractor = extractor_of(artifact)
         return cls(
             data=data,
-            features=featurize(extractor, frame["prompt"].tolist()),
+            features=featurize(extractor, data.requests),
             position={p: i for i, p in enumerate(frame["prompt_id"])},
             vocabulary=len(extractor.tokens),
         )
