@@ -44,6 +44,10 @@ LOWEST_MEAN_LOGPROB, LOWEST_LOGPROB = -10, -20  # chosen: an outlier shall not o
 
 # The verifier.
 MAX_OPINIONS = 2  # chosen: three votes are the fewest of which two can outvote one
+# Familiarity: rows of a kind that make it known, and times the usual squared distance up to which
+# an answer is like those learned from. Chosen: a hundred answers set a level to a twentieth, and of
+# a fit's own answers one in a hundred is beyond.
+SUPPORT, FAR = 100.0, 3.0
 LEAST_RELIABLE = 0.05  # chosen: a label that hardly counts, rather than none
 Z_LIMIT = 4.0  # chosen: a feature further from its mean carries no more information
 # Chosen: how alike free texts are. None of the three says it alone (texts on one topic have much

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from router.answers import familiar
 from router.answers.agreement import MEASURES, agreement
 from router.answers.call_features import NAMES as CALL_FEATURES
 from router.answers.call_features import call_features
 from router.answers.constants import CONTENT_SHARES, LEAST_RELIABLE, MAX_OPINIONS, Z_LIMIT
+from router.answers.familiar import Familiar
 from router.answers.final import EXACT, KINDS
 from router.answers.kinds import EVIDENCE, kind_of_evidence
 from router.answers.reading import STATISTICS, Reading
@@ -39,7 +41,7 @@ _GRADED = ("numbers", "numbers known", "names", "names known")
 _OTHERS = ("no answer", "free text")
 _ABILITY = (
     "ability of the local model",
-    "ability of the others",
+    "ability of the others, by degree",
     "equal to abler others",
     "unlike abler others",
     "unlike others, by own ability",
@@ -75,7 +77,8 @@ NAMES: tuple[str, ...] = (
 SIZE = len(NAMES)
 # k: kinds of evidence, f: features, c: columns, which are the features, the squares of SQUARED
 # and the meaning.
-ARRAYS = {"weights": ("k", "2", "c"), "bias": ("k", "2"), "mean": ("f",), "scale": ("f",)}
+_WEIGHTS = {"weights": ("k", "2", "c"), "bias": ("k", "2"), "mean": ("f",), "scale": ("f",)}
+ARRAYS = {**_WEIGHTS, **familiar.ARRAYS}
 
 _CALLS = SIZE - len(CALL_FEATURES)
 _SUITS = {
@@ -126,18 +129,28 @@ class Verifier:
     """Weights of both heads for each kind of evidence; of the heads 0 is local, 1 is cloud.
 
     `weights` (k, 2, c) and `bias` (k, 2) for the kinds in EVIDENCE; `mean` and `scale` (f,), f =
-    SIZE, standardise the features. c is f, the squares, and the width d of meanings.
+    SIZE, standardise the features. c is f, the squares, and the width d of meanings. `familiar`
+    tells how much it can say of an answer.
     """
 
     weights: NDArray[Any]
     bias: NDArray[Any]
     mean: NDArray[Any]
     scale: NDArray[Any]
+    familiar: Familiar | None = None
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Verifier":
         """Pick the verifier's arrays out of an artifact's."""
-        return cls(**{name: arrays[name] for name in ARRAYS})
+        weights = {name: arrays[name].astype(np.float64) for name in _WEIGHTS}
+        return cls(**weights, familiar=Familiar.from_arrays(arrays))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays of an artifact, named as in ARRAYS."""
+        if self.familiar is None:
+            raise ValueError("a verifier is kept with what it was fitted on")
+        weights = {name: getattr(self, name) for name in _WEIGHTS}
+        return {**weights, **{name: getattr(self.familiar, name) for name in familiar.ARRAYS}}
 
     @classmethod
     def blank(cls, mean: FloatArray, scale: FloatArray, dimensions: int) -> "Verifier":
@@ -159,6 +172,24 @@ class Verifier:
             mine = kinds == kind
             out[mine] = columns[mine] @ self.weights[kind].T + self.bias[kind]
         return out
+
+    def served(self, rows: FloatArray) -> FloatArray:
+        """Logits (n, 2) where the prompt is unknown: as far as answers are unfamiliar, the level.
+
+        The level of local models moves with their ability, which is a feature of `rows`.
+        """
+        logits = self.logits(rows)
+        if self.familiar is None:
+            return logits
+        level = np.tile(self.familiar.level, (len(rows), 1))
+        level[:, 0] += rows[:, _AT[_ABILITY[0]]]
+        return familiar.anchored(logits, self.familiarity(rows), level)
+
+    def familiarity(self, rows: FloatArray) -> FloatArray:
+        """How well answers like these are known, 0..1, shape (n,); 1 for a bare set of weights."""
+        if self.familiar is None:
+            return np.ones(len(rows))
+        return self.familiar.degree(self.standardised(rows)[:, SQUARED], kinds_of(rows))
 
     def standardised(self, rows: FloatArray) -> FloatArray:
         """Features as z-scores, limited to ±4, shape (n, f)."""
@@ -184,7 +215,8 @@ class Verifier:
 
 def kinds_of(rows: FloatArray) -> IntArray:
     """Indices in EVIDENCE of feature rows, shape (n,)."""
-    return np.argmax(rows[:, _KINDS], axis=1)
+    kinds: IntArray = np.argmax(rows[:, _KINDS], axis=1)
+    return kinds
 
 
 def with_meaning(features_: FloatArray, answer: Reading, dimensions: int) -> FloatArray:
@@ -271,7 +303,7 @@ def _opinions(
     ability = float(np.mean(evidence.abilities)) if len(evidence.abilities) else 0.0
     start = _AT[_ABILITY[1]]
     out[start : start + 4] = (
-        ability,
+        (1.0 - mean[_COMPARABLE]) * ability,
         equal * ability,
         unequal * ability,
         unequal * evidence.ability,

@@ -50,7 +50,7 @@ def contributions_after(second: SecondLook, evidence: Evidence) -> tuple[Contrib
     row = second.rows([evidence])
     logits = second.verifier.toward_cloud(row)
     # What an answer has says something to a reader; what it lacks hardly does, but for equality.
-    shown = (row[0] != 0) & ~np.isin(VERIFIED, _COUNTS)
+    shown = (row[0, : len(VERIFIED)] != 0) & ~np.isin(VERIFIED, _COUNTS)
     shown[VERIFIED.index("agreement: equal")] = bool(evidence.others)
     order = np.argsort(-np.abs(logits * shown))[: min(SHOWN_CONTRIBUTIONS, int(shown.sum()))]
     found = tuple(Contribution(VERIFIED[i], float(logits[i])) for i in order)

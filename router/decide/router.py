@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 
 from router.answers.verifier import Evidence, reliability_of
 from router.decide.after import AnswerLike, SecondLook, checked_answer, checked_others
-from router.decide.constants import BATCH_REQUESTS, UNMEASURED_DEVIATION
+from router.decide.bar import Bar
+from router.decide.constants import BATCH_REQUESTS, STRANGE_DEVIATION, UNMEASURED_DEVIATION
 from router.decide.deferral import FROM_PROMPT, act_for, values_of_looking
 from router.decide.explain import assumptions, contributions_after, contributions_before
 from router.decide.heads import Heads, sigmoid
@@ -73,12 +74,13 @@ class Router:
             ability_for(cloud_model, models["cloud"], models["reference_cloud"]),
         )
         self.confidence = confidence
+        from statistics import NormalDist  # here, as it is slow to load
+
+        sure = NormalDist().inv_cdf(confidence)
         self._doubt = 0.0  # logits by which an unmeasured model may be better than is thought
         if not self.abilities[0].known:
-            from statistics import NormalDist  # here, as most routers never need it
-
-            slope = float(self.heads.calibration[0, 0])
-            self._doubt = slope * UNMEASURED_DEVIATION * NormalDist().inv_cdf(confidence)
+            self._doubt = float(self.heads.calibration[0, 0]) * UNMEASURED_DEVIATION * sure
+        self._bar = Bar(self._threshold, self._doubt, STRANGE_DEVIATION * sure)
         self.look_price = look_price
         if isinstance(self.operating_point, Money) and self.operating_point.look_usd:
             self.look_price = self.operating_point.look_usd / self.operating_point.value_usd
@@ -145,12 +147,7 @@ class Router:
         logits = self.heads.logits(self.extractor.extract(requests), self._ability)
         p = sigmoid(logits)
         costs = [estimate_usd(self.cloud_model, r.chars, self.output_tokens) for r in requests]
-        thresholds = [
-            self.operating_point.threshold(self.reference, cost)
-            if self._fixed is None
-            else self._fixed
-            for cost in costs
-        ]
+        thresholds = [self._threshold(cost) for cost in costs]
         if self._doubt:
             burdens = (sigmoid(logits[:, 0] + self._doubt) - p[:, 0]).tolist()
             thresholds = [t + burden for t, burden in zip(thresholds, burdens, strict=True)]
@@ -164,6 +161,12 @@ class Router:
                 requests, p.tolist(), costs, thresholds, values, strict=True
             )
         ]
+
+    def _threshold(self, cost_usd: float) -> float:
+        """The cut for a request whose cloud answer costs `cost_usd`."""
+        if self._fixed is not None:
+            return self._fixed
+        return self.operating_point.threshold(self.reference, cost_usd)
 
     def predict_batch(self, prompts: Sequence[str | Request]) -> BatchPrediction:
         """Probabilities for many prompts at once, arrays of shape (n,)."""
@@ -205,7 +208,7 @@ class Router:
         """
         before = _offering(self._before(decision), tools)
         evidence = self._evidence_after(before, answer, others, logprobs=logprobs)
-        return self.second_look().decide([before], [evidence], self.look_price)[0]
+        return self.second_look().decide([before], [evidence], self.look_price, self._bar)[0]
 
     @property
     def _burden_words(self) -> str:
@@ -224,7 +227,7 @@ class Router:
             p_local=nan,
             p_cloud=nan,
             gain=nan,
-            threshold=self.operating_point.threshold(self.reference, cost),
+            threshold=self._threshold(cost),
             reason="The prompt is not known.",
             model_version=self.version,
             est_cost_usd=cost,
@@ -267,7 +270,7 @@ class Router:
         for i in range(0, len(own), BATCH_REQUESTS):
             part = slice(i, i + BATCH_REQUESTS)
             evidence = second.evidence(before[part], own[part], opinions[part])
-            out += second.decide(before[part], evidence, self.look_price)
+            out += second.decide(before[part], evidence, self.look_price, self._bar)
         return out
 
     def second_look(self) -> SecondLook:
@@ -304,7 +307,7 @@ class Router:
         """
         second = self.second_look()
         evidence = self._evidence_after(decision, answer, others)
-        after = second.decide([decision], [evidence], self.look_price)[0]
+        after = second.decide([decision], [evidence], self.look_price, self._bar)[0]
         empty = not (answer if isinstance(answer, str) else answer.text).strip()
         notes = ("The answer is empty, so nothing in it could be judged.",) if empty else ()
         return Explanation(after, contributions_after(second, evidence), notes)

@@ -217,7 +217,7 @@ def _verifier(data: bytes, manifest: Mapping[str, Any], folder: Path) -> dict[st
     arrays = _unpacked(data, folder / VERIFIER)
     columns = VERIFIER_SIZE + len(SQUARED) + int(manifest["encoder"]["dimensions"])
     sizes = {"2": 2, "t": 2, "f": VERIFIER_SIZE, "g": GRID, "m": MOVES}
-    sizes |= {"k": len(EVIDENCE), "c": columns}
+    sizes |= {"k": len(EVIDENCE), "c": columns, "s": len(SQUARED)}
     _check_shapes(arrays, VERIFIER_ARRAYS, sizes, folder / VERIFIER)
     return arrays
 

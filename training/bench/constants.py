@@ -44,3 +44,9 @@ LINE_ENDS = 50_000  # chosen: what nobody writes and somebody sends
 ROUNDS, WARM_UP_ROUNDS, COLD_ROUNDS = 3000, 50, 5  # chosen: a steady 99th percentile in seconds
 BATCH_PROMPTS = 5000  # chosen: a second's worth
 UNMEASURED_ROWS = 1500  # chosen: of each source and model; shares are then known to 0.03
+
+# Models, questions and sources left out.
+UNSEEN_FOLDS = 3  # chosen: a third of the models and of the questions hidden at a time
+UNSEEN_ANSWERS, BEGINNING_ANSWERS = 4000, 1500  # chosen: of each source; shares known to .01
+LABELS = 100  # what the target for calibration is stated with
+RELIABILITY_BINS = 10  # chosen: a diagram that a person can read

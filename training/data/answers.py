@@ -78,9 +78,9 @@ def _local(frame: pd.DataFrame) -> pd.DataFrame:
     cloud = frame[frame["tier"] == "cloud"]
     if "judge" in frame:
         cloud = cloud.assign(score=(cloud["score"] >= GOOD_GRADE) * 1.0)
-    cloud = cloud.groupby("prompt_id")["score"].mean()
+    scores = cloud.groupby("prompt_id")["score"].mean()
     local = frame[frame["tier"] == "local"]
-    return local.assign(cloud=local["prompt_id"].map(cloud)).reset_index(drop=True)
+    return local.assign(cloud=local["prompt_id"].map(scores)).reset_index(drop=True)
 
 
 def beginnings(

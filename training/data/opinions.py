@@ -1,14 +1,13 @@
 """Answers set beside each other: the feature rows that a verifier is fitted on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from router.answers.agreement import agreement
-from router.answers.final import EXACT, PROSE
-from router.answers.reading import STATISTICS, Reader, Reading
+from router.answers.reading import Reader
 from router.answers.verifier import SIZE, Evidence, heard, row, with_meaning
 from router.decide.router import extractor_of
 from router.registry.artifact import Artifact
@@ -21,7 +20,6 @@ SINGLES = PAIRS = 2
 Draw = tuple[int, tuple[int, ...]]
 Abilities = Callable[[str], float]  # ability of a local model beside the reference, by name
 PromptLogits = Mapping[str, tuple[float, float]]  # of both heads, by prompt_id
-_FINAL = [i for i, name in enumerate(STATISTICS) if "final" in name]
 
 
 @dataclass
@@ -131,22 +129,3 @@ def idf_of(artifact: Artifact) -> FloatArray:
     """How much a shared token counts, shape (v,)."""
     idf: FloatArray = artifact.arrays["word_idf"].astype(np.float64)
     return idf
-
-
-def as_prose(answers: Answered) -> Answered:
-    """The same texts as free text: their extracted final answers are ignored.
-
-    What teaches the verifier how much the words of two answers say, where nothing in them can be
-    compared exactly. Answers known by their final alone are left out.
-    """
-    at = [i for i, r in enumerate(answers.readings) if r.known and r.final.kind in EXACT]
-    return Answered(
-        answers.frame.iloc[at].reset_index(drop=True).assign(asks="text"),
-        [_without_final(answers.readings[i]) for i in at],
-    )
-
-
-def _without_final(reading: Reading) -> Reading:
-    statistics = reading.statistics.copy()
-    statistics[_FINAL] = 0.0
-    return replace(reading, final=PROSE, statistics=statistics)

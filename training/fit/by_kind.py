@@ -34,12 +34,12 @@ def fit_by_kind(
     start: FloatArray,
     start_bias: FloatArray,
     grader: IntArray | None = None,
-    rising: "np.ndarray[tuple[int], np.dtype[np.bool_]] | None" = None,
+    sign: IntArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Weights (k, c) and intercepts (k,) for rows `x` (n, c) of kinds `kind` (n,), labels `y` 0..1.
 
-    `start` (k, c), `start_bias` (k,): what to start from. `grader` (n,): numbers from 0. `rising` (c,): columns
-    whose weights are not let fall below what they start from, nor below 0 if that is less.
+    `start` (k, c), `start_bias` (k,): what to start from. `grader` (n,): numbers from 0.
+    `sign` (c,): 1 where no weight may be below 0, -1 where none may be above, else 0.
     """
     kinds, columns = start.shape
     order = np.argsort(kind, kind="stable")
@@ -87,18 +87,22 @@ def fit_by_kind(
         return float(value), step * gradient
 
     bounds = None
-    if rising is not None:
-        lowest = np.where(rising, -np.maximum(start.min(axis=0), 0.0), -np.inf) / step[:shared]
-        apart = np.where(rising, 0.0, -np.inf).tolist() * kinds
-        bounds = [*((b, None) for b in (*lowest.tolist(), *apart)), *[(None, None)] * (graders + 1)]
-    found = step * minimize(
+    if sign is not None:
+        room = np.maximum((sign * start).min(axis=0), 0.0) / step[:shared]
+        bounds = [
+            *(_sided(int(s), float(r)) for s, r in zip(sign, room, strict=True)),
+            *[_sided(int(s), 0.0) for s in sign] * kinds,
+            *[(None, None)] * (graders + 1),
+        ]
+    end = minimize(
         loss,
         np.zeros(len(held)),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
         options={"maxiter": MAX_ITERATIONS},
-    ).x
+    )
+    found = step * end.x
     level = np.zeros(kinds)
     if graders:
         given = found[own:-1][codes]
@@ -106,3 +110,8 @@ def fit_by_kind(
             level[k] = np.average(given[part], weights=weight[part])
     moved = start + found[:shared] + found[shared:own].reshape(kinds, columns)
     return moved, start_bias + float(found[-1]) + level
+
+
+def _sided(sign: int, room: float) -> tuple[float | None, float | None]:
+    """Bounds of a weight that may move against its sign by no more than `room`."""
+    return (-room if sign > 0 else None, room if sign < 0 else None)

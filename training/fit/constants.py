@@ -41,13 +41,14 @@ BIAS_C = 100.0  # chosen: the intercept is hardly held back
 KIND_TRUST, DOMAIN_TRUST = 0.1, 0.03
 # Chosen: similarities vary less among exam answers than elsewhere; this keeps others in range.
 LEAST_SIMILARITY_SCALE = 0.2
-# Of C, for the squares of statistics and for the components of an answer's meaning. Chosen on real
-# requests, each model and a fifth of the questions left out: AUC .771 without either, .787 with both.
+# Trust in the squares of statistics and in the components of an answer's meaning. Chosen on real
+# requests, each model and a fifth of the questions left out: AUC .771 without, .787 with both.
 SQUARE_TRUST, MEANING_TRUST = 0.55, 0.17
 KIND_FREEDOM = 1.0  # chosen: how far a kind's own weights may leave the common ones, times C
 LEVEL_C = 1.0  # chosen: graders' levels are few and well supported
+LEAST_VARIANCE = 0.1  # chosen: of statistics that hardly vary; 1 is usual, as they are z-scores
 SOURCE_WEIGHT = 4000.0  # chosen: as many prompts as a middling source has
-SOURCE_ANSWERS = 10_000  # chosen: of each source, beside none, one and two others; minutes to fit
+SOURCE_ANSWERS = 6_000  # chosen: of each source, beside none, one and two others; minutes to fit
 BLIND_SHARE = 0.5  # chosen: of the answers, judged without their prompt
 
 # Looking, and the encoder.

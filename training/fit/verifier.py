@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from router.answers.familiar import Familiar
 from router.answers.final import KINDS
 from router.answers.form import FORM
 from router.answers.kinds import EVIDENCE
+from router.answers.reading import STATISTICS
 from router.answers.verifier import NAMES, SIZE, SQUARED, Verifier, kinds_of
 from router.text.asks import ASKS
 from router.types import FloatArray, IntArray
@@ -31,6 +33,7 @@ from training.fit.constants import (
     KIND_FREEDOM,
     KIND_TRUST,
     LEAST_SIMILARITY_SCALE,
+    LEAST_VARIANCE,
     MEANING_TRUST,
     SOURCE_ANSWERS,
     SOURCE_WEIGHT,
@@ -72,7 +75,7 @@ _OF_DOMAIN = {
     "agreement: numbers known",
     "agreement: names known",
 }
-_OF_DOMAIN |= {f"others: {n}" for n in _OF_DOMAIN}
+_OF_DOMAIN |= {f"others: {n}" for n in _OF_DOMAIN & set(STATISTICS)}
 _TRUST = np.array(
     [
         KIND_TRUST if n in _OF_KIND or n in _SAME_TEXT else DOMAIN_TRUST if n in _OF_DOMAIN else 1.0
@@ -87,6 +90,10 @@ _RISING = np.array(
         for n in NAMES
     ]
 )
+# Nor is the word of an abler model worth less than another's.
+_FALLING = np.isin(NAMES, ["unlike abler others", "calls differ, by ability of the others"])
+_RISING |= np.isin(NAMES, ["equal to abler others", "calls agree, by ability of the others"])
+_SIGN = _RISING.astype(np.int64) - _FALLING
 _MIN_SCALE = np.where(_RISING, LEAST_SIMILARITY_SCALE, 0.0)
 
 
@@ -151,8 +158,15 @@ def rows_of(
         group=frame["group"].to_numpy(dtype=object),
         source=frame["source"].to_numpy(dtype=object),
         model=frame["model"].to_numpy(dtype=object),
-        grader=(frame["source"] + "@" + frame["judge"].fillna("")).to_numpy(dtype=object),
+        grader=_graders(frame),
     )
+
+
+def _graders(frame: pd.DataFrame) -> Names:
+    """Whose scores the rows have: the named judge's, else those of the source's own grader."""
+    judges = frame["judge"].astype("object").where(frame["judge"].notna(), "").astype(str)
+    grader: Names = (frame["source"].astype(str) + "@" + judges).to_numpy(dtype=object)
+    return grader
 
 
 def _labels(frame: pd.DataFrame) -> FloatArray:
@@ -187,7 +201,7 @@ def fit_verifier(
                 start=weights[:, head],
                 start_bias=bias[:, head],
                 grader=graders[known] if base is None and len(names) > 1 else None,
-                rising=np.append(_RISING, np.zeros(columns.shape[1] - SIZE, dtype=bool)),
+                sign=np.append(_SIGN, np.zeros(columns.shape[1] - SIZE, dtype=np.int64)),
             )
     return replace(start, weights=weights, bias=bias)
 
@@ -213,22 +227,67 @@ def _freedom(c: float, trust: FloatArray, dimensions: int) -> Freedom:
     return Freedom(common=c * common**2, own=c * KIND_FREEDOM * own**2)
 
 
+def acquainted(verifier: Verifier, rows: VerifierRows) -> Verifier:
+    """`verifier` knowing what the `rows` look like that it was fitted on."""
+    z, kinds = verifier.standardised(rows.features)[:, SQUARED], kinds_of(rows.features)
+    size = len(SQUARED)
+    support, centre = np.zeros(len(EVIDENCE)), np.zeros((len(EVIDENCE), size))
+    precision = np.stack([np.eye(size)] * len(EVIDENCE))
+    for kind in set(kinds.tolist()):
+        mine = kinds == kind
+        weight, seen = rows.weight[mine], z[mine].astype(np.float64)
+        support[kind] = weight.sum()
+        centre[kind] = np.average(seen, axis=0, weights=weight)
+        away = seen - centre[kind]
+        covariance = (away * (weight / weight.sum())[:, None]).T @ away
+        precision[kind] = np.linalg.inv(covariance + LEAST_VARIANCE * np.eye(size))
+    return replace(verifier, familiar=Familiar(support, centre, precision, _level(rows)))
+
+
+def _level(rows: VerifierRows) -> FloatArray:
+    """Logits of the shares of good answers, local and cloud, each source and model alike.
+
+    That of the local models is moved to the reference's ability, which is 0.
+    """
+    out = np.zeros(2)
+    for head, label in enumerate((rows.local, rows.cloud)):
+        known = np.isfinite(label)
+        if known.any():
+            share = float(np.average(label[known], weights=rows.weight[known]))
+            out[head] = np.log(max(share, 1e-3) / max(1 - share, 1e-3))
+    ability = rows.features[:, NAMES.index("ability of the local model")]
+    out[0] -= float(np.average(ability, weights=rows.weight))
+    return out
+
+
 def recalibrated(verifier: Verifier, rows: VerifierRows, prior: float) -> Verifier:
-    """`verifier` with slope and level of both heads moved by `rows`."""
-    logits = verifier.logits(rows.features)
+    """`verifier` with slope and level of both heads moved by `rows`, of all kinds, then of each."""
+    logits, kinds = verifier.logits(rows.features), kinds_of(rows.features)
     weights, bias = verifier.weights.astype(np.float64), verifier.bias.astype(np.float64)
     for head, label in enumerate((rows.local, rows.cloud)):
         known = np.isfinite(label)
-        slope, shift = platt(logits[known, head], label[known], rows.weight[known], prior)
-        weights[:, head] *= slope
-        bias[:, head] = bias[:, head] * slope + shift
+        every = platt(logits[known, head], label[known], rows.weight[known], prior)
+        moved = logits[:, head] * every[0] + every[1]
+        for kind in range(len(EVIDENCE)):
+            mine = known & (kinds == kind)
+            own = platt(moved[mine], label[mine], rows.weight[mine], prior)
+            slope, shift = own[0] * every[0], own[0] * every[1] + own[1]
+            weights[kind, head] *= slope
+            bias[kind, head] = bias[kind, head] * slope + shift
     return replace(verifier, weights=weights, bias=bias)
 
 
 def adapted(base: Verifier, rows: VerifierRows) -> Verifier:
     """`base` moved to `rows`: few labels set slope and level, more of them any weight."""
     start = recalibrated(base, rows, ADAPT_PRIOR)
-    return fit_verifier(rows, base=start, trust=np.ones(SIZE))
+    moved = fit_verifier(rows, base=start, trust=np.ones(SIZE))
+    return moved if base.familiar is None else replace(moved, familiar=_met(base.familiar, rows))
+
+
+def _met(known: Familiar, rows: VerifierRows) -> Familiar:
+    """What was familiar, and the kinds that `rows` hold."""
+    count = np.bincount(kinds_of(rows.features), rows.weight, len(EVIDENCE))
+    return replace(known, support=known.support + count)
 
 
 def core_rows(

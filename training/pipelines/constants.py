@@ -13,6 +13,7 @@ TRUE_FOLDS = 2  # chosen: for the same trial
 FAINT = 1e-6  # weight of labels that are there for calibration and evaluation alone
 
 # The verifier.
+BEGINNINGS_WEIGHT = 0.5  # chosen: of whole answers' weight; streams are looked at more than once
 CALIBRATION_PRIOR = 1.0  # chosen: rows that speak for leaving its calibration as it is
 
 # Before and after, on later requests.
