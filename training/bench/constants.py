@@ -15,8 +15,7 @@ FIT_C = 0.1  # chosen: within one source every feature may count, so shrinkage i
 # Chosen: of a cloud label, the pair's own model; the rest is the mean of all cloud models.
 OWN_SHARE = 0.6
 FEW_LABELS = 50  # chosen: what a user labels in an hour
-UNSEEN_DRAWS = 3  # chosen: pairs of answers per prompt
-MIN_MODELS = 4  # chosen: three hidden ones must leave others to learn from
+TEACHING_ANSWERS = 8000  # chosen: of all models, for each protocol; more change nothing
 
 # The loop.
 CURVE_LABELS = (0, 50, 200, 1000, 4000)  # chosen: points of the learning curve
@@ -48,5 +47,6 @@ UNMEASURED_ROWS = 1500  # chosen: of each source and model; shares are then know
 # Models, questions and sources left out.
 UNSEEN_FOLDS = 3  # chosen: a third of the models and of the questions hidden at a time
 UNSEEN_ANSWERS, BEGINNING_ANSWERS = 4000, 1500  # chosen: of each source; shares known to .01
+STRANGE_SEEDS = 2  # chosen: each hides other models and questions, and takes minutes
 LABELS = 100  # what the target for calibration is stated with
 RELIABILITY_BINS = 10  # chosen: a diagram that a person can read

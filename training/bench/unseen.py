@@ -6,6 +6,7 @@ What a stranger gets on the first day: nobody measured the model, nobody taught 
 rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -40,6 +41,7 @@ from training.fit.verifier import (
 )
 from training.pipelines.constants import BEGINNINGS_WEIGHT
 
+_Kept = Callable[[VerifierRows], IntArray]  # indices of the rows that are kept
 LOOKS = (120, 240, 480)  # characters after which streams are looked at
 _ONE, _TWO = (NAMES.index(f"{n} other opinion{s}") for n, s in (("one", ""), ("two", "s")))
 _COLUMNS = {"length of the answer": "length of the answer", "equality": "agreement: equal"}
@@ -78,7 +80,7 @@ class Strangers:
                 begun[source][characters] = _scored(rows_of(read, alone, ability))
         return cls(whole, begun)
 
-    def fitted(self, kept: "_Kept") -> Verifier:
+    def fitted(self, kept: _Kept) -> Verifier:
         """A verifier of the rows that `kept` lets through."""
         whole = [rows.take(kept(rows)) for rows in self.whole.values()]
         begun = [r.take(kept(r)) for parts in self.begun.values() for r in parts.values()]
@@ -87,7 +89,12 @@ class Strangers:
             rows = rows.joined(reduce(VerifierRows.joined, begun).balanced(), BEGINNINGS_WEIGHT)
         return acquainted(fit_verifier(rows), rows)
 
-    def methods(self, source: str, kept: "_Kept") -> dict[str, VerifierRows]:
+    def without(self, source: str) -> Verifier:
+        """A verifier of the other sources, without any question that `source` holds."""
+        taken = set(self.whole[source].group.tolist())
+        return self.fitted(lambda rows: np.flatnonzero([g not in taken for g in rows.group]))
+
+    def methods(self, source: str, kept: _Kept) -> dict[str, VerifierRows]:
         """Rows to judge, by how much is looked at."""
         rows = self.whole[source].take(kept(self.whole[source]))
         one, two = (rows.features[:, at] > 0 for at in (_ONE, _TWO))
@@ -131,11 +138,8 @@ def run_sources(strangers: Strangers, seed: int) -> dict[str, dict[str, dict[str
     """Source -> method -> measures of a verifier that never saw it, then after LABELS labels."""
     rng = np.random.default_rng(seed)
     out: dict[str, dict[str, dict[str, float]]] = {}
-    for source, own in strangers.whole.items():
-        taken = set(own.group.tolist())
-        verifier = strangers.fitted(
-            lambda rows, taken=taken: np.flatnonzero([g not in taken for g in rows.group])
-        )
+    for source in strangers.whole:
+        verifier = strangers.without(source)
         out[source] = {}
         for method, rows in strangers.methods(source, _everything).items():
             out[source][method] = _measures(judged_by(verifier, rows), rows)
@@ -153,12 +157,24 @@ def judged_by(verifier: Verifier, rows: VerifierRows) -> FloatArray:
     return p
 
 
-def reliability(p: FloatArray, good: FloatArray) -> list[dict[str, float]]:
-    """Points of a reliability diagram: mean probability and share of good answers by bin."""
-    order = np.array_split(np.argsort(p, kind="stable"), RELIABILITY_BINS)
+def diagrams(strangers: Strangers) -> dict[str, dict[str, list[dict[str, float]]]]:
+    """Source -> method -> points of its reliability diagram, the source left out of the fit."""
+    out = {}
+    for source in strangers.whole if len(strangers.whole) > 1 else ():
+        verifier = strangers.without(source)
+        out[source] = {
+            method: _points(judged_by(verifier, rows), (rows.local >= GOOD_SCORE) * 1.0)
+            for method, rows in strangers.methods(source, _everything).items()
+        }
+    return out
+
+
+def _points(p: FloatArray, good: FloatArray) -> list[dict[str, float]]:
+    """Mean probability and share of good answers, by bin of equal size."""
+    bins = np.array_split(np.argsort(p, kind="stable"), RELIABILITY_BINS)
     return [
         {"p": float(p[at].mean()), "good": float(good[at].mean()), "rows": float(len(at))}
-        for at in order
+        for at in bins
         if len(at)
     ]
 
@@ -185,9 +201,6 @@ class _Fold:
 
 def _everything(rows: VerifierRows) -> IntArray:
     return np.arange(len(rows.local))
-
-
-_Kept = Any  # a function of rows to the indices that are kept
 
 
 def _scored(rows: VerifierRows) -> VerifierRows:

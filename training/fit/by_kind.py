@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 
 from router.decide.heads import sigmoid
 from router.types import FloatArray, IntArray
-from training.fit.constants import BIAS_C, LEVEL_C, MAX_ITERATIONS
+from training.fit.constants import BIAS_C, LEVEL_C, LOSS_TOLERANCE, MAX_ITERATIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,35 @@ def fit_by_kind(
     `start` (k, c), `start_bias` (k,): what to start from. `grader` (n,): numbers from 0.
     `sign` (c,): 1 where no weight may be below 0, -1 where none may be above, else 0.
     """
+    live = np.flatnonzero(np.any(x, axis=0))  # of the others nothing can be learned
+    moved = start.copy()
+    moved[:, live], bias = _fitted(
+        x[:, live],
+        kind,
+        y,
+        weight,
+        Freedom(common=freedom.common[live], own=freedom.own[:, live]),
+        start=start[:, live],
+        start_bias=start_bias,
+        grader=grader,
+        sign=None if sign is None else sign[live],
+    )
+    return moved, bias
+
+
+def _fitted(
+    x: FloatArray,
+    kind: IntArray,
+    y: FloatArray,
+    weight: FloatArray,
+    freedom: Freedom,
+    *,
+    start: FloatArray,
+    start_bias: FloatArray,
+    grader: IntArray | None,
+    sign: IntArray | None,
+) -> tuple[FloatArray, FloatArray]:
+    """`fit_by_kind` for columns that all hold something."""
     kinds, columns = start.shape
     order = np.argsort(kind, kind="stable")
     parts = np.searchsorted(kind[order], np.arange(kinds + 1))
@@ -100,7 +129,7 @@ def fit_by_kind(
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
-        options={"maxiter": MAX_ITERATIONS},
+        options={"maxiter": MAX_ITERATIONS, "ftol": LOSS_TOLERANCE},
     )
     found = step * end.x
     level = np.zeros(kinds)

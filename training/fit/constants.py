@@ -19,6 +19,7 @@ HEAD_C = 0.03
 MIN_ROWS = 20  # chosen: a head on fewer rows would be chance
 CHOICE_FOLDS, CHOICE_PROMPTS = 3, 6000  # chosen: enough to tell a fit from its base, in seconds
 MAX_ITERATIONS = 500  # chosen: fits end long before; a bound on what does not converge
+LOSS_TOLERANCE = 1e-7  # chosen: of the loss; beyond, no probability moves in its third digit
 TOLERANCE = 1e-4  # scikit-learn's default
 
 # Calibration: strength of the prior as curvature of the log loss; one row of an even case has 0.25.
