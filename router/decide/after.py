@@ -113,7 +113,7 @@ class SecondLook:
             asks=asks,
             ability=self.ability(answer.model),
             abilities=[self.ability(others[i].model) for i in at],
-            prompt=_logits_of(decision) if decision is not None else None,
+            prompt=prompt_logits(decision) if decision is not None else None,
             unheard=len(opinions) - len(at),
         )
 
@@ -259,7 +259,7 @@ def _said(p: float, whence: str = "") -> str:
     return "the prompt is not known" if isnan(p) else f"{p:.2f}{whence}"
 
 
-def _logits_of(decision: Decision) -> tuple[float, float] | None:
+def prompt_logits(decision: Decision) -> tuple[float, float] | None:
     """What the prompt alone says; None where it is not known."""
     if isnan(decision.p_local):
         return None

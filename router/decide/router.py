@@ -206,9 +206,15 @@ class Router:
         >>> same.p_local > other.p_local
         True
         """
-        before = _offering(self._before(decision), tools)
+        before = _offering(self.before(decision), tools)
         evidence = self._evidence_after(before, answer, others, logprobs=logprobs)
-        return self.second_look().decide([before], [evidence], self.look_price, self._bar)[0]
+        return self.decide_after([before], [evidence])[0]
+
+    def decide_after(
+        self, decisions: Sequence[Decision], evidence: Sequence[Evidence]
+    ) -> list[Decision]:
+        """`predict_after` for answers that were read already."""
+        return self.second_look().decide(decisions, evidence, self.look_price, self._bar)
 
     @property
     def _burden_words(self) -> str:
@@ -217,7 +223,7 @@ class Router:
             return ""
         return f" and the burden of proof, as nobody measured {self.local_model}"
 
-    def _before(self, decision: Decision | None) -> Decision:
+    def before(self, decision: Decision | None) -> Decision:
         """`decision`, or one that knows nothing of the prompt: its probabilities are NaN."""
         if decision is not None:
             return decision
@@ -265,12 +271,12 @@ class Router:
         own = [checked_answer(a, f"Answer {i}", self.local_model) for i, a in enumerate(answers)]
         opinions = [checked_others(o, a.model) for o, a in zip(rest, own, strict=True)]
         second = self.second_look()
-        before = [_offering(self._before(d), t) for d, t in zip(decisions, offered, strict=True)]
+        before = [_offering(self.before(d), t) for d, t in zip(decisions, offered, strict=True)]
         out: list[Decision] = []
         for i in range(0, len(own), BATCH_REQUESTS):
             part = slice(i, i + BATCH_REQUESTS)
             evidence = second.evidence(before[part], own[part], opinions[part])
-            out += second.decide(before[part], evidence, self.look_price, self._bar)
+            out += self.decide_after(before[part], evidence)
         return out
 
     def second_look(self) -> SecondLook:
@@ -307,7 +313,7 @@ class Router:
         """
         second = self.second_look()
         evidence = self._evidence_after(decision, answer, others)
-        after = second.decide([decision], [evidence], self.look_price, self._bar)[0]
+        after = self.decide_after([decision], [evidence])[0]
         empty = not (answer if isinstance(answer, str) else answer.text).strip()
         notes = ("The answer is empty, so nothing in it could be judged.",) if empty else ()
         return Explanation(after, contributions_after(second, evidence), notes)

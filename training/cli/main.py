@@ -152,7 +152,7 @@ def bench(
     with steps() as step:
         if part == "unmeasured":
             step("local models that nobody measured")
-            result["unmeasured"] = run_unmeasured(data, model)
+            result["unmeasured"] = run_unmeasured(data, model, progress=step)
         if part in ("all", "prompts"):
             result |= run_bench(
                 data, model, seeds=seeds, jobs=jobs, everyday=everyday, progress=step
