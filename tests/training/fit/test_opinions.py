@@ -19,20 +19,7 @@ from training.fit.verifier import VerifierRows, fit_verifier, rows_of
 MODELS = ("one:3b", "two:7b", "three:8b", "four:9b")
 HIDDEN = MODELS[0]
 NOISE = 0.03  # of an AUC over some hundred rows
-WORDS = ("river stone light garden paper winter window music bread letter bridge forest").split()  # noqa: SIM905
-    "river",
-    "stone",
-    "light",
-    "garden",
-    "paper",
-    "winter",
-    "window",
-    "music",
-    "bread",
-    "letter",
-    "bridge",
-    "forest",
-]
+WORDS = ["river", "stone", "light", "garden", "paper", "winter", "music", "bread", "letter"]
 
 
 def written(source: str, prompts: int = 150) -> pd.DataFrame:
