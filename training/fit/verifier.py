@@ -17,6 +17,7 @@ from router.answers.familiar import Familiar
 from router.answers.final import KINDS
 from router.answers.form import FORM
 from router.answers.kinds import EVIDENCE
+from router.answers.programs import PROGRAM
 from router.answers.reading import STATISTICS
 from router.answers.verifier import NAMES, SIZE, SQUARED, Verifier, kinds_of
 from router.text.asks import ASKS
@@ -70,6 +71,7 @@ _OF_DOMAIN = {
     "final answer is a fraction or decimal",
     "length of the final answer",
     *FORM,
+    *PROGRAM,
     "agreement: length",
     "agreement: texts known",
     "agreement: numbers known",
@@ -83,7 +85,17 @@ _TRUST = np.array(
     ]
 )
 # More agreement is never evidence against an answer, whatever a correlation in some sample says.
-_SIMILARITIES = ("meaning", "conclusion", "words", "numbers", "names", "calls", "equal", "content")
+_SIMILARITIES = (
+    "meaning",
+    "conclusion",
+    "words",
+    "numbers",
+    "names",
+    "calls",
+    "equal",
+    "content",
+    "programs",
+)
 _RISING = np.array(
     [
         n.startswith(("agreement: ", "free text in common: ")) and n.split(": ")[1] in _SIMILARITIES
