@@ -19,6 +19,7 @@ from router.registry.artifact import Artifact
 from router.registry.registry import Registry
 from router.settings import Settings, load_settings
 from router.text.request import request_from_prompt
+from router.threshold import QualityFloor
 from tests.training import logs
 from training.data.log import Window, read_window
 from training.data.splits import group_hash
@@ -283,3 +284,31 @@ def test_few_labels_of_one_tier_still_move_its_level(
         connection.execute(insert(feedback), said)
     found = learned_of(engine, shipped)
     assert np.mean(p_local(found.artifact)) < np.mean(p_local(shipped)) - 0.1
+
+
+def test_a_judged_log_can_promise_a_floor_and_one_of_agreement_alone_is_refused(
+    honest: Engine, shipped: Artifact, tmp_path: Path
+) -> None:
+    engine = copied(honest, tmp_path)
+    rng = np.random.default_rng(7)
+    with engine.begin() as connection:
+        for tier, good in (("local", logs.contrary), ("cloud", lambda text: 0.95)):
+            rows = [
+                {**logs.said(i, float(rng.random() < good(t))), "source": "judge", "tier": tier}
+                for i, t in enumerate(TEXTS)
+                if i >= 300  # the newest quarter, from which nothing is learned
+            ]
+            connection.execute(insert(feedback), rows)
+    floor = QualityFloor(0.8)
+    found, refused = (
+        learn(window_of(e, shipped), shipped, cloud_model=logs.CLOUD, operating_point=floor)
+        for e in (engine, honest)
+    )
+    known = found.artifact.manifest["known"]
+    assert (known["local"], known["cloud"]) == (logs.LOCAL, logs.CLOUD)
+    assert 60 < known["rows"] <= 100
+    router = Router(found.artifact, operating_point=floor)
+    assert router.predict("Say hello.").threshold == pytest.approx(found.thresholds[1])
+    assert not found.reasons
+    assert np.isnan(refused.thresholds).all()
+    assert any("cannot be promised" in reason for reason in refused.reasons)
