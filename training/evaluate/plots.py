@@ -16,6 +16,16 @@ from training.evaluate import metrics
 from training.evaluate.constants import BAND_QUANTILES, BAND_ROUNDS, WILSON_Z
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# A method has one colour and style in every picture; others get theirs by their place.
+_METHODS = {
+    "router": 0,
+    "prompt length": 1,
+    "kNN": 2,
+    "TF-IDF + logistic": 3,
+    "MiniLM + logistic": 4,
+    "random": 5,
+    "oracle": 6,
+}
 _STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
 
@@ -27,6 +37,38 @@ def new_axes(width: float = 6.4, height: float = 4.2) -> Axes:
     return axes
 
 
+def panels(names: Sequence[str], columns: int = 3, side: float = 3.4) -> dict[str, Axes]:
+    """One empty set of axes per name, titled by it, together on one figure."""
+    rows = -(-len(names) // columns)
+    columns = min(columns, len(names))
+    figure = Figure(figsize=(side * columns, side * 0.9 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for spare in grid[len(names) :]:
+        spare.set_axis_off()
+    for name, axes in zip(names, grid, strict=False):
+        axes.set_title(name, fontsize="medium")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+    return dict(zip(names, grid, strict=False))
+
+
+def shared_legend(axes: Mapping[str, Axes]) -> Figure:
+    """The figure of `panels` with one legend for all, under them, and no label said twice."""
+    first, *_ = axes.values()
+    figure = first.get_figure()
+    assert isinstance(figure, Figure)
+    handles, labels = first.get_legend_handles_labels()
+    for one in axes.values():
+        if (legend := one.get_legend()) is not None:
+            legend.remove()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    for text in ("xlabel", "ylabel"):
+        getattr(figure, f"sup{text}")(getattr(first, f"get_{text}")(), fontsize="medium")
+        for one in axes.values():
+            getattr(one, f"set_{text}")("")
+    return figure
+
+
 def quality_curves(
     gains: Mapping[str, FloatArray],
     local: FloatArray,
@@ -35,20 +77,23 @@ def quality_curves(
     groups: FloatArray | None = None,
     cost_usd: FloatArray | None = None,
     rng: np.random.Generator | None = None,
+    quality: str = "mean score of the answers (0 to 1)",
     axes: Axes | None = None,
 ) -> Axes:
     """Mean score over cloud share (or, with `cost_usd` per request, over dollars per 1,000).
 
-    With `groups` and `rng`, the first method gets a 95 % bootstrap band (over whole groups).
+    `quality`: what the score is called. With `groups` and `rng`, the first method gets a 95 %
+    bootstrap band (over whole groups).
     """
     axes = axes or new_axes()
     for i, (name, gain) in enumerate(gains.items()):
-        x, quality = _curve(gain, local, cloud, cost_usd)
-        axes.plot(x, quality, label=name, color=_COLOURS[i % 7], ls=_STYLES[i % 7], lw=1.8)
+        x, y = _curve(gain, local, cloud, cost_usd)
+        place = _METHODS.get(name, i % 7)
+        axes.plot(x, y, label=name, color=_COLOURS[place], ls=_STYLES[place], lw=1.8)
         if i == 0 and groups is not None and rng is not None:
             low, high = _band(gain, local, cloud, groups, rng)
             axes.fill_between(x, low, high, color=_COLOURS[0], alpha=0.15, lw=0)
-    axes.set_ylabel("mean score of the answers (0 to 1)")
+    axes.set_ylabel(quality)
     axes.set_xlabel(
         "share of requests sent to the cloud"
         if cost_usd is None

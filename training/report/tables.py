@@ -6,6 +6,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from router.decide.promises import promises
+from router.decide.router import Router
+from router.registry.artifact import Artifact
 from training.data.dataset import Dataset
 from training.evaluate.evaluation import Evaluation
 
@@ -51,6 +54,17 @@ def evaluation(console: Console, result: Evaluation) -> None:
     for source, values in groups.items():
         measures.add_row(source, *(str(values[c]).replace(" [", "\n[") for c in columns))
     console.print(measures)
+
+
+def promised(console: Console, artifact: Artifact) -> None:
+    """What a version can promise of the pair of models whose outcomes it knows."""
+    about = artifact.manifest.get("known")
+    if about is None:
+        console.print("No outcomes of both tiers were kept aside, so no quality can be promised.")
+        return
+    router = Router(artifact, local_model=about["local"], cloud_model=about["cloud"])
+    for sentence in promises(router):
+        console.print(sentence)
 
 
 def bench(console: Console, result: dict[str, Any]) -> None:
@@ -149,4 +163,26 @@ def unmeasured(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     table = Table("source", Column("local model", overflow="fold"), *shares, box=None)
     for row in rows:
         table.add_row(row["source"], row["model"], *(f"{row[name]:.2f}" for name in shares))
+    console.print(table)
+
+
+def floors(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """How often promised floors are broken, and what they cost."""
+    table = Table(title="Quality floors, with 95 % confidence", title_justify="left")
+    for heading in (
+        "source",
+        "floor",
+        "labels",
+        "broken",
+        "refused",
+        "to the\ncloud",
+        "at best",
+        "on average:\nbroken",
+        "to the\ncloud",
+    ):
+        table.add_column(heading, justify="right")
+    shown = ("broken", "refused", "share", "best", "broken on average", "share on average")
+    for row in rows:
+        cells = (f"{row[name]:.1%}" for name in shown)
+        table.add_row(row["source"], f"{row['floor']:.2f}", str(row["labels"]), *cells)
     console.print(table)
