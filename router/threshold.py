@@ -154,7 +154,8 @@ class QualityFloor:
             )
         raise NoPromise(
             f"A quality floor of {self.floor:g} cannot be promised. {there}: collect them with "
-            "router judge, learn with router learn, and until then set another operating point."
+            "router judge --random, learn with router learn, and until then set another operating "
+            "point."
         )
 
     def words(self) -> str:

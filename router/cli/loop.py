@@ -147,6 +147,9 @@ def judge(
         float | None, typer.Option(min=0, help="Most to spend; default: judge_usd.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before spending.")] = False,
+    at_random: Annotated[
+        bool, typer.Option("--random", help="Choose all at random, as a quality floor needs.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the random half.")] = 0,
 ) -> None:
     """Let the cloud model say, blind, whether logged local answers were good enough."""
@@ -162,7 +165,8 @@ def judge(
         async def run() -> Any:
             async with Service(settings) as service:
                 engine = service.log.engine
-                found = judging.chosen(engine, service.policy.router, sample, seed)
+                router = service.policy.router
+                found = judging.chosen(engine, router, sample, seed, at_random=at_random)
                 usd = judging.estimated_usd(found, settings.cloud_model, settings.output_tokens)
                 if not found:
                     return None

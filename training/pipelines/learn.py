@@ -18,7 +18,6 @@ from router.threshold import Cut, OperatingPoint
 from training.data.dataset import Dataset
 from training.data.log import Window, joined, label_rows, served_in, soft_rows
 from training.data.splits import seen_hashes
-from training.evaluate.evaluation import outcome_pairs
 from training.evaluate.metrics import Interval
 from training.evaluate.scoring import fitted_of
 from training.fit.assemble import assembled
@@ -26,13 +25,13 @@ from training.fit.constants import FOLDS_PRIOR
 from training.fit.encoder import of_artifact
 from training.fit.head import KEPT, TIERS
 from training.fit.heads import Fitted
-from training.fit.known import known_outcomes
 from training.labels.label import Label, Noise, noise
 from training.labels.signals import FAULTS, implicit
 from training.labels.trust import believed
 from training.pipelines.agreement import learn as fit_on_labels
 from training.pipelines.before_after import FREE, LabelledWindow, judged_later, quality_curve
 from training.pipelines.constants import MIN_LABELS, MIN_THRESHOLD_ROWS, TEST_SHARE
+from training.pipelines.judged import judged_outcomes
 from training.pipelines.prompts import Progress, base_of, calibrated
 from training.pipelines.training_set import TrainingSet
 
@@ -248,8 +247,6 @@ def _artifact(
         "seed": seed,
         "metrics": {"overall": {}, "rows": len(labelled.late)},
     }
-    # What people or the judge said of both answers; agreement is a guess and promises nothing.
-    said = outcome_pairs(labelled.part(labelled.true, labelled.late))
     return assembled(
         fitted,
         of_artifact(champion),
@@ -258,7 +255,7 @@ def _artifact(
         reference=reference,
         seen=seen_hashes(frame.loc[early, "group"], champion.arrays["seen"]),
         threshold=float(champion.manifest["threshold"]["default"]),
-        known=known_outcomes(fitted, window.features, said, labelled.known.position),
+        known=judged_outcomes(window, labelled, fitted, seed),
         about=about,
     )
 

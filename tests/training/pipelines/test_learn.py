@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, update
 
 from router.decide.router import Router, extractor_of
 from router.errors import TrainingError
@@ -312,3 +312,22 @@ def test_a_judged_log_can_promise_a_floor_and_one_of_agreement_alone_is_refused(
     assert not found.reasons
     assert np.isnan(refused.thresholds).all()
     assert any("cannot be promised" in reason for reason in refused.reasons)
+
+
+def test_what_went_straight_to_the_cloud_counts_against_a_promise(
+    shipped: Artifact, router: Router, tmp_path: Path
+) -> None:
+    engine = logs.log(tmp_path, router, TEXTS, lambda text: 1.0, rated=False)
+    with engine.begin() as connection:
+        rows = [
+            {**logs.said(i, 1.0), "source": "judge", "tier": tier}
+            for i in range(330, 360)
+            for tier in ("local", "cloud")
+        ]
+        connection.execute(insert(feedback), rows)
+        unseen = decisions.c.id >= "d00360"
+        connection.execute(update(decisions).where(unseen).values(tier="cloud", model=logs.CLOUD))
+    found = learned_of(engine, shipped)
+    local = found.artifact.arrays["known"][2]
+    # Of the newest hundred the judge saw half of the sixty local ones: half of the others count.
+    assert ((local == 1.0).sum(), (local == 0.0).sum()) == (30, 20)
