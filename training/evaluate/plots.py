@@ -26,6 +26,7 @@ _METHODS = {
     "random": 5,
     "oracle": 6,
 }
+_TIERS = {"local": "#777777", "cloud": "#8C510A"}  # Okabe and Ito's are the methods'
 _STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
 
@@ -52,20 +53,21 @@ def panels(names: Sequence[str], columns: int = 3, side: float = 3.4) -> dict[st
     return dict(zip(names, grid, strict=False))
 
 
-def shared_legend(axes: Mapping[str, Axes]) -> Figure:
-    """The figure of `panels` with one legend for all, under them, and no label said twice."""
+def together(axes: Mapping[str, Axes]) -> Figure:
+    """The figure of `panels`, with what all of them say said once: axis labels, and the legend."""
     first, *_ = axes.values()
     figure = first.get_figure()
     assert isinstance(figure, Figure)
     handles, labels = first.get_legend_handles_labels()
+    same = all(one.get_legend_handles_labels()[1] == labels for one in axes.values())
+    figure.supxlabel(first.get_xlabel(), fontsize="medium")
+    figure.supylabel(first.get_ylabel(), fontsize="medium")
     for one in axes.values():
-        if (legend := one.get_legend()) is not None:
+        one.set(xlabel="", ylabel="")
+        if same and (legend := one.get_legend()) is not None:
             legend.remove()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    for text in ("xlabel", "ylabel"):
-        getattr(figure, f"sup{text}")(getattr(first, f"get_{text}")(), fontsize="medium")
-        for one in axes.values():
-            getattr(one, f"set_{text}")("")
+    if same:
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     return figure
 
 
@@ -146,7 +148,7 @@ def reliability_diagram(
             predicted,
             observed,
             yerr=[observed - low, high - observed],
-            color=_COLOURS[i],
+            color=_TIERS.get(name, _COLOURS[i]),
             marker="os^D"[i % 4],
             ms=4,
             lw=1,

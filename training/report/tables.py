@@ -168,17 +168,16 @@ def unmeasured(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def floors(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """How often promised floors are broken, and what they cost."""
-    table = Table(title="Quality floors, with 95 % confidence", title_justify="left")
+    table = Table(Column("source", no_wrap=True), title="Quality floors", title_justify="left")
     for heading in (
-        "source",
         "floor",
         "labels",
         "broken",
         "refused",
-        "to the\ncloud",
-        "at best",
-        "on average:\nbroken",
-        "to the\ncloud",
+        "cloud",
+        "best\ncloud",
+        "average:\nbroken",
+        "\ncloud",
     ):
         table.add_column(heading, justify="right")
     shown = ("broken", "refused", "share", "best", "broken on average", "share on average")
@@ -186,3 +185,4 @@ def floors(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
         cells = (f"{row[name]:.1%}" for name in shown)
         table.add_row(row["source"], f"{row['floor']:.2f}", str(row["labels"]), *cells)
     console.print(table)
+    console.print("Shares of samples of labels, and of requests; average: conformal risk control.")

@@ -147,6 +147,16 @@ def test_panels_share_one_legend(comparison: Comparison, tmp_path: Path) -> None
     axes = plots.panels(["one", "two"])
     for one in axes.values():
         plots.quality_curves(comparison.gains, comparison.local, comparison.cloud, axes=one)
-    figure = plots.shared_legend(axes)
+    figure = plots.together(axes)
     assert [len(legend.get_texts()) for legend in figure.legends] == [5]
     assert all(one.get_legend() is None for one in axes.values())
+    plots.save(axes["one"], tmp_path / "panels.png")
+
+
+def test_panels_that_say_different_things_keep_their_legends() -> None:
+    axes = plots.panels(["one", "two", "three", "four"])
+    p = np.linspace(0, 1, 100)
+    for name, one in axes.items():
+        plots.reliability_diagram({f"{name} local": (p, (p > 0.5) * 1.0)}, axes=one)
+    figure = plots.together(axes)
+    assert not figure.legends and all(one.get_legend() for one in axes.values())

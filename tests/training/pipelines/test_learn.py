@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine, insert
 
 from router.decide.router import Router, extractor_of
 from router.errors import TrainingError
@@ -19,7 +19,6 @@ from router.registry.artifact import Artifact
 from router.registry.registry import Registry
 from router.settings import Settings, load_settings
 from router.text.request import request_from_prompt
-from router.threshold import QualityFloor
 from tests.training import logs
 from training.data.log import Window, read_window
 from training.data.splits import group_hash
@@ -284,50 +283,3 @@ def test_few_labels_of_one_tier_still_move_its_level(
         connection.execute(insert(feedback), said)
     found = learned_of(engine, shipped)
     assert np.mean(p_local(found.artifact)) < np.mean(p_local(shipped)) - 0.1
-
-
-def test_a_judged_log_can_promise_a_floor_and_one_of_agreement_alone_is_refused(
-    honest: Engine, shipped: Artifact, tmp_path: Path
-) -> None:
-    engine = copied(honest, tmp_path)
-    rng = np.random.default_rng(7)
-    with engine.begin() as connection:
-        for tier, good in (("local", logs.contrary), ("cloud", lambda text: 0.95)):
-            rows = [
-                {**logs.said(i, float(rng.random() < good(t))), "source": "judge", "tier": tier}
-                for i, t in enumerate(TEXTS)
-                if i >= 300  # the newest quarter, from which nothing is learned
-            ]
-            connection.execute(insert(feedback), rows)
-    floor = QualityFloor(0.8)
-    found, refused = (
-        learn(window_of(e, shipped), shipped, cloud_model=logs.CLOUD, operating_point=floor)
-        for e in (engine, honest)
-    )
-    known = found.artifact.manifest["known"]
-    assert (known["local"], known["cloud"]) == (logs.LOCAL, logs.CLOUD)
-    assert 60 < known["rows"] <= 100
-    router = Router(found.artifact, operating_point=floor)
-    assert router.predict("Say hello.").threshold == pytest.approx(found.thresholds[1])
-    assert not found.reasons
-    assert np.isnan(refused.thresholds).all()
-    assert any("cannot be promised" in reason for reason in refused.reasons)
-
-
-def test_what_went_straight_to_the_cloud_counts_against_a_promise(
-    shipped: Artifact, router: Router, tmp_path: Path
-) -> None:
-    engine = logs.log(tmp_path, router, TEXTS, lambda text: 1.0, rated=False)
-    with engine.begin() as connection:
-        rows = [
-            {**logs.said(i, 1.0), "source": "judge", "tier": tier}
-            for i in range(330, 360)
-            for tier in ("local", "cloud")
-        ]
-        connection.execute(insert(feedback), rows)
-        unseen = decisions.c.id >= "d00360"
-        connection.execute(update(decisions).where(unseen).values(tier="cloud", model=logs.CLOUD))
-    found = learned_of(engine, shipped)
-    local = found.artifact.arrays["known"][2]
-    # Of the newest hundred the judge saw half of the sixty local ones: half of the others count.
-    assert ((local == 1.0).sum(), (local == 0.0).sum()) == (30, 20)
