@@ -6,8 +6,8 @@ from math import isfinite
 from rich.console import Console
 from rich.table import Table
 
+from router.labels.sources import SOURCES
 from training.evaluate.what_if import WhatIf
-from training.labels.sources import SOURCES
 from training.run import TrainingRun
 
 
