@@ -63,8 +63,9 @@ ARRAYS = {
     "reference": ("3", "n"),  # gain, local, cloud of the traffic that shares refer to
     "seen": ("m",),  # sorted 64-bit hashes of the groups that any fit so far has used
 }
-# Requests with outcomes of both tiers that nothing was fitted on, a row a group: logits of both
-# heads without ability terms, scores of both tiers. The manifest's `known` says what they are.
+# Requests with outcomes of both tiers that nothing was fitted on, a row a group and pair of models:
+# logits of both heads without ability terms, scores of both tiers. The manifest's `known` lists the
+# pairs in the order of their blocks.
 OPTIONAL = {"known": ("4", "k")}
 GRID = 8  # cells of p_local and of p_cloud in the table of looks, each of width 1/8
 MOVES = 15  # quantiles of the move of the gain in each cell, equally likely

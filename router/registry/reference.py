@@ -8,6 +8,8 @@ from router.registry.artifact import Artifact
 from router.threshold import Reference
 from router.types import FloatArray
 
+_TIERS = ("local", "cloud")
+
 
 def abilities_of(
     artifact: Artifact, local_model: str, cloud_model: str, local_digest: str | None = None
@@ -31,15 +33,22 @@ def reference_of(
 
 
 def _known(artifact: Artifact, pair: tuple[str, str], ability: FloatArray) -> Known:
-    about = artifact.manifest.get("known")
-    if about is None or "known" not in artifact.arrays:
+    blocks = artifact.manifest.get("known", [])
+    if not blocks:
         return Known.nothing(f"{artifact.version} knows no outcomes of your two models")
-    theirs = about["local"], about["cloud"]
-    if [normalised(m) for m in theirs] != [normalised(m) for m in pair]:
-        words = f"{artifact.version} knows outcomes of {' and '.join(theirs)}"
-        return Known.nothing(f"{words}, not of {' and '.join(pair)}")
-    logits, (local, cloud) = np.split(artifact.arrays["known"].astype(np.float64), [2])
+    start = 0
+    for about in blocks:
+        end = start + about["rows"]
+        if all(normalised(about[t]) == normalised(m) for t, m in zip(_TIERS, pair, strict=True)):
+            break
+        start = end
+    else:
+        most = max(blocks, key=lambda about: int(about["rows"]))
+        words = f"{artifact.version} knows outcomes of {most['local']} and {most['cloud']}"
+        more = f" and {len(blocks) - 1} more pairs" if len(blocks) > 1 else ""
+        return Known.nothing(f"{words}{more}, not of {' and '.join(pair)}")
+    rows = artifact.arrays["known"][:, start:end].astype(np.float64)
     slope = artifact.arrays["calibration"][:, 0]
-    p = 1 / (1 + np.exp(-(logits + (slope * ability)[:, None])))
-    words = f"requests of {', '.join(sorted(about['sources']))} with outcomes of both models"
-    return Known(p[1] - p[0], local, cloud, words)
+    p = 1 / (1 + np.exp(-(rows[:2] + (slope * ability)[:, None])))
+    words = f"requests of {', '.join(about['sources'])} with outcomes of both models"
+    return Known(p[1] - p[0], rows[2], rows[3], words)

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from router.app import policy_of
+from router.backends.discovery import LocalServer
 from router.decide.promises import promises
 from router.decide.router import Router
 from router.errors import NoPromise
@@ -127,7 +129,7 @@ def knowing(artifact: Artifact, local: FloatArray, cloud: FloatArray) -> Artifac
     about = {"local": PAIR[0], "cloud": PAIR[1], "rows": len(local), "sources": {"log": len(local)}}
     return replace(
         artifact,
-        manifest={**artifact.manifest, "known": about},
+        manifest={**artifact.manifest, "known": [about]},
         arrays={**artifact.arrays, "known": np.concatenate([logits, [local], [cloud]])},
     )
 
@@ -153,6 +155,7 @@ def test_what_a_floor_sends_to_the_cloud_is_not_looked_at_first(shipped: Artifac
 
 def test_outcomes_of_other_models_promise_nothing(shipped: Artifact) -> None:
     artifact = knowing(shipped, np.ones(300), np.ones(300))
+    assert len(Router(artifact, local_model="Meta-Llama-3.1-8B-Instruct").reference.known) == 300
     with pytest.raises(NoPromise, match=r"not of qwen2\.5:3b and claude-sonnet-5-5"):
         Router(artifact, local_model="qwen2.5:3b", operating_point=QualityFloor(0.9))
 
@@ -164,3 +167,8 @@ def test_the_shipped_version_says_why_it_promises_nothing(router: Router) -> Non
 
 def test_the_setting_is_an_operating_point() -> None:
     assert load_settings(quality_floor=0.95).operating_point() == QualityFloor(0.95)
+
+
+def test_a_gateway_does_not_start_with_a_floor_that_it_cannot_keep() -> None:
+    with pytest.raises(NoPromise, match=r"quality floor of 0\.95 cannot be promised"):
+        policy_of(load_settings(quality_floor=0.95), LocalServer("none"))

@@ -45,7 +45,7 @@ def assembled(
     arrays: dict[str, Any] = {n: getattr(fitted.heads, n) for n in Heads.__slots__}
     arrays |= {n: arrays[n].astype(np.float32) for n in _SINGLE}
     if known is not None:
-        arrays["known"] = known.array
+        arrays["known"] = known.array.astype(np.float32)
     inherited = {k: base.manifest[k] for k in _INHERITED if base and k in base.manifest}
     manifest = {
         **inherited,

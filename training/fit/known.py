@@ -1,6 +1,5 @@
 """Outcomes of both tiers that nothing was fitted on, as an artifact keeps them for promises."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,47 +12,40 @@ from router.types import FloatArray
 from training.fit.design import take
 from training.fit.heads import Fitted
 
-_COLUMNS = ("z_local", "z_cloud", "local", "cloud")
+_COLUMNS = ["z_local", "z_cloud", "local", "cloud"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownOutcomes:
-    """`array` (4, n): see `router.registry.artifact.OPTIONAL`. `about`: models, rows, sources."""
+    """`array` (4, n): see `router.registry.artifact.OPTIONAL`. `about`: of each pair of models, in
+    the order of their blocks in `array`, its names, rows and sources.
+    """
 
     array: FloatArray
-    about: dict[str, Any]
+    about: list[dict[str, Any]]
 
 
 def known_outcomes(
-    fitted: Fitted, features: Features, pairs: pd.DataFrame, position: Mapping[str, int]
+    fitted: Fitted, features: Features, rows: pd.DataFrame, position: Mapping[str, int]
 ) -> KnownOutcomes | None:
-    """What `fitted` says of `pairs` beside their outcomes, a row a group; None without any.
+    """What `fitted` says of prompts beside their outcomes, a row a group and pair of models.
 
-    `pairs`: as `training.evaluate.evaluation.outcome_pairs` makes them, of rows that `fitted` has
-    not seen. Only the pair of models with most of them counts, as a promise is about one pair.
+    `rows`: in the canonical form, of prompts that `fitted` has not seen. None where no prompt has
+    outcomes of both tiers.
     """
-    if pairs.empty:
+    sides = [rows[rows["tier"] == tier] for tier in ("local", "cloud")]
+    cloud = sides[1][["prompt_id", "model", "score"]]
+    both = sides[0].merge(cloud, on="prompt_id", suffixes=("_local", "_cloud"))
+    if both.empty:
         return None
-    names = list(zip(pairs["local_model"], pairs["cloud_model"], strict=True))
-    pair, _ = Counter(names).most_common(1)[0]
-    mine = pairs[[name == pair for name in names]]
-    at = mine["prompt_id"].map(position).to_numpy(dtype="int64")
+    at = both["prompt_id"].map(position).to_numpy(dtype="int64")
     logits = fitted.heads.logits(take(features, at), np.zeros(2))
-    frame = pd.DataFrame(
-        {
-            "group": mine["group"].to_numpy(),
-            "z_local": logits[:, 0],
-            "z_cloud": logits[:, 1],
-            "local": mine["local"].to_numpy(dtype="float64"),
-            "cloud": mine["cloud"].to_numpy(dtype="float64"),
-        }
-    )
-    array = frame.groupby("group", sort=True)[list(_COLUMNS)].mean().to_numpy().T
-    sources = {str(s): int(n) for s, n in mine["source"].value_counts().items()}
-    about = {
-        "local": str(pair[0]),
-        "cloud": str(pair[1]),
-        "rows": int(array.shape[1]),
-        "sources": sources,
-    }
-    return KnownOutcomes(array=array, about=about)
+    both["z_local"], both["z_cloud"] = logits.T
+    both = both.rename(columns={"score_local": "local", "score_cloud": "cloud"})
+    blocks, about = [], []
+    for (local, other), mine in both.groupby(["model_local", "model_cloud"]):
+        blocks.append(mine.groupby("group")[_COLUMNS].mean().to_numpy().T)
+        sources = {str(s): int(n) for s, n in mine["source"].value_counts().sort_index().items()}
+        pair = {"local": str(local), "cloud": str(other)}
+        about.append({**pair, "rows": blocks[-1].shape[1], "sources": sources})
+    return KnownOutcomes(array=np.concatenate(blocks, axis=1), about=about)

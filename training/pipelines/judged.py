@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from training.data.log import Window
-from training.evaluate.evaluation import outcome_pairs
+from training.fit.head import TIERS
 from training.fit.heads import Fitted
 from training.fit.known import KnownOutcomes, known_outcomes
 from training.pipelines.before_after import LabelledWindow
@@ -21,14 +21,17 @@ def judged_outcomes(
 ) -> KnownOutcomes | None:
     """Later requests with a true label for both tiers, and their share of those without one.
 
-    Agreement is a guess and promises nothing.
+    Agreement is a guess and promises nothing. Of several pairs of models the usual one counts.
     """
-    said = outcome_pairs(labelled.part(labelled.true, labelled.late))
+    true = labelled.part(labelled.true, labelled.late)
+    sides = [true[true["tier"] == tier] for tier in TIERS]
+    usual = [side[side["model"].isin(side["model"].mode().head(1))] for side in sides]
+    said = pd.concat([a[a["prompt_id"].isin(b["prompt_id"])] for a, b in (usual, usual[::-1])])
     if said.empty:
         return None
     rest = _unseen_by_the_judge(window, labelled, said, np.random.default_rng(seed))
-    pairs = pd.concat([said, rest], ignore_index=True)
-    return known_outcomes(fitted, window.features, pairs, labelled.known.position)
+    rows = pd.concat([said, rest], ignore_index=True)
+    return known_outcomes(fitted, window.features, rows, labelled.known.position)
 
 
 def _unseen_by_the_judge(
@@ -43,15 +46,8 @@ def _unseen_by_the_judge(
     hard = later[straight & ~later["group"].isin(said["group"])]
     count = min(len(hard), int(np.ceil(rate * int(straight.sum()))))
     drawn = hard.iloc[np.sort(rng.permutation(len(hard))[:count])]
-    usual = said["local_model"].mode().iloc[0], said["cloud_model"].mode().iloc[0]
-    return pd.DataFrame(
-        {
-            "prompt_id": drawn["id"],
-            "group": drawn["group"],
-            "source": "log",
-            "local_model": usual[0],
-            "cloud_model": usual[1],
-            "local": 0.0,
-            "cloud": float(said["cloud"].mean()),
-        }
-    )
+    asked = pd.DataFrame({"prompt_id": drawn["id"], "group": drawn["group"], "source": "log"})
+    models = said.groupby("tier")["model"].first()
+    usual = float(said.loc[said["tier"] == "cloud", "score"].mean())
+    scores = {"local": 0.0, "cloud": usual}
+    return pd.concat([asked.assign(tier=t, model=models[t], score=scores[t]) for t in TIERS])

@@ -97,7 +97,7 @@ def train(
     progress("setting the threshold table")
     reference = _reference(fitted, features, data.rows[part == "threshold"], position, base)
     threshold = best_cut(reference)
-    kept = outcome_pairs(data.rows[(part == "threshold") & (data.rows["source"] != EVERYDAY)])
+    kept = data.rows[(part == "threshold") & (data.rows["source"] != EVERYDAY)]
     known = known_outcomes(fitted, features, kept, position) if outcomes else None
     progress("evaluating on the test rows")
     pairs = outcome_pairs(data.rows[part == "test"])

@@ -57,11 +57,13 @@ def evaluation(console: Console, result: Evaluation) -> None:
 
 
 def promised(console: Console, artifact: Artifact) -> None:
-    """What a version can promise of the pair of models whose outcomes it knows."""
-    about = artifact.manifest.get("known")
-    if about is None:
+    """What a version can promise of the pair of models of which it knows most outcomes."""
+    pairs = artifact.manifest.get("known", [])
+    if not pairs:
         console.print("No outcomes of both tiers were kept aside, so no quality can be promised.")
         return
+    about = max(pairs, key=lambda pair: int(pair["rows"]))
+    console.print(f"Of {about['local']} and {about['cloud']}:")
     router = Router(artifact, local_model=about["local"], cloud_model=about["cloud"])
     for sentence in promises(router):
         console.print(sentence)
