@@ -147,9 +147,9 @@ class Comparison:
             rows[floor] = {
                 "labels": len(known),
                 "threshold": "refused" if cut is None else f"{cut:.3f}",
-                "to the cloud": f"{sent.mean():.0%}",
+                "to the cloud": round(float(sent.mean()), 3),
                 "dollars": round(float((cost_usd[rest] * sent).mean() * _PER), 2),
-                "kept": str(kept),
+                "kept": kept,
             }
         return pd.DataFrame(rows).T.rename_axis("quality floor")
 

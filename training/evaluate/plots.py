@@ -195,6 +195,39 @@ def looks_curve(policies: Mapping[str, Mapping[str, float]], *, axes: Axes | Non
     return axes
 
 
+def floor_curve(
+    gain: FloatArray,
+    local: FloatArray,
+    cloud: FloatArray,
+    floors: Mapping[float, tuple[float, metrics.Interval]],
+    *,
+    axes: Axes | None = None,
+) -> Axes:
+    """Quality as a share of the cloud's over the cloud share, and where floors were set.
+
+    `floors`: what was asked for -> share of the cloud and what was kept, with its interval.
+    """
+    axes = axes or new_axes()
+    c = metrics.curve(gain, local, cloud)
+    axes.plot(c.share, c.quality / cloud.mean(), color=_COLOURS[0], lw=1.8, label="router")
+    for i, (floor, (share, kept)) in enumerate(floors.items()):
+        axes.axhline(floor, color="#888888", lw=1, ls=_STYLES[1 + i % 6], label=f"floor {floor:g}")
+        axes.errorbar(
+            share,
+            kept.value,
+            yerr=[[kept.value - kept.low], [kept.high - kept.value]],
+            color="#000000",
+            marker="os^D"[i % 4],
+            ms=5,
+            lw=1,
+            ls="none",
+            label=f"kept with {floor:g}",
+        )
+    axes.set(xlabel="share of requests sent to the cloud", ylabel="share of the cloud's quality")
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
 def wilson(
     share: FloatArray, count: FloatArray, z: float = WILSON_Z
 ) -> tuple[FloatArray, FloatArray]:

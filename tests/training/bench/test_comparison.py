@@ -138,9 +138,13 @@ def test_floors_are_set_on_some_labels_and_judged_on_the_others() -> None:
     cost = comparison.cost_usd("claude-sonnet-4-5", 500)
     table = comparison.floors(cost, (0.8, 0.9, 0.999), labels=500)
     assert table["labels"].tolist() == [250] * 3
-    assert table["threshold"].iloc[-1] == "refused" and table["to the cloud"].iloc[-1] == "100%"
+    assert table["threshold"].iloc[-1] == "refused" and table["to the cloud"].iloc[-1] == 1
     for floor in (0.8, 0.9):
-        assert float(table.loc[floor, "kept"].split(" ")[0]) >= floor
+        assert table.loc[floor, "kept"].value >= floor
+    points = {f: (row["to the cloud"], row["kept"]) for f, row in table.iterrows()}
+    gain = comparison.gains["router"]
+    axes = plots.floor_curve(gain, comparison.local, comparison.cloud, points)
+    assert len(axes.get_legend_handles_labels()[1]) == 1 + 2 * 3
 
 
 def test_panels_share_one_legend(comparison: Comparison, tmp_path: Path) -> None:
