@@ -9,6 +9,7 @@ import pandas as pd
 
 from router.text.features import Features
 from router.types import FloatArray
+from training.fit.constants import MOST_PAIRS
 from training.fit.design import take
 from training.fit.heads import Fitted
 
@@ -30,8 +31,8 @@ def known_outcomes(
 ) -> KnownOutcomes | None:
     """What `fitted` says of prompts beside their outcomes, a row a group and pair of models.
 
-    `rows`: in the canonical form, of prompts that `fitted` has not seen. None where no prompt has
-    outcomes of both tiers.
+    `rows`: in the canonical form, of prompts that `fitted` has not seen; of very many pairs those
+    with most outcomes count. None where no prompt has outcomes of both tiers.
     """
     sides = [rows[rows["tier"] == tier] for tier in ("local", "cloud")]
     cloud = sides[1][["prompt_id", "model", "score"]]
@@ -43,7 +44,11 @@ def known_outcomes(
     both["z_local"], both["z_cloud"] = logits.T
     both = both.rename(columns={"score_local": "local", "score_cloud": "cloud"})
     blocks, about = [], []
-    for (local, other), mine in both.groupby(["model_local", "model_cloud"]):
+    pairs = both.groupby(["model_local", "model_cloud"])
+    kept = pairs["group"].nunique().nlargest(MOST_PAIRS).index
+    for (local, other), mine in pairs:
+        if (local, other) not in kept:
+            continue
         blocks.append(mine.groupby("group")[_COLUMNS].mean().to_numpy().T)
         sources = {str(s): int(n) for s, n in mine["source"].value_counts().sort_index().items()}
         pair = {"local": str(local), "cloud": str(other)}

@@ -66,7 +66,7 @@ def promised(console: Console, artifact: Artifact) -> None:
     console.print(f"Of {about['local']} and {about['cloud']}:")
     router = Router(artifact, local_model=about["local"], cloud_model=about["cloud"])
     for sentence in promises(router):
-        console.print(sentence)
+        console.print(sentence, soft_wrap=True)
 
 
 def bench(console: Console, result: dict[str, Any]) -> None:
