@@ -264,6 +264,18 @@ class Router:
             out += second.decide(before[part], evidence, self.look_price)
         return out
 
+    def reads_on(self, decision: Decision, at: int, reach: float) -> bool:
+        """Whether it pays to hold the first words of a stream and read on before deciding.
+
+        `decision`: by the prompt, or by the last beginning that was read. `at`: how many of
+        `router.answers.constants.BEGINNINGS` were read. `reach`: characters that come in the time
+        that a person is willing to wait for an improvement by the price of a look. False for a
+        version without a verifier.
+        """
+        if self.second is None:
+            return False
+        return self.second.reads_on(decision, at, reach, self.look_price)
+
     def second_look(self) -> SecondLook:
         """What judges answers. Raises ArtifactMismatch for a version without a verifier."""
         if self.second is None:

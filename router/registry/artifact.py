@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from router.answers.constants import BEGINNINGS
 from router.answers.verifier import ARRAYS as VERIFIER_HEADS
 from router.answers.verifier import SCHEMA as VERIFIER_SCHEMA
 from router.answers.verifier import SIZE as VERIFIER_SIZE
@@ -63,6 +64,8 @@ ARRAYS = {
     "reference": ("3", "n"),  # gain, local, cloud of the traffic that shares refer to
     "seen": ("m",),  # sorted 64-bit hashes of the groups that any fit so far has used
 }
+# Tables of looks: of second opinions alone, or of the beginnings and the whole of an answer too.
+TABLES = (2, 3 + len(BEGINNINGS))
 GRID = 8  # cells of p_local and of p_cloud in the table of looks, each of width 1/8
 MOVES = 15  # quantiles of the move of the gain in each cell, equally likely
 VERIFIER_ARRAYS = {**VERIFIER_HEADS, "look": ("t", "g", "g", "m")}
@@ -213,7 +216,9 @@ def _verifier(data: bytes, manifest: Mapping[str, Any], folder: Path) -> dict[st
             f"{VERIFIER_SCHEMA}; fit the verifier again."
         )
     arrays = _unpacked(data, folder / VERIFIER)
-    sizes = {"2": 2, "t": 2, "f": VERIFIER_SIZE, "g": GRID, "m": MOVES}
+    tables = len(arrays["look"]) if "look" in arrays else 0
+    sizes = {"2": 2, "f": VERIFIER_SIZE, "g": GRID, "m": MOVES}
+    sizes["t"] = tables if tables in TABLES else TABLES[-1]
     _check_shapes(arrays, VERIFIER_ARRAYS, sizes, folder / VERIFIER)
     return arrays
 
