@@ -54,7 +54,7 @@ class Dispatcher:
         self.planner, self.log = planner, log
         self._backends, self._signatures, self._clock = backends, signatures, clock
         self._watchers = watchers
-        self._pace = Pace()
+        self.pace = Pace()
 
     async def answer(self, call: Call) -> tuple[Json, Record]:
         """The whole answer in the client's dialect. Raises RouterError."""
@@ -203,7 +203,7 @@ class Dispatcher:
     async def _looked(self, record: Record, opinion: SecondOpinion, opened: Opened) -> bool:
         """Whether to escalate a stream."""
         try:
-            pace = self._pace.chars_per_s(record.models["local"])
+            pace = self.pace.chars_per_s(record.models["local"])
             return await opinion.at_stream(opened, pace)
         except BaseException:
             await opened.close()
@@ -262,7 +262,7 @@ class Dispatcher:
 
     def _learn(self, record: Record, opened: Opened, answer: Summary) -> None:
         """Note what a local stream shows once all of it has come."""
-        self._pace.saw(record.models["local"], len(answer.text), opened.seconds)
+        self.pace.saw(record.models["local"], len(answer.text), opened.seconds)
         if not opened.over and record.looked_at:
             learn_from(record, answer)
         if self.planner.truncated(record, answer.usage):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from router.answers.constants import BEGINNINGS
 from router.decide.router import Router
-from router.engine.cascade import answer_of, head_read
+from router.engine.cascade import answer_of, head_read, spoken
 from router.types import Decision
 from router.wire.summary import Summary
 
@@ -65,10 +65,11 @@ class Hold:
 
     def _look(self, so_far: Summary) -> None:
         """Judge a beginning, once it is there."""
-        at = sum(len(so_far.text) >= chars for chars in BEGINNINGS)
+        text = spoken(so_far.text)
+        at = sum(len(text) >= chars for chars in BEGINNINGS)
         if at > self._at:
             self._at = at
-            answer = replace(answer_of(so_far, self._model), so_far=True)
+            answer = replace(answer_of(so_far, self._model), text=text, so_far=True)
             self._after = self._router.predict_after(self._before, answer)
             self._reading = self._pays()
 
