@@ -36,7 +36,7 @@ LOWEST_MEAN_LOGPROB, LOWEST_LOGPROB = -10, -20  # chosen: an outlier shall not o
 # The verifier.
 # Lengths of the beginnings at which a stream is judged, in characters. Chosen: on judged answers
 # to real requests the first 120 have an AUC of .71, 240 .73, 480 .75, the whole answer .76.
-BEGINNINGS = (120, 240, 480)
+MARKS = (120, 240, 480)
 MAX_OPINIONS = 2  # chosen: three votes are the fewest of which two can outvote one
 LEAST_RELIABLE = 0.05  # chosen: a label that hardly counts, rather than none
 Z_LIMIT = 4.0  # chosen: a feature further from its mean carries no more information

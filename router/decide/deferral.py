@@ -8,7 +8,7 @@ more than the look costs. In units of quality: 0.02 is two good answers more in 
 import numpy as np
 from numpy.typing import NDArray
 
-from router.answers.constants import BEGINNINGS
+from router.answers.constants import MARKS
 from router.decide.constants import BEGINNING_SHARES, LEAST_VARIANCE
 from router.registry.artifact import GRID
 from router.threshold import choose
@@ -16,10 +16,10 @@ from router.types import Act, FloatArray
 
 # Tables: what reading the local answer beside a second opinion shows to one who knows the prompt
 # alone, and what the second opinion shows to one who has read the local answer. Then what the
-# beginnings of the answer (BEGINNINGS, in their order) and all of it show to one who knows the
+# beginnings of the answer (MARKS, in their order) and all of it show to one who knows the
 # prompt alone.
 FROM_PROMPT, FROM_ANSWER = 0, 1
-TO_BEGINNING, TO_ANSWER = 2, 2 + len(BEGINNINGS)
+TO_BEGINNING, TO_ANSWER = 2, 2 + len(MARKS)
 
 
 def completed(look: FloatArray) -> FloatArray:
@@ -85,7 +85,7 @@ def values_of_reading_on(
 ) -> FloatArray:
     """Expected improvement by reading on to each longer beginning, shape (3 - at, n).
 
-    `look`: see `completed`; the other arrays are (n,). `at`: how many of BEGINNINGS were read
+    `look`: see `completed`; the other arrays are (n,). `at`: how many of MARKS were read
     already; of what a longer one shows only what those did not is new.
     """
     move = moves(look[TO_BEGINNING:TO_ANSWER], p_local, p_cloud)
@@ -101,8 +101,8 @@ def pays_to_read_on(values: FloatArray, at: int, reach: float, price: float) -> 
     `reach`: characters that come in the time that a person is willing to wait, which is the price
     of as much improvement as `price`; less of it costs less, and more is not to be had.
     """
-    read = (0, *BEGINNINGS)[at]
-    ahead = np.array(BEGINNINGS[at:])[:, None]
+    read = (0, *MARKS)[at]
+    ahead = np.array(MARKS[at:])[:, None]
     prices = price * (ahead - read) / max(reach, 1.0)
     worth: NDArray[np.bool_] = np.any((values > prices) & (ahead <= reach), axis=0)
     return worth

@@ -268,7 +268,7 @@ class Router:
         """Whether it pays to hold the first words of a stream and read on before deciding.
 
         `decision`: by the prompt, or by the last beginning that was read. `at`: how many of
-        `router.answers.constants.BEGINNINGS` were read. `reach`: characters that come in the time
+        `router.answers.constants.MARKS` were read. `reach`: characters that come in the time
         that a person is willing to wait for an improvement by the price of a look. False for a
         version without a verifier.
         """

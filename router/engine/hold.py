@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from router.answers.constants import BEGINNINGS
+from router.answers.constants import MARKS
 from router.decide.router import Router
 from router.engine.cascade import answer_of, head_read, spoken
 from router.types import Decision
@@ -60,13 +60,13 @@ class Hold:
         """What was held, to be noted; None where nothing was for its beginning's sake."""
         if not self.wanted:
             return None
-        until = "end" if over else "time" if self._reading else str(BEGINNINGS[self._at - 1])
+        until = "end" if over else "time" if self._reading else str(MARKS[self._at - 1])
         return Held(chars, seconds, until)
 
     def _look(self, so_far: Summary) -> None:
         """Judge a beginning, once it is there."""
         text = spoken(so_far.text)
-        at = sum(len(text) >= chars for chars in BEGINNINGS)
+        at = sum(len(text) >= chars for chars in MARKS)
         if at > self._at:
             self._at = at
             answer = replace(answer_of(so_far, self._model), text=text, so_far=True)
@@ -75,6 +75,6 @@ class Hold:
 
     def _pays(self) -> bool:
         known = self._after or self._before
-        if known is None or not self._reach or self._at == len(BEGINNINGS):
+        if known is None or not self._reach or self._at == len(MARKS):
             return False
         return self._router.reads_on(known, self._at, self._reach)

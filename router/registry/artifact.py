@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from router.answers.constants import BEGINNINGS
+from router.answers.constants import MARKS
 from router.answers.verifier import ARRAYS as VERIFIER_HEADS
 from router.answers.verifier import SCHEMA as VERIFIER_SCHEMA
 from router.answers.verifier import SIZE as VERIFIER_SIZE
@@ -65,7 +65,7 @@ ARRAYS = {
     "seen": ("m",),  # sorted 64-bit hashes of the groups that any fit so far has used
 }
 # Tables of looks: of second opinions alone, or of the beginnings and the whole of an answer too.
-TABLES = (2, 3 + len(BEGINNINGS))
+TABLES = (2, 3 + len(MARKS))
 GRID = 8  # cells of p_local and of p_cloud in the table of looks, each of width 1/8
 MOVES = 15  # quantiles of the move of the gain in each cell, equally likely
 VERIFIER_ARRAYS = {**VERIFIER_HEADS, "look": ("t", "g", "g", "m")}

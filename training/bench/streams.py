@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from router.answers.constants import BEGINNINGS
+from router.answers.constants import MARKS
 from router.answers.reading import Answer
 from router.decide.deferral import pays_to_read_on, values_of_reading_on
 from router.decide.router import Router
@@ -34,7 +34,7 @@ from training.data.readers import read
 from training.data.splits import parts
 from training.evaluate.constants import BOOTSTRAP_ROUNDS, LEVEL
 
-_PROMPT, _WHOLE = 0, 1 + len(BEGINNINGS)  # stages; between them the beginnings
+_PROMPT, _WHOLE = 0, 1 + len(MARKS)  # stages; between them the beginnings
 _ENDLESS = 1e9  # characters: whoever waits so long waits for all
 
 
@@ -143,7 +143,7 @@ def judged(model: Artifact, name: str, rows: pd.DataFrame) -> Streams:
     before = [None if pd.isna(p) else router.predict(p) for p in rows["prompt"]]
     whole = router.predict_after_batch(before, [Answer(t, name) for t in texts])
     stages: list[list[Decision]] = []
-    for chars in BEGINNINGS:
+    for chars in MARKS:
         at = [i for i, text in enumerate(texts) if len(text) > chars]
         said = [Answer(texts[i][:chars], name, so_far=True) for i in at]
         stage = list(whole)
@@ -200,10 +200,10 @@ def played(
     to_cloud = gain[:, _PROMPT] > threshold
     reading = held = ~to_cloud & pays(0)
     waited, spared = np.zeros(len(gain)), np.zeros(len(gain))
-    for at, chars in enumerate(BEGINNINGS, 1):
+    for at, chars in enumerate(MARKS, 1):
         ended = streams.chars <= chars
         waited = np.where(reading, np.minimum(streams.chars, chars), waited)
-        on = reading & ~ended & (at < len(BEGINNINGS) and pays(at))
+        on = reading & ~ended & (at < len(MARKS) and pays(at))
         poor = reading & ~on & (gain[:, at] > threshold)
         spared[poor] = np.maximum(streams.chars[poor] - chars, 0.0)
         to_cloud, reading = to_cloud | poor, on

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from router.answers.constants import BEGINNINGS
+from router.answers.constants import MARKS
 from router.answers.reading import Answer
 from router.decide.router import Router
 from router.engine.hold import Hold
@@ -353,9 +353,9 @@ def test_a_stream_is_judged_at_its_marks_and_not_at_every_word(
     local.script = streams(upstream.chunks(GOOD)[:-1], ["[DONE]"])
     run(**PATIENT).chat(ASK, stream=True)
     *beginnings, whole = seen
-    assert 1 <= len(beginnings) <= len(BEGINNINGS)
+    assert 1 <= len(beginnings) <= len(MARKS)
     assert all(a.so_far for a in beginnings) and not whole.so_far
-    for answer, chars in zip(beginnings, BEGINNINGS, strict=False):
+    for answer, chars in zip(beginnings, MARKS, strict=False):
         assert chars <= len(answer.text) < chars + 20
     assert whole.text == GOOD
 
