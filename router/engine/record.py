@@ -83,8 +83,7 @@ class Record:
         if self.after is not None:
             parts.append(self.after.reason)
         if self.held is not None:
-            held = self.held
-            parts.append(f"{held.chars} characters were held for {held.seconds:.2f} s.")
+            parts.append(f"Its first {self.held.chars} characters were held.")
         return " ".join(parts)
 
     def failed(self, error: BaseException) -> None:
