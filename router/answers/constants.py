@@ -25,6 +25,15 @@ SENTENCE_CHARS = 200
 LAST_NUMBER_CHARS = 200  # chosen: the last sentence or two
 MAX_QUANTITY_CHARS, MAX_UNIT_WORDS = 80, 3  # chosen: a number with its unit is no longer
 
+# Tools offered, and what is called.
+# Chosen: twice the largest definitions met in the wild; no schema takes longer to copy.
+MAX_SCHEMA_PARTS, MAX_SCHEMA_DEPTH = 400, 24
+SCHEMAS_REMEMBERED = 512  # chosen: a few agents with all of their tools
+# Chosen: parts of the schema times values of the call, some 0.1 s; beyond, only names are checked.
+MAX_COMPARISONS = 10_000
+MAX_FITTED_TOOLS = 64  # chosen: what more tools say would cost over 5 ms when first met
+MAX_FAULTS = 20  # chosen: a call with so many faults is no better for one more
+
 # Statistics of an answer.
 MAX_CALCULATIONS = 40  # chosen: enough to see whether an answer calculates well
 VERY_SHORT_CHARS, VERY_LONG_CHARS = 20, 1500  # chosen: a word or two; about a page

@@ -5,12 +5,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from router.answers.arithmetic import check_calculations
+from router.answers.call_checks import NOTHING_CHECKED, checks
 from router.answers.constants import (
     CODE_LINE_CHARS,
     COMPLETE_CHARS,
@@ -29,11 +30,13 @@ from router.answers.constants import (
     WORDS_TAIL_CHARS,
 )
 from router.answers.final import EXACT, Final, final_of
+from router.answers.offered_tools import offered_tools
+from router.answers.tool_fit import Fit, ToolFit
 from router.text.features import FeatureExtractor
 from router.text.ragged import Ragged, bounds_of, concatenated, unique
 from router.text.request import without_surrogates
 from router.text.structure import clip
-from router.types import FloatArray, IntArray
+from router.types import FloatArray, IntArray, Offer
 
 STATISTICS: tuple[str, ...] = (
     "text unknown",
@@ -131,6 +134,7 @@ class Reading:
     `conclusion` unit vectors (d,) of the whole text and of its last 48 tokens.
     `known` is False where only the final answer is known, not the text it came from; `so_far`
     where the answer is still being written.
+    `checks`: see `router.answers.call_checks`; all 0 where no tool was offered.
     """
 
     final: Final
@@ -142,6 +146,7 @@ class Reading:
     names: frozenset[str]
     known: bool = True
     so_far: bool = False
+    checks: FloatArray = field(default_factory=lambda: NOTHING_CHECKED)
 
     @property
     def refuses(self) -> bool:
@@ -163,13 +168,22 @@ def _plain(call: Mapping[str, Any]) -> dict[str, Any]:
 class Reader:
     """Reads answers in batches: one tokenisation feeds words and both vectors."""
 
-    def __init__(self, extractor: FeatureExtractor) -> None:
+    def __init__(self, extractor: FeatureExtractor, weight: FloatArray | None = None) -> None:
         self.extractor = extractor
+        self._fit = ToolFit(extractor, weight)
         counted = [[t in words for t in extractor.tokens] for words in _MARKED]
         self._marks = np.array(counted, dtype=np.float64).T
 
-    def read(self, answers: Sequence[Answer], asks: Sequence[str]) -> list[Reading]:
-        """Readings of `answers`; `asks` names per answer the kind that its request asks for."""
+    def read(
+        self,
+        answers: Sequence[Answer],
+        asks: Sequence[str],
+        offers: Sequence[Offer | None] | None = None,
+    ) -> list[Reading]:
+        """Readings of `answers`; `asks` names per answer the kind that its request asks for.
+
+        `offers`: per answer the tools that its request offers.
+        """
         texts = [clip(without_surrogates(a.written), HEAD_CHARS, TAIL_CHARS) for a in answers]
         short = [clip(t, WORDS_HEAD_CHARS, WORDS_TAIL_CHARS) for t in texts]
         ids = self.extractor.tokenize(short)
@@ -179,8 +193,14 @@ class Reader:
         vectors = self.extractor.encoder.encode([*short, *tails], both)
         n = len(answers)
         out = []
+        fitted: Offer | None = None
+        fits: dict[str, Fit] = {}
         for i, (answer, text) in enumerate(zip(answers, texts, strict=True)):
-            final = final_of(answer.calls or text, asks[i])
+            made = answer.calls
+            final = final_of(made or text, asks[i])
+            offer = offers[i] if offers is not None else None
+            if offer is not None and offer is not fitted:
+                fitted, fits = offer, self._fits(offer)
             numbers = _NUMBERS.findall(short[i])
             known = _Known(text, final, ids[i], numbers)
             out.append(
@@ -193,9 +213,15 @@ class Reader:
                     numbers=frozenset(map(_bare, numbers)),
                     names=frozenset(_NAMES.findall(short[i])),
                     so_far=answer.so_far,
+                    checks=checks(
+                        final.calls, answer.text if made else "", offer, fits if offer else None
+                    ),
                 )
             )
         return out
+
+    def _fits(self, offer: Offer) -> dict[str, Fit]:
+        return self._fit.of(offered_tools(offer.tools), offer.prompt) if offer.prompt else {}
 
 
 def _bare(number: str) -> str:

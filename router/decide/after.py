@@ -33,7 +33,7 @@ from router.errors import InputError
 from router.registry.ability import ability_of, normalised
 from router.text.features import FeatureExtractor
 from router.threshold import choose
-from router.types import Decision, FloatArray
+from router.types import Decision, FloatArray, Offer
 
 AnswerLike = str | Answer
 
@@ -67,8 +67,8 @@ class SecondLook:
         self.verifier = Verifier.from_arrays(arrays)
         self._reliability = reliability or {}
         self.look = completed(arrays["look"].astype(np.float64))
-        self.reader = Reader(extractor)
         self._idf = idf.astype(np.float64)
+        self.reader = Reader(extractor, self._idf)
         self._abilities, self._reference = abilities, reference
         self._abilities_met: dict[str, float] = {}  # of names met before
 
@@ -92,7 +92,8 @@ class SecondLook:
         """Everything read and set beside each other, one per request."""
         flat = [a for answer, rest in zip(answers, others, strict=True) for a in (answer, *rest)]
         asks = [d.asks for d, rest in zip(decisions, others, strict=True) for _ in (0, *rest)]
-        readings = iter(self.reader.read(flat, asks))
+        offers = [d.offer for d, rest in zip(decisions, others, strict=True) for _ in (0, *rest)]
+        readings = iter(self.reader.read(flat, asks, offers))
         out = []
         for decision, answer, rest in zip(decisions, answers, others, strict=True):
             own, opinions = next(readings), [next(readings) for _ in rest]
@@ -120,10 +121,11 @@ class SecondLook:
         )
 
     def agreement_label(
-        self, asks: str, answer: Answer, others: Sequence[Answer]
+        self, asks: str, answer: Answer, others: Sequence[Answer], offer: Offer | None = None
     ) -> AgreementLabel:
         """What agreement alone says of an answer; the prompt's own probability stays out of it."""
-        own, *rest = self.reader.read([answer, *others], [asks] * (1 + len(others)))
+        read = 1 + len(others)
+        own, *rest = self.reader.read([answer, *others], [asks] * read, [offer] * read)
         evidence = self._evidence(own, rest, answer, others, asks)
         p_local, p_cloud = sigmoid(self.verifier.logits(self.rows([evidence])))[0].tolist()
         measures = agreement(own, rest[0], self._idf).tolist() if rest else []

@@ -215,11 +215,25 @@ def _verifier(data: bytes, manifest: Mapping[str, Any], folder: Path) -> dict[st
             f"{folder / VERIFIER} has schema {schema}, this version of the router reads "
             f"{VERIFIER_SCHEMA}; fit the verifier again."
         )
-    arrays = _unpacked(data, folder / VERIFIER)
+    arrays = _widened(_unpacked(data, folder / VERIFIER))
     tables = len(arrays["look"]) if "look" in arrays else 0
     sizes = {"2": 2, "f": VERIFIER_SIZE, "g": GRID, "m": MOVES}
     sizes["t"] = tables if tables in TABLES else TABLES[-1]
     _check_shapes(arrays, VERIFIER_ARRAYS, sizes, folder / VERIFIER)
+    return arrays
+
+
+def _widened(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """A verifier's arrays where features were appended since it was fitted: these weigh nothing.
+
+    Within one VERIFIER_SCHEMA features are only ever appended.
+    """
+    filled = {"weights": 0.0, "mean": 0.0, "scale": 1.0}
+    for name, value in filled.items():
+        known = arrays[name].shape[-1:] if name in arrays else ()
+        if known and (more := VERIFIER_SIZE - known[0]) > 0:
+            wide = [(0, 0)] * (arrays[name].ndim - 1) + [(0, more)]
+            arrays[name] = np.pad(arrays[name], wide, constant_values=value)
     return arrays
 
 
