@@ -178,6 +178,20 @@ def test_a_local_model_that_stalls_is_given_after_stream_wait(
     assert row["p_local_after"] is not None
 
 
+def test_thinking_that_goes_on_is_given_after_stream_wait(
+    run: Run, local: upstream.Upstream
+) -> None:
+    gate = asyncio.Event()
+    local.script = waits([chunk(reasoning_content="Hm.")], gate, upstream.chunks("Yes."))
+    gateway = run(**{**PATIENT, "stream_wait": 0.2})
+    body = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": ASK}]}
+    with gateway.client.stream("POST", "/v1/chat/completions", json=body) as answer:
+        lines = answer.iter_lines()
+        assert "Hm." in next(lines)
+        local._loop.call_soon_threadsafe(gate.set)
+        assert list(lines)[-2:] == ["data: [DONE]", ""]
+
+
 def test_a_model_too_slow_for_the_time_is_not_held(run: Run, local: upstream.Upstream) -> None:
     local.script = streams(upstream.chunks(POOR)[:-1], ["[DONE]"])
     gateway = run(**PATIENT)

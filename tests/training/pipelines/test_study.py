@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 
 from router.answers.reading import Reader
 from router.answers.verifier import NAMES, SIZE, Verifier
+from router.decide.deferral import FROM_PROMPT, TO_ANSWER, TO_BEGINNING
 from router.decide.heads import sigmoid
 from router.decide.router import Router, extractor_of
 from router.errors import DataError, TrainingError
 from router.registry import artifact as artifacts
-from router.registry.artifact import GRID, MOVES, Artifact
+from router.registry.artifact import GRID, MOVES, TABLES, Artifact
 from training.cli.main import app
 from training.data.answers import answered, read_answers, read_prompts
 from training.data.dataset import Dataset
@@ -202,6 +203,18 @@ def test_a_verifier_is_moved_to_own_answers(with_own: Artifact, tmp_path: Path) 
     before = router.predict("How many days do seven weeks have?")
     p = [router.predict_after(before, "49", [o]).p_local for o in ("49", "50")]
     assert p[0] > p[1]
+
+
+def test_it_learns_what_the_beginning_of_an_answer_shows(with_own: Artifact) -> None:
+    assert with_own.verifier is not None
+    look = with_own.verifier["look"].astype(float)
+    assert len(look) == TABLES[-1]
+    assert np.allclose(look.mean(axis=-1), 0, atol=1e-6)
+    spread = np.sqrt((look**2).mean(axis=(1, 2, 3)))
+    # These answers are of one line, so that each is read to its end before the first mark.
+    assert np.allclose(spread[TO_BEGINNING:], spread[TO_ANSWER])
+    assert 0 < spread[TO_ANSWER] < spread[FROM_PROMPT]  # an opinion shows more
+    assert Router(with_own).second_look().look.shape == look.shape
 
 
 def test_a_verifier_is_fitted_from_nothing(
