@@ -14,7 +14,7 @@ from router.types import FloatArray, IntArray
 from training.data.answers import Answered
 from training.data.opinions import Abilities, Opinions, PromptLogits
 from training.fit.constants import MIN_ROWS
-from training.fit.deferral import look_table
+from training.fit.deferral import borne_out, look_table
 
 
 def texts_of(answers: pd.DataFrame) -> "pd.Series[str]":
@@ -37,7 +37,8 @@ def beginning_tables(
 
     Shape (4, GRID, GRID, MOVES), in the order of `router.decide.deferral`. `texts`: of answers
     that are written out, by (prompt_id, model); `at`: rows of `opinions` that the verifier was not
-    fitted on. None where fewer than 20 of them have a text and a known prompt.
+    fitted on; None where fewer than 20 of them have a text and a known prompt. Moves count as far
+    as outcomes bear them out.
     """
     frame = opinions.answers.frame
     keys = list(zip(frame["prompt_id"], frame["model"], strict=True))
@@ -60,7 +61,9 @@ def beginning_tables(
         begun = _read(reader, [text[:chars] for text in written], part["asks"].tolist())
         ended = [len(text) <= chars for text in written]
         stages.insert(0, [w if e else b for w, b, e in zip(whole, begun, ended, strict=True)])
-    return np.stack([look_table(sigmoid(before), judged(readings)) for readings in stages])
+    prompt, gained = sigmoid(before), (part["cloud"] - part["score"]).to_numpy(dtype="float64")
+    after = [judged(readings) for readings in stages]
+    return np.stack([borne_out(prompt, p, gained) * look_table(prompt, p) for p in after])
 
 
 def _read(reader: Reader, texts: Sequence[str], asks: Sequence[str]) -> list[Reading]:

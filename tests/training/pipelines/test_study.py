@@ -27,7 +27,7 @@ from training.data.dataset import Dataset
 from training.data.opinions import Opinions, as_prose
 from training.evaluate import metrics
 from training.evaluate.acts import Stages, quality, quality_at
-from training.fit.deferral import look_table
+from training.fit.deferral import borne_out, look_table
 from training.fit.logistic import fit_logistic
 from training.fit.verifier import (
     VerifierRows,
@@ -168,6 +168,20 @@ def test_three_acts_reach_always_looking_with_fewer_looks() -> None:
     found = quality(sent, good[test], cloud)
     assert found > alone + 0.01 and found > always - 0.01
     assert stages.at_share(0.3, 1.0)[1].sum() == 0
+
+
+def test_moves_count_as_far_as_outcomes_bear_them_out() -> None:
+    rng = np.random.default_rng(0)
+    before = np.column_stack([rng.uniform(0.3, 0.7, 4000), np.full(4000, 0.9)])
+    after = before.copy()
+    after[:, 0] += rng.uniform(-0.3, 0.3, 4000)
+    cloud = (rng.random(4000) < 0.9) * 1.0
+    seen, blind = ((rng.random(4000) < p) * 1.0 for p in (after[:, 0], before[:, 0]))
+    assert borne_out(before, after, cloud - seen) > 0.9
+    assert borne_out(before, after, cloud - blind) < 0.1
+    some = np.where(rng.random(4000) < 0.5, np.nan, cloud - seen)
+    assert borne_out(before, after, some) > 0.85
+    assert borne_out(before, before, cloud - seen) == 1.0
 
 
 def test_soft_labels_are_probabilities_with_their_reliability(
