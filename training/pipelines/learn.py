@@ -10,6 +10,9 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from router.errors import TrainingError
+from router.labels.label import Label, Noise, noise
+from router.labels.signals import FAULTS, implicit
+from router.labels.trust import believed
 from router.monitor.alarms import Drift, drift, traffic_of
 from router.outcomes import counts
 from router.registry.artifact import Artifact
@@ -24,9 +27,6 @@ from training.fit.constants import FOLDS_PRIOR
 from training.fit.encoder import of_artifact
 from training.fit.head import KEPT, TIERS
 from training.fit.heads import Fitted
-from training.labels.label import Label, Noise, noise
-from training.labels.signals import FAULTS, implicit
-from training.labels.trust import believed
 from training.pipelines.agreement import learn as fit_on_labels
 from training.pipelines.before_after import FREE, LabelledWindow, judged_later, quality_curve
 from training.pipelines.constants import MIN_LABELS, MIN_THRESHOLD_ROWS, TEST_SHARE

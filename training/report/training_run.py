@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from router.labels.sources import SOURCES
 from training.evaluate.what_if import WhatIf
-from training.labels.sources import SOURCES
 from training.run import TrainingRun
 
 
