@@ -17,7 +17,7 @@ from router.types import Decision, Tier
 from router.wire import Json
 from router.wire.summary import Summary
 
-_KEPT_FIELDS = ("messages", "system", "tools", "response_format", "output_config")
+_KEPT_FIELDS = ("messages", "system", "tools", "response_format", "output_config", "router")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,7 +119,7 @@ class Record:
         return {
             "id": self.id,
             "at": self.at,
-            "api": self.call.api,
+            "api": self.call.dialect,
             "key": self.call.key,
             "stream": self.call.stream,
             "rule": plan.rule,
