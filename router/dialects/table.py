@@ -2,10 +2,12 @@
 
 from router.dialects.base import Dialect
 from router.dialects.messages import Messages
+from router.dialects.responses import Responses
 
 CHAT = Dialect()
 MESSAGES = Messages()
-DIALECTS: tuple[Dialect, ...] = (CHAT, MESSAGES)
+RESPONSES = Responses()
+DIALECTS: tuple[Dialect, ...] = (CHAT, MESSAGES, RESPONSES)
 
 
 def of_path(path: str) -> Dialect:

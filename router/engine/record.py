@@ -109,11 +109,20 @@ class Record:
             "decision_id": self.id,
         }
 
+    @property
+    def keeps(self) -> str:
+        """What the log may keep of it: `full`, `features` or `none`. A client may ask for less."""
+        settings = self.policy.settings
+        if self.private:
+            return "features" if settings.private_learning == "features" else "none"
+        if settings.store == "full" and self.call.body.get("store") is False:
+            return "features"
+        return settings.store
+
     def row(self) -> dict[str, Any]:
         """The row of the outcome log; of a private request no word is kept."""
         plan, known, after, answer = self.plan, self.decision, self.after, self.answer
-        full = self.policy.settings.store == "full"
-        words = full and self.screening is not None and not self.private
+        words = self.keeps == "full" and self.screening is not None
         planned = plan is not UNPLANNED
         usage = answer.usage if answer else None
         return {

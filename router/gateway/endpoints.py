@@ -31,6 +31,7 @@ from router.gateway.responses import (
     read,
     refused,
 )
+from router.gateway.stored import Stored
 from router.wire import Json, dumped
 
 _log = logging.getLogger("router.gateway")
@@ -41,8 +42,8 @@ _RESERVED = ("judge",)  # what nobody can say he is
 class Endpoints:
     """The addresses, over one service."""
 
-    def __init__(self, service: Service, metrics: Metrics) -> None:
-        self._service, self._metrics = service, metrics
+    def __init__(self, service: Service, metrics: Metrics, stored: Stored) -> None:
+        self._service, self._metrics, self._stored = service, metrics, stored
 
     async def answer(self, request: Request, dialect: Dialect) -> Any:
         """POST to the address of a dialect: an answer by one of the tiers."""
@@ -170,7 +171,7 @@ class Endpoints:
         """A request as it is routed, and as the client wrote it."""
         key, payload = await self._payload(request)
         asked = parsed(payload)
-        body = dialect.request(asked, [])
+        body = dialect.request(asked, await self._stored.earlier(dialect, asked, key))
         call = Call(
             api=dialect.api,
             spoken=dialect.name,

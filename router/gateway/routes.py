@@ -9,6 +9,7 @@ from router.dialects.base import Dialect
 from router.dialects.table import CHAT, DIALECTS, MESSAGES
 from router.gateway.endpoints import Answering, Endpoint, Endpoints
 from router.gateway.metrics import Metrics
+from router.gateway.stored import Stored
 from router.gateway.unknown import Unknown
 from router.monitor.watch import Watch
 
@@ -21,7 +22,8 @@ def create_app(service: Service, watch: Watch | None = None) -> Router:
     """
     metrics = Metrics(service, watch)
     service.watchers.append(metrics.watch)
-    do = Endpoints(service, metrics)
+    stored = Stored(service)
+    do = Endpoints(service, metrics, stored)
 
     def route(
         path: str, endpoint: Endpoint, method: str = "POST", dialect: Dialect = CHAT
@@ -31,6 +33,8 @@ def create_app(service: Service, watch: Watch | None = None) -> Router:
     routes = [
         *(route(d.path, partial(do.answer, dialect=d), dialect=d) for d in DIALECTS),
         route("/v1/messages/count_tokens", do.count_tokens, dialect=MESSAGES),
+        route("/v1/responses/{name}", stored.get, "GET"),
+        route("/v1/responses/{name}", stored.delete, "DELETE"),
         route("/v1/embeddings", do.embeddings),
         route("/v1/models", do.list_models, "GET"),
         route("/v1/models/{name:path}", do.list_models, "GET"),
