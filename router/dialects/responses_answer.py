@@ -53,7 +53,7 @@ def call_id(asked: Asked, number: int) -> str:
 
 def made(asked: Asked, known: Summary, *, thought: str = "", refused: bool = False) -> Json:
     """The response for a whole answer; `refused`: whether its text is a refusal."""
-    tools = offered(asked.body.get("tools"))[1]
+    tools = offered(asked.body)[1]
     status = _status(known.finish)
     output: list[Json] = []
     if thought:
@@ -192,7 +192,7 @@ class Events:
         self._unnamed: dict[int, str] = {}  # arguments that came before their function's name
         self._output: list[Json] = []
         self._fold = openai.Fold()
-        self._tools = offered(asked.body.get("tools"))[1]
+        self._tools = offered(asked.body)[1]
 
     def feed(self, chunk: Json) -> bytes:
         """What the client gets for one chunk."""

@@ -4,6 +4,7 @@ Reasoning of earlier turns stays behind: it belongs to the model that wrote it. 
 carried over is refused with a sentence: hosted tools, stored files, prompts and conversations.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +15,9 @@ from router.wire.summary import mapping, sequence
 
 NOTE = "response"  # under "router": what an answer repeats of its request
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
-_CALLS = ("function_call", "custom_tool_call", "local_shell_call")
-_OUTPUTS = ("function_call_output", "custom_tool_call_output", "local_shell_call_output")
+_CALLS = ("function_call", "custom_tool_call", "local_shell_call", "tool_search_call")
+_OUTPUTS = tuple(f"{call}_output" for call in _CALLS[:3])
+_SILENT = ("reasoning", "additional_tools")
 _SAME = ("model", "stream", "temperature", "top_p", "parallel_tool_calls", "store", "user")
 # Fields that only OpenAI can keep to, and what to do instead.
 _REFUSED = {
@@ -79,7 +81,7 @@ def turns(words: Json) -> list[Json]:
 
 
 def _tools(body: Json) -> Json:
-    functions, _ = tools.offered(body.get("tools"))
+    functions, _ = tools.offered(body)
     chosen, left = tools.choice(body.get("tool_choice"), functions)
     if not left:
         return {}
@@ -110,12 +112,11 @@ def _messages(given: Any) -> list[Json]:
                 out.append({"role": "assistant", "content": None})
             out[-1].setdefault("tool_calls", []).append(_call(item, position))
         elif kind in _OUTPUTS:
-            called = item.get("call_id") or item.get("id")
-            if not isinstance(called, str):
-                raise InputError(f"Item {position} of input is an output without a call_id.")
-            content = _content(item.get("output"), position)
-            out.append({"role": "tool", "tool_call_id": called, "content": content})
-        elif kind != "reasoning":
+            out.append(_result(item, _content(item.get("output"), position), position))
+        elif kind == "tool_search_output":
+            found = [mapping(t).get("name") for t in sequence(item.get("tools"))]
+            out.append(_result(item, json.dumps({"tools": found}), position))
+        elif kind not in _SILENT:
             raise InputError(f"Item {position} of input, a {kind!r}, cannot be carried over.")
     return out
 
@@ -128,13 +129,19 @@ def _message(item: Json, position: int) -> Json:
 
 
 def _call(item: Json, position: int) -> Json:
-    called = item.get("call_id") or item.get("id")
-    if not isinstance(called, str):
-        raise InputError(f"Item {position} of input is a call without a call_id.")
-    shell = item.get("type") == "local_shell_call"
-    name = tools.SHELL if shell else tools.name_of(item.get("name"), item.get("namespace"))
-    function = {"name": name, "arguments": tools.arguments_of(item)}
-    return {"id": called, "type": "function", "function": function}
+    function = {"name": tools.called(item), "arguments": tools.arguments_of(item)}
+    return {"id": _call_id(item, position), "type": "function", "function": function}
+
+
+def _result(item: Json, content: Any, position: int) -> Json:
+    return {"role": "tool", "tool_call_id": _call_id(item, position), "content": content}
+
+
+def _call_id(item: Json, position: int) -> str:
+    given = item.get("call_id") or item.get("id")
+    if not isinstance(given, str):
+        raise InputError(f"Item {position} of input must have a call_id.")
+    return given
 
 
 def _content(given: Any, position: int) -> Any:

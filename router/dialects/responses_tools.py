@@ -1,7 +1,8 @@
 """Tools of the Responses API as functions, and calls of functions as calls of those tools.
 
 What the client itself carries out can be offered to any model: functions, functions in a
-namespace, tools with free text as input, and the local shell. What runs at OpenAI cannot.
+namespace, tools with free text as input, the local shell, a search for further tools. What runs
+at OpenAI cannot.
 """
 
 import json
@@ -30,6 +31,8 @@ _SHELL = {
     "required": ["command"],
 }
 SHELL = "local_shell"
+SEARCH = "tool_search"
+_BRINGING = ("additional_tools", "tool_search_output")  # items of a conversation that bring tools
 _BETWEEN = "__"  # a namespace and the name of a function in it
 
 
@@ -37,24 +40,27 @@ _BETWEEN = "__"  # a namespace and the name of a function in it
 class Tool:
     """What a function that the model calls stands for."""
 
-    kind: Literal["function", "custom", "local_shell"]
+    kind: Literal["function", "custom", "local_shell", "tool_search"]
     name: str
     namespace: str | None = None
 
 
-def offered(tools: Any) -> tuple[list[Json], dict[str, Tool]]:
-    """Tools as chat completions have them, and what each stands for, by the name it has there.
+def offered(body: Json) -> tuple[list[Json], dict[str, Tool]]:
+    """The tools of a request as chat completions have them, and what each stands for, by name.
 
     Raises InputError for one that cannot be carried over.
 
-    >>> offered([{"type": "function", "name": "f"}])[0]
+    >>> offered({"tools": [{"type": "function", "name": "f"}]})[0]
     [{'type': 'function', 'function': {'name': 'f'}}]
     """
-    functions, known = [], {}
-    for function, tool in _functions(sequence(tools)):
-        known[str(function["name"])] = tool
-        functions.append({"type": "function", "function": function})
-    return functions, known
+    brought = [i for i in sequence(body.get("input")) if mapping(i).get("type") in _BRINGING]
+    functions, known = {}, {}
+    for tools in (body, *brought):
+        for function, tool in _functions(sequence(tools.get("tools"))):
+            name = str(function["name"])
+            known[name] = tool
+            functions[name] = {"type": "function", "function": function}
+    return list(functions.values()), known
 
 
 def _functions(tools: list[Any], namespace: str | None = None) -> Iterator[tuple[Json, Tool]]:
@@ -79,6 +85,10 @@ def _functions(tools: list[Any], namespace: str | None = None) -> Iterator[tuple
                 {"name": SHELL, "description": _SHELL_WORDS, "parameters": _SHELL},
                 Tool("local_shell", SHELL),
             )
+        elif kind == SEARCH and tool.get("execution") == "client":
+            function = {"name": SEARCH}
+            function |= {k: tool[k] for k in _FUNCTION if tool.get(k) is not None}
+            yield function, Tool("tool_search", SEARCH)
         elif not _dispensable(tool):
             raise InputError(
                 f"The tool {kind!r} runs at OpenAI and cannot be carried over; leave it out."
@@ -113,16 +123,22 @@ def choice(given: Any, functions: list[Json]) -> tuple[Any, list[Json]]:
     if kind in ("function", "custom"):
         name = name_of(given.get("name"), given.get("namespace"))
         return {"type": "function", "function": {"name": name}}, functions
-    if kind == SHELL:
-        return {"type": "function", "function": {"name": SHELL}}, functions
+    if kind in (SHELL, SEARCH):
+        return {"type": "function", "function": {"name": kind}}, functions
     if kind == "allowed_tools":
         allowed = {
-            SHELL if t.get("type") == SHELL else name_of(t.get("name"), t.get("namespace"))
+            name_of(t.get("name") or t.get("type"), t.get("namespace"))
             for t in map(mapping, sequence(given.get("tools")))
         }
         left = [f for f in functions if f["function"]["name"] in allowed]
         return given.get("mode", "auto"), left
     raise InputError(f"tool_choice of the type {kind!r} cannot be carried over.")
+
+
+def called(item: Json) -> str:
+    """The name in chat completions of the tool that an item of a conversation called."""
+    own = {"local_shell_call": SHELL, "tool_search_call": SEARCH}.get(str(item.get("type")))
+    return own or name_of(item.get("name"), item.get("namespace"))
 
 
 def arguments_of(item: Json) -> str:
@@ -131,7 +147,8 @@ def arguments_of(item: Json) -> str:
         return json.dumps({"input": item.get("input")}, ensure_ascii=False)
     if item.get("type") == "local_shell_call":
         return json.dumps(mapping(item.get("action")), ensure_ascii=False)
-    return str(item.get("arguments") or "{}")
+    given = item.get("arguments") or "{}"
+    return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
 
 
 def item_of(tool: Tool, arguments: str, call_id: str, item_id: str, status: str) -> Json:
@@ -142,6 +159,9 @@ def item_of(tool: Tool, arguments: str, call_id: str, item_id: str, status: str)
     elif tool.kind == SHELL:
         action = {"env": {}, **mapping(_loaded(arguments)), "type": "exec"}
         item |= {"type": "local_shell_call", "action": action}
+    elif tool.kind == SEARCH:
+        given = mapping(_loaded(arguments))
+        item |= {"type": "tool_search_call", "execution": "client", "arguments": given}
     else:
         item |= {"name": tool.name, "arguments": arguments}
     if tool.namespace:

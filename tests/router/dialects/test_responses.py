@@ -287,3 +287,122 @@ def test_an_answer_cut_off_is_incomplete(run: Run, local: upstream.Upstream) -> 
     assert made.status == "incomplete"
     assert made.incomplete_details is not None
     assert made.incomplete_details.reason == "max_output_tokens"
+
+
+CODEX: list[Any] = [  # the kinds of tools that Codex 0.169 offers
+    {"type": "function", "name": "exec_command", "parameters": {"type": "object"}},
+    {
+        "type": "custom",
+        "name": "apply_patch",
+        "description": "Edits files.",
+        "format": {"type": "grammar", "syntax": "lark", "definition": "start: patch"},
+    },
+    {
+        "type": "namespace",
+        "name": "agents",
+        "tools": [{"type": "function", "name": "spawn", "parameters": {"type": "object"}}],
+    },
+    {"type": "tool_search", "execution": "client", "parameters": {"type": "object"}},
+    {"type": "local_shell"},
+    {"type": "web_search", "external_web_access": False},
+]
+ARGUMENTS = {
+    "exec_command": {"cmd": "ls"},
+    "apply_patch": {"input": "*** Begin Patch"},
+    "agents__spawn": {"task": "look"},
+    "tool_search": {"query": "calendar"},
+    "local_shell": {"command": ["ls"]},
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_every_tool_that_codex_runs_itself_is_called_as_it_was_offered(
+    run: Run, local: upstream.Upstream, stream: bool
+) -> None:
+    calls = [
+        {
+            "index": i,
+            "id": f"c{i}",
+            "type": "function",
+            "function": {"name": name, "arguments": json.dumps(given)},
+        }
+        for i, (name, given) in enumerate(ARGUMENTS.items())
+    ]
+
+    async def all_at_once(connection: upstream.Connection, got: upstream.Got) -> None:
+        message = {"role": "assistant", "content": None, "tool_calls": calls}
+        if got.method == "GET":
+            await upstream.local(connection, got)
+        elif got.body.get("stream"):
+            choice = {"index": 0, "delta": message, "finish_reason": "tool_calls"}
+            await connection.stream([{"id": "c", "model": "small", "choices": [choice]}, "[DONE]"])
+        else:
+            choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+            await connection.json({"id": "c", "model": "small", "choices": [choice]})
+
+    local.script = all_at_once
+    gateway = run()
+    body = {"model": "local", "input": "Go.", "tools": CODEX, "stream": stream}
+    answer = gateway.client.post("/v1/responses", json=body)
+    if stream:
+        events = [json.loads(x[6:]) for x in answer.text.splitlines() if x.startswith("data: ")]
+        output = events[-1]["response"]["output"]
+        done = [e["item"] for e in events if e["type"] == "response.output_item.done"]
+        assert done == output
+    else:
+        output = answer.json()["output"]
+    assert [(i["type"], i.get("namespace"), i.get("name")) for i in output] == [
+        ("function_call", None, "exec_command"),
+        ("custom_tool_call", None, "apply_patch"),
+        ("function_call", "agents", "spawn"),
+        ("tool_search_call", None, None),
+        ("local_shell_call", None, None),
+    ]
+    assert output[1]["input"] == "*** Begin Patch"
+    assert output[3]["arguments"] == {"query": "calendar"}
+    assert output[4]["action"]["command"] == ["ls"]
+    offered = [t["function"] for t in local.asked[0].body["tools"]]
+    assert [f["name"] for f in offered] == list(ARGUMENTS)
+    assert "start: patch" in offered[1]["description"]
+    found = [{"type": "function", "name": "calendar", "parameters": {"type": "object"}}]
+    results = [
+        {"type": "function_call_output", "call_id": i["call_id"], "output": "ok"} for i in output
+    ]
+    results[3] = {
+        "type": "tool_search_output",
+        "call_id": output[3]["call_id"],
+        "tools": found,
+    }
+    given = [{"role": "user", "content": "Go."}, *output, *results]
+    gateway.client.post("/v1/responses", json={**body, "input": given})
+    turns, tools = local.asked[1].body["messages"], local.asked[1].body["tools"]
+    said = {c["function"]["name"]: c["function"]["arguments"] for c in turns[1]["tool_calls"]}
+    assert json.loads(said["apply_patch"]) == ARGUMENTS["apply_patch"]
+    assert json.loads(said["local_shell"])["command"] == ["ls"]
+    assert said.keys() == ARGUMENTS.keys()
+    assert [t["tool_call_id"] for t in turns[2:]] == [i["call_id"] for i in output]
+    assert tools[-1]["function"]["name"] == "calendar"
+
+
+def test_tools_may_come_within_the_conversation_and_be_narrowed(
+    gateway: Gateway, local: upstream.Upstream
+) -> None:
+    given = [
+        {"type": "additional_tools", "role": "developer", "tools": CODEX},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x"},
+        {"role": "user", "content": "Go."},
+    ]
+    allowed = {
+        "type": "allowed_tools",
+        "mode": "required",
+        "tools": [
+            {"type": "local_shell"},
+            {"type": "function", "namespace": "agents", "name": "spawn"},
+        ],
+    }
+    body = {"model": "local", "input": given, "tool_choice": allowed}
+    gateway.client.post("/v1/responses", json=body)
+    sent = local.asked[0].body
+    assert [t["function"]["name"] for t in sent["tools"]] == ["agents__spawn", "local_shell"]
+    assert sent["tool_choice"] == "required"
+    assert sent["messages"] == [{"role": "user", "content": "Go."}]
