@@ -1,13 +1,14 @@
 """Every dialect that the gateway answers in. One more is one file and one line here."""
 
 from router.dialects.base import Dialect
+from router.dialects.completions import Completions
 from router.dialects.messages import Messages
 from router.dialects.responses import Responses
 
 CHAT = Dialect()
 MESSAGES = Messages()
 RESPONSES = Responses()
-DIALECTS: tuple[Dialect, ...] = (CHAT, MESSAGES, RESPONSES)
+DIALECTS: tuple[Dialect, ...] = (CHAT, MESSAGES, RESPONSES, Completions())
 
 
 def of_path(path: str) -> Dialect:
