@@ -145,15 +145,17 @@ def _call_id(item: Json, position: int) -> str:
 
 
 def _content(given: Any, position: int) -> Any:
-    """Content for chat completions: plain text where there is nothing else."""
+    """Content for chat completions: plain text where it is one text.
+
+    Several parts stay apart: the privacy filter must see what they say when put together.
+    """
     if given is None or isinstance(given, str):
         return given or ""
     if not isinstance(given, list):
         raise InputError(f"Item {position} of input has content of an unknown kind; use text.")
     parts = list(_parts(given, position))
-    if all(p["type"] == "text" for p in parts):
-        return "\n".join(p["text"] for p in parts)
-    return parts
+    alone = len(parts) == 1 and parts[0]["type"] == "text"
+    return parts[0]["text"] if alone else parts
 
 
 def _parts(given: list[Any], position: int) -> Iterator[Json]:

@@ -278,8 +278,10 @@ def test_an_answer_cut_off_is_incomplete(run: Run, local: upstream.Upstream) -> 
     async def cut(connection: upstream.Connection, got: upstream.Got) -> None:
         body = upstream.said("Once upon")
         body["choices"][0]["finish_reason"] = "length"
-        answer = upstream.local(connection, got) if got.method == "GET" else connection.json(body)
-        await answer
+        if got.method == "GET":
+            await upstream.local(connection, got)
+        else:
+            await connection.json(body)
 
     local.script = cut
     with client_of(run()) as gpt:
