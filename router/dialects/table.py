@@ -8,7 +8,12 @@ from router.dialects.responses import Responses
 CHAT = Dialect()
 MESSAGES = Messages()
 RESPONSES = Responses()
-DIALECTS: tuple[Dialect, ...] = (CHAT, MESSAGES, RESPONSES, Completions())
+DIALECTS: tuple[Dialect, ...] = (
+    CHAT,
+    MESSAGES,
+    RESPONSES,
+    Completions(),
+)
 
 
 def of_path(path: str) -> Dialect:

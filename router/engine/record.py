@@ -83,6 +83,7 @@ class Record:
     def headers(self, streaming: bool = False) -> dict[str, str]:
         """What every answer tells about its way."""
         out = {"x-router-decision-id": self.id, "x-router-policy-version": self.policy.version}
+        out["x-router-model-asked"] = _ascii(self.call.model)
         if self.tier is not None:
             out |= {"x-router-tier": self.tier, "x-router-model": _ascii(self.model)}
         if self.plan is not UNPLANNED:

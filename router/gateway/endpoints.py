@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from router.app import Service
+from router.backends.claude import ClaudeBackend
 from router.dialects.base import Asked, Dialect
 from router.dialects.table import CHAT, MESSAGES
 from router.engine.call import Call
@@ -65,10 +66,11 @@ class Endpoints:
         dispatcher = self._service.dispatcher
         record = await dispatcher.explain(call)
         counted: Json | None = None
-        if record.plan.tier == "cloud":
+        cloud = self._service.cloud
+        if record.plan.tier == "cloud" and isinstance(cloud, ClaudeBackend):
             ask = dispatcher.ask(record, "cloud")
             try:
-                counted = await self._service.claude.count_tokens(ask)
+                counted = await cloud.count_tokens(ask)
             except BackendError as error:
                 _log.warning("The cloud counts no tokens (%s); they are counted here.", error.code)
         if counted is None:
