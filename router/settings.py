@@ -1,5 +1,6 @@
 """Settings: from the environment (`ROUTER_*`) or a file `router.toml`, read once."""
 
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -29,6 +30,7 @@ from router.threshold import (
     Cut,
     Money,
     OperatingPoint,
+    QualityFloor,
     QualityShare,
 )
 from router.wire import Api
@@ -86,7 +88,8 @@ class Settings(BaseSettings):
     """Every setting with its default; `ROUTER_LOCAL_MODEL=...` or `local_model = ...`.
 
     `router.example.toml` explains each. At most one of `threshold`, `cloud_share`,
-    `quality_share` and `value_usd` may be set; with none the model's own default cut holds.
+    `quality_share`, `quality_floor` and `value_usd` may be set; with none the model's own default
+    cut holds.
     """
 
     model_config = SettingsConfigDict(
@@ -107,6 +110,7 @@ class Settings(BaseSettings):
     threshold: float | None = None
     cloud_share: float | None = None
     quality_share: float | None = None
+    quality_floor: float | None = None
     value_usd: float | None = None
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = CONFIDENCE
     auto_probe: bool = True
@@ -202,10 +206,11 @@ class Settings(BaseSettings):
 
     def operating_point(self) -> OperatingPoint | None:
         """What the threshold is set by, if anything is."""
-        points: dict[str, type[Cut] | type[CloudShare] | type[QualityShare] | type[Money]] = {
+        points: dict[str, Callable[[float], OperatingPoint]] = {
             "threshold": Cut,
             "cloud_share": CloudShare,
             "quality_share": QualityShare,
+            "quality_floor": QualityFloor,
             "value_usd": Money,
         }
         chosen = {k: v for k in points if (v := getattr(self, k)) is not None}

@@ -18,7 +18,8 @@ from router.decide.heads import Heads, sigmoid
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
 from router.prices import estimate_usd
 from router.registry import artifact as artifacts
-from router.registry.ability import Ability, ability_for, measured_ability
+from router.registry.ability import Ability
+from router.registry.reference import abilities_of, reference_of
 from router.text.asks import asks_for
 from router.text.features import (
     Encoder,
@@ -27,7 +28,15 @@ from router.text.features import (
     StaticEncoder,
 )
 from router.text.request import request_from_messages, request_from_prompt
-from router.threshold import CONFIDENCE, LOOK_PRICE, Cut, Money, OperatingPoint, Reference, choose
+from router.threshold import (
+    CONFIDENCE,
+    LOOK_PRICE,
+    Cut,
+    Money,
+    OperatingPoint,
+    QualityFloor,
+    choose,
+)
 from router.types import BatchPrediction, Decision, Explanation, Request
 
 if TYPE_CHECKING:
@@ -66,15 +75,15 @@ class Router:
         )
         self.extractor = extractor_of(artifact)
         self.heads = Heads.from_arrays(artifact.arrays)
-        self.reference = Reference(*artifact.arrays["reference"].astype(np.float64))
-        models = manifest["models"]
-        self.abilities: tuple[Ability, Ability] = (
-            measured_ability(manifest, local_model, local_digest),
-            ability_for(cloud_model, models["cloud"], models["reference_cloud"]),
+        self.reference = reference_of(artifact, local_model, cloud_model, local_digest)
+        self.abilities: tuple[Ability, Ability] = abilities_of(
+            artifact, local_model, cloud_model, local_digest
         )
+        # What a floor sends to the cloud was promised to be the cloud's: nothing keeps it back.
+        self._floor = isinstance(self.operating_point, QualityFloor)
         self.confidence = confidence
         self._doubt = 0.0  # logits by which an unmeasured model may be better than is thought
-        if not self.abilities[0].known:
+        if not self.abilities[0].known and not self._floor:
             from statistics import NormalDist  # here, as most routers never need it
 
             slope = float(self.heads.calibration[0, 0])
@@ -88,8 +97,8 @@ class Router:
                 artifact.verifier,
                 self.extractor,
                 self.heads.word_idf,
-                models["local"],
-                models["reference_local"],
+                manifest["models"]["local"],
+                manifest["models"]["reference_local"],
                 reliability_of(manifest["verifier"].get("metrics", {})),
             )
         self._ability = np.array([a.value for a in self.abilities])
@@ -157,7 +166,11 @@ class Router:
         values = [0.0] * len(requests)
         if self.second is not None:
             table = self.second.look[FROM_PROMPT]
-            values = values_of_looking(table, p[:, 0], p[:, 1], np.array(thresholds)).tolist()
+            cuts = np.array(thresholds)
+            found = values_of_looking(table, p[:, 0], p[:, 1], cuts)
+            if self._floor:
+                found[p[:, 1] - p[:, 0] > cuts] = 0.0
+            values = found.tolist()
         return [
             self._decision(request, pair[0], pair[1], cost, threshold, value)
             for request, pair, cost, threshold, value in zip(

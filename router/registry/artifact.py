@@ -5,7 +5,7 @@
     models/<version>/heads.safetensors, encoder.safetensors, tokenizer.json
     models/<version>/verifier.safetensors, where the version has a verifier
 
-Nothing is unpickled. `ARRAYS` lists the arrays with their shapes.
+Nothing is unpickled. `ARRAYS` and `OPTIONAL` list the arrays with their shapes.
 """
 
 import hashlib
@@ -63,6 +63,10 @@ ARRAYS = {
     "reference": ("3", "n"),  # gain, local, cloud of the traffic that shares refer to
     "seen": ("m",),  # sorted 64-bit hashes of the groups that any fit so far has used
 }
+# Requests with outcomes of both tiers that nothing was fitted on, a row a group and pair of models:
+# logits of both heads without ability terms, scores of both tiers. The manifest's `known` lists the
+# pairs in the order of their blocks.
+OPTIONAL = {"known": ("4", "k")}
 GRID = 8  # cells of p_local and of p_cloud in the table of looks, each of width 1/8
 MOVES = 15  # quantiles of the move of the gain in each cell, equally likely
 VERIFIER_ARRAYS = {**VERIFIER_HEADS, "look": ("t", "g", "g", "m")}
@@ -169,9 +173,10 @@ def load(folder: Path) -> Artifact:
                 "it was cut short or altered. Restore it or use another version."
             )
     arrays = _unpacked(files[HEADS], folder / HEADS)
-    sizes = {"2": 2, "3": 3, "s": SIZE, "b": BIGRAM_BUCKETS}
+    sizes = {"2": 2, "3": 3, "4": 4, "s": SIZE, "b": BIGRAM_BUCKETS}
     sizes["d"] = int(manifest["encoder"]["dimensions"])
-    _check_shapes(arrays, ARRAYS, sizes, folder / HEADS)
+    more = {name: axes for name, axes in OPTIONAL.items() if name in arrays}
+    _check_shapes(arrays, {**ARRAYS, **more}, sizes, folder / HEADS)
     verifier = _verifier(files[VERIFIER], manifest, folder) if VERIFIER in files else None
     return Artifact(
         manifest=manifest,

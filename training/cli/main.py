@@ -84,6 +84,7 @@ def fit(
             Tracking(out.parent).log_fit(trained, folder)
     report.left_out(console, dataset)
     report.evaluation(console, trained.evaluation)
+    report.promised(console, trained.artifact)
     console.print(f"Saved {folder}.")
     write_json(json_file, trained.artifact.manifest)
 
@@ -98,6 +99,12 @@ app.command(
 )(cli_answers.study)
 app.command(epilog="Example: python -m training stages --data outcomes --out data/looks.parquet")(
     cli_answers.stages
+)
+app.command(
+    epilog="Example: python -m training heldout --data outcomes --out data/heldout.parquet"
+)(cli_answers.heldout)
+app.command(epilog="Example: python -m training floor --rows data/heldout.parquet")(
+    cli_answers.floor
 )
 
 
@@ -203,6 +210,7 @@ def promote(
         f"changed by {verdict.quality}, calibration error by {verdict.ece}.",
         soft_wrap=True,
     )
+    report.promised(console, registry.load())
 
 
 @app.command(epilog="Example: python -m training encoder --distil all-MiniLM-L6-v2 --out encoder")

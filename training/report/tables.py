@@ -6,6 +6,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from router.decide.promises import promises
+from router.decide.router import Router
+from router.registry.artifact import Artifact
 from training.data.dataset import Dataset
 from training.evaluate.evaluation import Evaluation
 
@@ -51,6 +54,19 @@ def evaluation(console: Console, result: Evaluation) -> None:
     for source, values in groups.items():
         measures.add_row(source, *(str(values[c]).replace(" [", "\n[") for c in columns))
     console.print(measures)
+
+
+def promised(console: Console, artifact: Artifact) -> None:
+    """What a version can promise of the pair of models of which it knows most outcomes."""
+    pairs = artifact.manifest.get("known", [])
+    if not pairs:
+        console.print("No outcomes of both tiers were kept aside, so no quality can be promised.")
+        return
+    about = max(pairs, key=lambda pair: int(pair["rows"]))
+    console.print(f"Of {about['local']} and {about['cloud']}:")
+    router = Router(artifact, local_model=about["local"], cloud_model=about["cloud"])
+    for sentence in promises(router):
+        console.print(sentence, soft_wrap=True)
 
 
 def bench(console: Console, result: dict[str, Any]) -> None:
@@ -150,3 +166,25 @@ def unmeasured(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         table.add_row(row["source"], row["model"], *(f"{row[name]:.2f}" for name in shares))
     console.print(table)
+
+
+def floors(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """How often promised floors are broken, and what they cost."""
+    table = Table(Column("source", no_wrap=True), title="Quality floors", title_justify="left")
+    for heading in (
+        "floor",
+        "labels",
+        "broken",
+        "refused",
+        "cloud",
+        "best\ncloud",
+        "average:\nbroken",
+        "\ncloud",
+    ):
+        table.add_column(heading, justify="right")
+    shown = ("broken", "refused", "share", "best", "broken on average", "share on average")
+    for row in rows:
+        cells = (f"{row[name]:.1%}" for name in shown)
+        table.add_row(row["source"], f"{row['floor']:.2f}", str(row["labels"]), *cells)
+    console.print(table)
+    console.print("Shares of samples of labels, and of requests; average: conformal risk control.")
