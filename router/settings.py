@@ -26,6 +26,7 @@ from router.errors import ConfigError
 from router.threshold import (
     CONFIDENCE,
     LOOK_PRICE,
+    STREAM_WAIT_S,
     CloudShare,
     Cut,
     Money,
@@ -116,6 +117,7 @@ class Settings(BaseSettings):
     auto_probe: bool = True
     look_price: Annotated[float, Field(ge=0, le=1)] = LOOK_PRICE
     cascade: Cascade = "checks"
+    stream_wait: Annotated[float, Field(ge=0, le=60)] = STREAM_WAIT_S
     second_model: str | None = None
     exploration: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     auto_models: list[str] = []

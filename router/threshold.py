@@ -16,6 +16,7 @@ from router.types import FloatArray, Tier
 _ALWAYS_LOCAL = 2.0  # no gain exceeds it
 _ALWAYS_CLOUD = -2.0
 CONFIDENCE = 0.8  # chosen: with which an unmeasured local model must be worse (models/BENCHMARK.md)
+STREAM_WAIT_S = 2.0  # chosen: one everyday stream in nine is held (models/BENCHMARK.md)
 LOOK_PRICE = 0.02  # a second opinion is asked where it makes two answers in a hundred better
 
 

@@ -50,3 +50,10 @@ LINE_ENDS = 50_000  # chosen: what nobody writes and somebody sends
 ROUNDS, WARM_UP_ROUNDS, COLD_ROUNDS = 3000, 50, 5  # chosen: a steady 99th percentile in seconds
 BATCH_PROMPTS = 5000  # chosen: a second's worth
 UNMEASURED_ROWS = 1500  # chosen: of each source and model; shares are then known to 0.03
+
+# Streams.
+TOKENS_PER_S = 30.0  # chosen: of a local model of 8 billion parameters on a laptop
+STREAM_WAITS = (1.0, 2.0, 4.0)  # chosen: seconds around the default of 2
+STREAM_THRESHOLDS, CLOUD_SHARES = 60, 21  # chosen: points of a curve, and shares it is read at
+COMPARED_SHARE = 0.3  # chosen: of the cloud, at which policies are compared, as of the loop
+LEAST_STREAMS = 50  # chosen: of one local model; fewer say nothing of it

@@ -159,6 +159,29 @@ def _cell(value: dict[str, float]) -> str:
     return f"{value['value']:.3f}\n[{value['low']:.3f}, {value['high']:.3f}]"
 
 
+def streams(console: Console, result: Mapping[str, Any]) -> None:
+    """What holding streams costs and brings, a table per source."""
+    for source, found in result["sources"].items():
+        title = (
+            f"{source}: {found['streams']} streams of {found['models']} local models, "
+            f"{result['cloud']:.0%} to the cloud, {result['tokens_per_s']:g} tokens a second"
+        )
+        columns = ("held", "chars", "seconds", "slowest", "spared", "quality", "APGR", "gained")
+        table = Table("policy", *columns, title=title, title_justify="left", box=None)
+        for policy, m in found["policies"].items():
+            shares = f"{m['held']:.0%}", f"{m['chars']:.0f}", f"{m['seconds']:.1f}"
+            more = f"{m['slowest']:.1f}", f"{m['spared']:.1%}"
+            better = f"{m['quality']['value']:.3f}", f"{m['apgr']['value']:.3f}"
+            table.add_row(policy, *shares, *more, *better, _cell(m["apgr gained"]))
+        console.print(table)
+    everyday = result["everyday"]
+    held = ", ".join(f"{w} s {share:.0%}" for w, share in everyday["held"].items())
+    console.print(
+        f"Everyday, at the default threshold ({everyday['prompts']} prompts, "
+        f"{everyday['local']:.0%} of them local): held by stream_wait {held}."
+    )
+
+
 def unmeasured(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print what happens to local models that nobody measured, by source."""
     shares = [name for name in rows[0] if name not in ("source", "model", "rows")]
