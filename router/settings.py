@@ -1,5 +1,6 @@
 """Settings: from the environment (`ROUTER_*`) or a file `router.toml`, read once."""
 
+import os
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
@@ -169,7 +170,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
-        """Another address than loopback needs keys, and keys are kept as hashes only."""
+        """Other addresses need keys, keys are hashes, and a cloud sees its own key only."""
         for name, value in self.api_keys.items():
             digest = value.removeprefix("sha256:")
             if digest == value or len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
@@ -180,6 +181,18 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"host {self.host} can be reached by others, so api_keys must be set; "
                 "make one with: router key NAME"
+            )
+        key, anthropics = self.cloud_api_key, os.environ.get("ANTHROPIC_API_KEY")
+        meant = os.environ.get("ROUTER_CLOUD_API_KEY") == anthropics
+        if (
+            self.cloud_api == "openai"
+            and key
+            and key.get_secret_value() == anthropics
+            and not meant
+        ):
+            raise ValueError(
+                'the key found is ANTHROPIC_API_KEY, which a cloud of cloud_api = "openai" must not '
+                "see; set ROUTER_CLOUD_API_KEY"
             )
         return self
 
