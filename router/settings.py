@@ -182,17 +182,12 @@ class Settings(BaseSettings):
                 f"host {self.host} can be reached by others, so api_keys must be set; "
                 "make one with: router key NAME"
             )
-        key, anthropics = self.cloud_api_key, os.environ.get("ANTHROPIC_API_KEY")
-        meant = os.environ.get("ROUTER_CLOUD_API_KEY") == anthropics
-        if (
-            self.cloud_api == "openai"
-            and key
-            and key.get_secret_value() == anthropics
-            and not meant
-        ):
+        key = self.cloud_api_key.get_secret_value() if self.cloud_api_key else None
+        own, claudes = (os.environ.get(f"{n}_API_KEY") for n in ("ROUTER_CLOUD", "ANTHROPIC"))
+        if self.cloud_api == "openai" and key is not None and key == claudes != own:
             raise ValueError(
-                'the key found is ANTHROPIC_API_KEY, which a cloud of cloud_api = "openai" must not '
-                "see; set ROUTER_CLOUD_API_KEY"
+                'the key found is ANTHROPIC_API_KEY, which the cloud of cloud_api = "openai" may '
+                "not see; set ROUTER_CLOUD_API_KEY"
             )
         return self
 
