@@ -44,6 +44,9 @@ LARGEST_NUMBER = 1e9  # chosen: beyond, the size of a number says nothing more
 LOWEST_MEAN_LOGPROB, LOWEST_LOGPROB = -10, -20  # chosen: an outlier shall not outweigh the rest
 
 # The verifier.
+# Lengths of the beginnings at which a stream is judged, in characters. Chosen: on judged answers
+# to real requests the first 120 have an AUC of .71, 240 .73, 480 .75, the whole answer .76.
+MARKS = (120, 240, 480)
 MAX_OPINIONS = 2  # chosen: three votes are the fewest of which two can outvote one
 # Familiarity: rows of a kind that make it known, and times the usual squared distance up to which
 # an answer is like those learned from. Chosen: a hundred answers set a level to a twentieth, and of

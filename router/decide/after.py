@@ -23,7 +23,14 @@ from router.answers.verifier import (
 )
 from router.decide.bar import Bar, Judged
 from router.decide.constants import LEAST_PROBABILITY, NAMES_REMEMBERED, UNFAMILIAR
-from router.decide.deferral import FROM_ANSWER, act_for, value_of_looking
+from router.decide.deferral import (
+    FROM_ANSWER,
+    act_for,
+    completed,
+    pays_to_read_on,
+    value_of_looking,
+    values_of_reading_on,
+)
 from router.decide.heads import sigmoid
 from router.errors import InputError
 from router.registry.ability import ability_of, normalised
@@ -63,7 +70,7 @@ class SecondLook:
         self.verifier = Verifier.from_arrays(arrays)
         self._reliability = reliability or {}
         self._level = tuple(arrays["level"].tolist())
-        self.look = arrays["look"].astype(np.float64)
+        self.look = completed(arrays["look"].astype(np.float64))
         self._idf = idf.astype(np.float64)
         self.reader = Reader(extractor, self._idf)
         self._abilities, self._reference = abilities, reference
@@ -172,6 +179,12 @@ class SecondLook:
             self._decision(d, e, Judged(*one), price)
             for d, e, one in zip(decisions, evidence, found, strict=True)
         ]
+
+    def reads_on(self, decision: Decision, at: int, reach: float, price: float) -> bool:
+        """Whether to hold a stream and read on; see `Router.reads_on`."""
+        one = (np.array([p]) for p in (decision.p_local, decision.p_cloud, decision.threshold))
+        values = values_of_reading_on(self.look, at, *one)
+        return bool(pays_to_read_on(values, at, reach, price)[0])
 
     def _decision(
         self, before: Decision, evidence: Evidence, judged: Judged, price: float

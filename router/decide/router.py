@@ -19,7 +19,8 @@ from router.decide.heads import Heads, sigmoid
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
 from router.prices import estimate_usd
 from router.registry import artifact as artifacts
-from router.registry.ability import Ability, ability_for, measured_ability
+from router.registry.ability import Ability
+from router.registry.reference import abilities_of, reference_of
 from router.text.asks import asks_for
 from router.text.features import (
     Encoder,
@@ -28,7 +29,15 @@ from router.text.features import (
     StaticEncoder,
 )
 from router.text.request import checked_tools, request_from_messages, request_from_prompt
-from router.threshold import CONFIDENCE, LOOK_PRICE, Cut, Money, OperatingPoint, Reference, choose
+from router.threshold import (
+    CONFIDENCE,
+    LOOK_PRICE,
+    Cut,
+    Money,
+    OperatingPoint,
+    QualityFloor,
+    choose,
+)
 from router.types import BatchPrediction, Decision, Explanation, Offer, Request
 
 if TYPE_CHECKING:
@@ -67,17 +76,19 @@ class Router:
         )
         self.extractor = extractor_of(artifact)
         self.heads = Heads.from_arrays(artifact.arrays)
-        self.reference = Reference(*artifact.arrays["reference"].astype(np.float64))
-        models = manifest["models"]
-        self.abilities: tuple[Ability, Ability] = (
-            measured_ability(manifest, local_model, local_digest),
-            ability_for(cloud_model, models["cloud"], models["reference_cloud"]),
+        self.reference = reference_of(artifact, local_model, cloud_model, local_digest)
+        self.abilities: tuple[Ability, Ability] = abilities_of(
+            artifact, local_model, cloud_model, local_digest
         )
+        # What a floor sends to the cloud was promised to be the cloud's: nothing keeps it back.
+        self._floor = isinstance(self.operating_point, QualityFloor)
         self.confidence = confidence
         from statistics import NormalDist  # here, as it is slow to load
 
         sure = NormalDist().inv_cdf(confidence)
         self._doubt = 0.0  # logits by which an unmeasured model may be better than is thought
+        if self._floor:
+            sure = 0.0
         if not self.abilities[0].known:
             self._doubt = float(self.heads.calibration[0, 0]) * UNMEASURED_DEVIATION * sure
         self._bar = Bar(self._threshold, self._doubt, STRANGE_DEVIATION * sure)
@@ -90,8 +101,8 @@ class Router:
                 artifact.verifier,
                 self.extractor,
                 self.heads.word_idf,
-                models["local"],
-                models["reference_local"],
+                manifest["models"]["local"],
+                manifest["models"]["reference_local"],
                 reliability_of(manifest["verifier"].get("metrics", {})),
             )
         self._ability = np.array([a.value for a in self.abilities])
@@ -154,7 +165,11 @@ class Router:
         values = [0.0] * len(requests)
         if self.second is not None:
             table = self.second.look[FROM_PROMPT]
-            values = values_of_looking(table, p[:, 0], p[:, 1], np.array(thresholds)).tolist()
+            cuts = np.array(thresholds)
+            found = values_of_looking(table, p[:, 0], p[:, 1], cuts)
+            if self._floor:
+                found[p[:, 1] - p[:, 0] > cuts] = 0.0
+            values = found.tolist()
         return [
             self._decision(request, pair[0], pair[1], cost, threshold, value)
             for request, pair, cost, threshold, value in zip(
@@ -278,6 +293,18 @@ class Router:
             evidence = second.evidence(before[part], own[part], opinions[part])
             out += self.decide_after(before[part], evidence)
         return out
+
+    def reads_on(self, decision: Decision, at: int, reach: float) -> bool:
+        """Whether it pays to hold the first words of a stream and read on before deciding.
+
+        `decision`: by the prompt, or by the last beginning that was read. `at`: how many of
+        `router.answers.constants.MARKS` were read. `reach`: characters that come in the time
+        that a person is willing to wait for an improvement by the price of a look. False for a
+        version without a verifier.
+        """
+        if self.second is None:
+            return False
+        return self.second.reads_on(decision, at, reach, self.look_price)
 
     def second_look(self) -> SecondLook:
         """What judges answers. Raises ArtifactMismatch for a version without a verifier."""

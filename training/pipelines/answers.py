@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 
 from router.answers.constants import MAX_OPINIONS
+from router.answers.reading import Reader
 from router.answers.verifier import NAMES, Verifier
+from router.decide.deferral import TO_BEGINNING
 from router.decide.heads import sigmoid
+from router.decide.router import extractor_of
 from router.errors import TrainingError
 from router.registry.ability import ability_of
 from router.registry.artifact import Artifact
@@ -32,6 +35,7 @@ from training.fit.verifier import (
     recalibrated,
     rows_of,
 )
+from training.pipelines.beginnings import beginning_tables, texts_of
 from training.pipelines.constants import BEGINNINGS_WEIGHT, CALIBRATION_PRIOR
 from training.pipelines.training_set import TrainingSet
 
@@ -109,8 +113,8 @@ def fit_second(
         logits = honest_logits(prompts, sorted(frame["source"].unique()), rng)
         progress("fitting the verifier")
         both = [opinions]
-        if len(begun := beginnings(answers, rng)):
-            both.append(Opinions.read(base, begun, data.prompts, data))
+        if len(cut := beginnings(answers, rng)):
+            both.append(Opinions.read(base, cut, data.prompts, data))
         verifier = _core(both, ability, logits, rng)
     else:
         progress("moving the base's verifier")
@@ -126,6 +130,11 @@ def fit_second(
         if base.verifier is None:
             raise TrainingError("No prompt has answers of two local models; collect some first.")
         look = base.verifier["look"]
+    reader = Reader(extractor_of(base), opinions.weight)
+    texts = texts_of(answers)
+    begun = beginning_tables(opinions, texts, held, reader, verifier, ability, logits)
+    if begun is not None:
+        look = np.concatenate([look[:TO_BEGINNING], begun])
     arrays = {**verifier.arrays(), "look": look}
     described = {
         "answers": len(frame),
