@@ -16,8 +16,8 @@ from router.registry.artifact import Artifact, pack_vectors
 from router.text.request import request_from_prompt
 from router.types import FloatArray
 from training.bench.constants import COST_STEPS, STATIC_WIDTHS, TIMED_REQUESTS, WARM_UP_REQUESTS
-from training.data.dataset import Dataset
-from training.data.featurize import featurize
+from training.data.dataset import SHAPE, Dataset
+from training.data.featurize import featurize, requests_of
 from training.data.splits import unseen
 from training.evaluate import metrics
 from training.evaluate.baselines import BASELINES, RoutingTask
@@ -101,12 +101,12 @@ def compare(artifact: Artifact, data: Dataset, *, seed: int = 0) -> Comparison:
     new = unseen(data.rows["group"], artifact.arrays["seen"])
     # The test rows come first, in the very order in which they were scored.
     test, train = (outcome_pairs(data.rows[mask]) for mask in (new, ~new))
-    texts = data.prompts[["prompt_id", "prompt"]]
+    texts = data.prompts[["prompt_id", "prompt", *SHAPE]]
     prompts = pd.concat([test, train]).merge(texts, on="prompt_id", how="left")
     task = RoutingTask(
         name="comparison",
         prompts=prompts["prompt"].tolist(),
-        features=featurize(of_artifact(artifact).extractor(), prompts["prompt"].tolist()),
+        features=featurize(of_artifact(artifact).extractor(), requests_of(prompts)),
         local=prompts["local"].to_numpy(dtype="float64"),
         cloud=prompts["cloud"].to_numpy(dtype="float64"),
         group=prompts["group"].to_numpy(),

@@ -13,7 +13,6 @@ from training.data.featurize import featurize
 from training.data.readers import read_table
 from training.data.splits import group_folds
 from training.evaluate import metrics
-from training.fit.design import take
 from training.fit.encoder import of_artifact
 from training.fit.heads import fit_heads
 
@@ -41,7 +40,7 @@ def everyday_bench(folder: Path, model: Artifact, seeds: int) -> dict[str, Any]:
         for train, test in group_folds(kinds, FOLDS, np.random.default_rng(seed)):
             rows = canonical(table.iloc[train], "everyday")
             fitted = fit_heads(features, rows, position, len(extractor.tokens))
-            p_local, p_cloud = fitted.predict(take(features, test))
+            p_local, p_cloud = fitted.predict(features.take(test))
             gain[test] = p_cloud - p_local
             folds.append(metrics.auc(gain[test], needs[test]))
         values["mean of folds"].append(float(np.mean(folds)))

@@ -34,7 +34,6 @@ from training.data.splits import group_folds, group_sample, part_of
 from training.evaluate import metrics
 from training.evaluate.baselines import BASELINES, RoutingTask
 from training.evaluate.constants import LEVEL
-from training.fit.design import take
 from training.fit.encoder import of_artifact, with_transformer
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted
@@ -148,7 +147,7 @@ def task_of(work: Work, known: TrainingSet) -> tuple[RoutingTask, IntArray]:
     task = RoutingTask(
         name=work.name,
         prompts=part["prompt"].tolist(),
-        features=take(known.features, at),
+        features=known.features.take(at),
         local=both["local"].to_numpy(dtype="float64"),
         cloud=both["cloud"].to_numpy(dtype="float64"),
         group=part["group"].to_numpy(),
@@ -247,7 +246,7 @@ def _predict(
     test: IntArray,
 ) -> tuple[FloatArray, FloatArray]:
     fitted = Fitted(heads, {t: dict(m) for t, m in models.items()}, {})
-    return fitted.predict(take(task.features, test), {"local": work.local, "cloud": work.cloud})
+    return fitted.predict(task.features.take(test), {"local": work.local, "cloud": work.cloud})
 
 
 def _measures(gain: FloatArray, task: RoutingTask, test: IntArray) -> dict[str, float]:

@@ -16,7 +16,8 @@ import pandas as pd
 from router.errors import DataError
 
 REQUIRED = ("prompt_id", "group", "source", "category", "prompt", "tier", "model", "score")
-OPTIONAL = ("weight", "created_at")
+SHAPE = ("messages", "tools")  # what a prompt stands in: JSON, or nothing
+OPTIONAL = ("weight", "created_at", *SHAPE)
 COLUMNS = REQUIRED + OPTIONAL
 TIERS = ("local", "cloud")
 _SHOWN_FAULTS = 20
@@ -40,8 +41,9 @@ class Dataset:
 
     @cached_property
     def prompts(self) -> pd.DataFrame:
-        """One row per prompt: prompt_id, group, source, category, prompt."""
-        columns = ["prompt_id", "group", "source", "category", "prompt"]
+        """One row per prompt: prompt_id, group, source, category, prompt, messages, tools."""
+        known = [c for c in SHAPE if c in self.rows]
+        columns = ["prompt_id", "group", "source", "category", "prompt", *known]
         return self.rows[columns].drop_duplicates("prompt_id").reset_index(drop=True)
 
     @property
@@ -122,6 +124,9 @@ def checked(frame: pd.DataFrame, where: str, *, skip_bad: bool = False) -> Datas
         frame["weight"] = 1.0
     if "created_at" not in frame:
         frame["created_at"] = pd.NaT
+    for column in SHAPE:
+        if column not in frame:
+            frame[column] = None
     faulty = np.zeros(len(frame), dtype=bool)
     faults: list[str] = []
     left_out: dict[str, int] = {}

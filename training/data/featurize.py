@@ -1,6 +1,7 @@
 """Features of many prompts, computed once and kept on disk as arrays, never as pickles."""
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,18 +9,38 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 from platformdirs import user_cache_path
 
-from router.text.features import SCHEMA, FeatureExtractor, Features
-from router.text.ragged import Ragged, concatenated
-from router.text.request import request_from_prompt
+from router.text.features import SCHEMA, FeatureExtractor, Features, stacked
+from router.text.ragged import Ragged
+from router.text.request import request_from_messages, request_from_prompt
+from router.types import Request
+from training.data.dataset import SHAPE
 
 CACHE = user_cache_path("hybrid-router") / "features"  # may be removed at any time
 _CHUNK = 256
+_LISTS = ("words", "pairs", "syllables")
+
+
+def requests_of(prompts: pd.DataFrame) -> list[Request]:
+    """The requests that rows of prompts stand for, with what `messages` and `tools` tell."""
+    shape = [prompts[c] if c in prompts else [None] * len(prompts) for c in SHAPE]
+    return [_request(*one) for one in zip(prompts["prompt"], *shape, strict=True)]
+
+
+def _request(prompt: str, messages: object, tools: object) -> Request:
+    if not isinstance(messages, str) and not isinstance(tools, str):
+        return request_from_prompt(prompt)
+    turns = json.loads(messages) if isinstance(messages, str) else []
+    return request_from_messages(
+        turns or [{"role": "user", "content": prompt}],
+        json.loads(tools) if isinstance(tools, str) else None,
+    )
 
 
 def featurize(
-    extractor: FeatureExtractor, prompts: Sequence[str], *, cache: bool = True
+    extractor: FeatureExtractor, prompts: Sequence[str | Request], *, cache: bool = True
 ) -> Features:
     """Features of `prompts`, in order.
 
@@ -27,25 +48,21 @@ def featurize(
     cannot be written is not used.
     """
     key = hashlib.sha256(f"{SCHEMA}:{extractor.encoder.name}:{extractor.sizes}".encode())
-    for prompt in prompts:
-        key.update(hashlib.sha256(prompt.encode("utf-8", "replace")).digest())
+    requests = [p if isinstance(p, Request) else request_from_prompt(p) for p in prompts]
+    for request in requests:
+        key.update(hashlib.sha256(repr(request).encode("utf-8", "replace")).digest())
     path = CACHE / f"{key.hexdigest()[:32]}.npz" if cache else None
     if path and (kept := _kept(path)) is not None:
         return kept
-    requests = [request_from_prompt(p) for p in prompts]
     pieces = [extractor.extract(requests[i : i + _CHUNK]) for i in range(0, len(requests), _CHUNK)]
-    features = Features(
-        np.concatenate([p.embedding for p in pieces]),
-        np.concatenate([p.structure for p in pieces]),
-        concatenated([p.words for p in pieces]),
-        concatenated([p.pairs for p in pieces]),
-    )
+    features = stacked(pieces)
     if path and len(prompts) > 1000:
         _keep(path, features)
     return features
 
 
 def _keep(path: Path, features: Features) -> None:
+    lists = {name: getattr(features, name) for name in _LISTS}
     temporary = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,10 +71,8 @@ def _keep(path: Path, features: Features) -> None:
                 file,
                 embedding=features.embedding,
                 structure=features.structure,
-                words=features.words.flat.astype(np.int32),
-                words_bounds=features.words.bounds,
-                pairs=features.pairs.flat.astype(np.int32),
-                pairs_bounds=features.pairs.bounds,
+                **{name: kept.flat.astype(np.int32) for name, kept in lists.items()},
+                **{f"{name}_bounds": kept.bounds for name, kept in lists.items()},
             )
         os.replace(temporary, path)
     except OSError:
@@ -69,10 +84,9 @@ def _kept(path: Path) -> Features | None:
     """Features that were kept before; None where there are none, or none that can be read."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            words, pairs = (
-                Ragged(kept[name].astype(np.int64), kept[f"{name}_bounds"])
-                for name in ("words", "pairs")
+            words, pairs, syllables = (
+                Ragged(kept[name].astype(np.int64), kept[f"{name}_bounds"]) for name in _LISTS
             )
-            return Features(kept["embedding"], kept["structure"], words, pairs)
+            return Features(kept["embedding"], kept["structure"], words, pairs, syllables)
     except (OSError, ValueError, KeyError, BadZipFile, EOFError):
         return None

@@ -21,7 +21,6 @@ from training.evaluate.off_policy import (
     evaluate,
 )
 from training.evaluate.scoring import fitted_of
-from training.fit.design import take
 from training.labels.signals import FAULTS, implicit
 from training.labels.trust import believed
 
@@ -122,7 +121,7 @@ def _gains(window: Window, at: IntArray, model: Artifact | None) -> FloatArray:
     logged: FloatArray = window.frame["gain"].to_numpy(dtype="float64")[at]
     if model is None:
         return logged
-    p_local, p_cloud = fitted_of(model).predict(take(window.features, at), window.pair)
+    p_local, p_cloud = fitted_of(model).predict(window.features.take(at), window.pair)
     gain: FloatArray = p_cloud - p_local
     return gain
 

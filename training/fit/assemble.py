@@ -20,7 +20,7 @@ from training.fit.encoder import EncoderSource
 from training.fit.heads import Fitted
 
 _LIBRARIES = ("numpy", "scikit-learn", "scipy", "tokenizers", "safetensors", "pandas")
-_SINGLE = ("words", "pairs", "word_idf", "pair_idf")
+_SINGLE = ("words", "pairs", "syllables", "word_idf", "pair_idf", "syllable_idf")
 _INHERITED = ("verifier", "measured")
 
 

@@ -16,15 +16,15 @@ from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray
+from training.data.conversations import conversations
 from training.data.dataset import Dataset
 from training.data.everyday import SOURCE as EVERYDAY
-from training.data.featurize import featurize
+from training.data.featurize import featurize, requests_of
 from training.data.splits import parts, seen_hashes
 from training.evaluate.evaluation import Evaluation, evaluate_pairs, outcome_pairs
 from training.fit.assemble import assembled
 from training.fit.calibrate import platt
 from training.fit.constants import FOLDS_PRIOR, ROWS_PRIOR
-from training.fit.design import take
 from training.fit.encoder import EncoderSource, of_artifact
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads, rows_of
@@ -70,15 +70,18 @@ def train(
             raise TrainingError("Name an encoder, or a base model to take it from.")
         source = of_artifact(base)
     progress("computing features")
-    prompts = data.prompts
-    extractor = source.extractor()
-    features = featurize(extractor, prompts["prompt"].tolist())
-    position = {p: i for i, p in enumerate(prompts["prompt_id"])}
     part = parts(data.rows["group"])
+    to_fit = data.rows[part == "fit"]
+    if base is None:
+        to_fit = pd.concat([to_fit, conversations(to_fit, seed)], ignore_index=True)
+    prompts = Dataset(pd.concat([data.rows, to_fit], ignore_index=True)).prompts
+    extractor = source.extractor()
+    features = featurize(extractor, requests_of(prompts))
+    position = {p: i for i, p in enumerate(prompts["prompt_id"])}
     progress("fitting both heads")
     fitted = fit_heads(
         features,
-        data.rows[part == "fit"],
+        to_fit,
         position,
         len(extractor.tokens),
         base=base_of(base) if base else None,
@@ -146,7 +149,7 @@ def calibrated(
             continue
         mine = rows_of(rows, position, tier)
         used, where = np.unique(mine.prompt, return_inverse=True)
-        logit = fitted.heads.logits(take(features, used), np.zeros(2))[where, index]
+        logit = fitted.heads.logits(features.take(used), np.zeros(2))[where, index]
         slope = fitted.heads.calibration[index, 0]
         term = {m: fitted.ability(tier, m) for m in set(mine.model)}
         own = np.array([term[m] for m in mine.model])
@@ -175,7 +178,7 @@ def _reference(
     if chosen.empty:
         return np.zeros((3, 1))
     at = chosen["prompt_id"].map(position).to_numpy()
-    p_local, p_cloud = fitted.predict(take(features, at))
+    p_local, p_cloud = fitted.predict(features.take(at))
     order = np.argsort(p_local - p_cloud, kind="stable")
     columns = p_cloud - p_local, chosen["local"].to_numpy(), chosen["cloud"].to_numpy()
     return np.stack(columns)[:, order]
