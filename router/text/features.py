@@ -150,9 +150,9 @@ class FeatureExtractor:
         blocks = len(self.tokens), BIGRAM_BUCKETS, SYLLABLE_BUCKETS
         return self.encoder.dimensions, SIZE, *blocks
 
-    def tokenize(self, texts: Sequence[str]) -> Ragged:
-        """Token ids of `texts`, at most MAX_TOKENS each."""
-        encoded = self.wordpiece.ids(texts)
+    def tokenize(self, texts: Sequence[str], *, lexicon: bool = False) -> Ragged:
+        """Token ids of `texts`, at most MAX_TOKENS each; with `lexicon`, see `WordPiece.ids`."""
+        encoded = self.wordpiece.ids(texts, lexicon=lexicon)
         bounds = bounds_of([len(e) for e in encoded])
         return Ragged(np.fromiter(chain.from_iterable(encoded), np.int64, int(bounds[-1])), bounds)
 
@@ -160,7 +160,7 @@ class FeatureExtractor:
         """Features of `requests`, in their order."""
         texts = [plain(clip(r.text)) for r in requests]
         codes = [codes_of(t.lower()) for t in texts]
-        ids = self.tokenize(texts)
+        ids = self.tokenize(texts, lexicon=True)
         if any(own is not None for own in codes):
             ids = ids.where(~self.vocabulary.foreign[ids.flat])
         owner = ids.owner

