@@ -138,11 +138,14 @@ def scripts_of(texts: Sequence[str], codes: Sequence[IntArray | None]) -> Script
     >>> scripts_of(["hello", "你好"], [None, codes_of("你好")]).worth.tolist()
     [5.0, 6.2]
     """
+    length = np.array([len(t) for t in texts], dtype=np.float64)
     counts = np.zeros((len(texts), len(SCRIPTS)))
+    if not any(own is not None for own in codes):
+        none = np.zeros(len(texts))
+        return Scripts(counts=counts, worth=length, foreign=none, unread=none, unspaced=none)
     for row, own in zip(counts, codes, strict=True):
         if own is not None:
             row += np.bincount(scripts_in(own[own >= _ASCII]), minlength=len(SCRIPTS))
-    length = np.array([len(t) for t in texts], dtype=np.float64)
     said = counts * _WORTH
     foreign = said[:, _LATIN:].sum(axis=1)
     return Scripts(

@@ -27,6 +27,7 @@ from router.types import FloatArray, IntArray, Request
 
 # What stands around the text.
 AROUND = ("turns of the conversation", "text before the last turn", "tools offered", "tool results")
+SHARES = tuple(f"share of {script}" for script in SCRIPTS[1:])
 NAMES: tuple[str, ...] = (
     "text length",
     "number of words",
@@ -60,7 +61,7 @@ NAMES: tuple[str, ...] = (
     "variety of words",
     "share of capitals",
     "share that the English vocabulary cannot read",
-    *(f"share of {script}" for script in SCRIPTS[1:]),
+    *SHARES,
     "negations",
     "conditions and quantities",
     "comparisons",
@@ -200,16 +201,21 @@ def structure(
     """
     n = len(texts)
     count, (words, numbers, decimals, stops) = _byte_counts(texts)
-    size = np.maximum(np.array([len(t) for t in texts], dtype=np.float64), 1)
     length = scripts.worth
-    words = words + scripts.unspaced / WORD_CHARS
-    letters = count[:, [_CAPITAL, _SMALL]].sum(axis=1) + scripts.foreign
+    size = np.maximum(length, 1)
+    letters = count[:, _CAPITAL] + count[:, _SMALL]
     options = np.array([len(_OPTION.findall(t)) for t in texts], dtype=np.float64)
     sentences = stops + 1
     seen = ids.sums(vocabulary.counted[ids.flat])
-    unread = scripts.unread / WORD_CHARS
-    tokens = np.maximum(ids.sizes + unread, 1)
-    share = (seen[:, :6] + unread[:, None] * USUAL_WORD) / tokens[:, None]
+    tokens, told, variety = ids.sizes, seen[:, :6], distinct
+    if scripts.foreign.any():
+        size = np.maximum(np.array([len(t) for t in texts], dtype=np.float64), 1)
+        words = words + scripts.unspaced / WORD_CHARS
+        letters = letters + scripts.foreign
+        unread = scripts.unread / WORD_CHARS
+        tokens, variety = tokens + unread, variety + unread * USUAL_VARIETY
+        told = told + unread[:, None] * USUAL_WORD
+    tokens = np.maximum(tokens, 1)
     log = np.log1p
     out = np.empty((n, SIZE))
     columns: tuple[NDArray[Any], ...] = (
@@ -228,8 +234,8 @@ def structure(
         log(sentences),
         log(length / sentences),
         letters / (words + 1),
-        share,
-        (distinct + unread * USUAL_VARIETY) / tokens,
+        told / tokens[:, None],
+        variety / tokens,
         count[:, _CAPITAL] / size,
         scripts.unread / np.maximum(length, 1),
         scripts.counts[:, 1:] / size[:, None],

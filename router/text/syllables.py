@@ -24,6 +24,8 @@ def syllables(codes: Sequence[IntArray | None]) -> Ragged:
 
     `codes`: code points in lower case; None for a text in ASCII, which has no such word.
     """
+    if not any(own is not None for own in codes):
+        return Ragged(_NONE, np.zeros(len(codes) + 1, dtype=np.int64))
     found = [_NONE if own is None else _pieces(own) for own in codes]
     if len(found) == 1:
         return distinct(_NONE, found[0], 1, SYLLABLE_BUCKETS)

@@ -15,6 +15,7 @@ LEAST_DEVIATION = 1e-6  # chosen: a feature that varies less has not varied
 # Chosen: what stands around few prompts differs by steps of this size (logarithms of counts), so
 # that it is cut off, by Z_LIMIT, at four tools or rounds and not at one.
 LEAST_AROUND_SCALE = 0.4
+LEAST_SHARE_SCALE = 0.1  # chosen: one Greek letter in a formula is no Greek text
 
 # The heads.
 # scikit-learn's C. Of {.003, .01, .03, .1, .3} this ranks best (APGR) on MMLU, GSM8K and ZeroEval

@@ -12,12 +12,13 @@ from router.decide.heads import Heads
 from router.text.constants import BIGRAM_BUCKETS, SYLLABLE_BUCKETS
 from router.text.features import Features
 from router.text.ragged import Ragged
-from router.text.structure import AROUND, NAMES
+from router.text.structure import AROUND, NAMES, SHARES
 from router.types import FloatArray
 from training.fit.constants import (
     EMBEDDING_SCALE,
     LEAST_AROUND_SCALE,
     LEAST_DEVIATION,
+    LEAST_SHARE_SCALE,
     MODEL_SCALE,
     PAIRS_SCALE,
     STRUCTURE_SCALE,
@@ -26,6 +27,7 @@ from training.fit.constants import (
 )
 
 _LEAST_SCALE = np.where(np.isin(NAMES, AROUND), LEAST_AROUND_SCALE, 0.0)
+_LEAST_SCALE[np.isin(NAMES, SHARES)] = LEAST_SHARE_SCALE
 
 
 @dataclass(frozen=True)

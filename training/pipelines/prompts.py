@@ -28,7 +28,7 @@ from training.fit.constants import FOLDS_PRIOR, ROWS_PRIOR
 from training.fit.encoder import EncoderSource, of_artifact
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads, rows_of
-from training.pipelines.constants import CLEARLY_BETTER, MIN_THRESHOLD_ROWS
+from training.pipelines.constants import CLEARLY_BETTER, MIN_THRESHOLD_ROWS, SOURCE_POWER
 
 Progress = Callable[[str], None]
 
@@ -123,8 +123,19 @@ def train(
 
 
 def by_source(rows: pd.DataFrame) -> pd.DataFrame:
-    """`rows` with weights by which a source counts by the square root of its size."""
-    return rows
+    """`rows` with weights by which a source of outcomes counts by the root of its size.
+
+    So a thousand tool calls are heard beside ten thousand exam questions. All outcomes together
+    weigh as before beside the grades.
+    """
+    outcomes = rows["source"] != EVERYDAY
+    sizes = rows[outcomes].groupby("source")["prompt_id"].nunique()
+    if len(sizes) < 2:
+        return rows
+    share = rows["source"].map(sizes**-SOURCE_POWER).where(outcomes, 1.0)
+    weight = rows["weight"] * share
+    weight[outcomes] *= rows.loc[outcomes, "weight"].sum() / weight[outcomes].sum()
+    return rows.assign(weight=weight)
 
 
 def _data_description(data: Dataset, part: NDArray[Any]) -> dict[str, Any]:
@@ -191,9 +202,10 @@ def _reference(
 
 
 def best_cut(reference: FloatArray) -> float:
-    """The cut that best separates requests whose cloud answer is clearly better from the rest.
+    """The cut that separates requests whose cloud answer is clearly better from the rest.
 
-    It has the largest true-positive minus false-positive rate (Youden 1950), in the middle of the
+    The largest whose true-positive minus false-positive rate (Youden 1950) lies within a standard
+    error of the best one's: local unless the cloud demonstrably pays. It lies in the middle of the
     gap between the two neighbouring gains.
     """
     gain, worth = reference[0], reference[2] - reference[1] > CLEARLY_BETTER
@@ -202,8 +214,13 @@ def best_cut(reference: FloatArray) -> float:
     order = np.argsort(-gain, kind="stable")
     true, false = np.cumsum(worth[order]) / worth.sum(), np.cumsum(~worth[order]) / (~worth).sum()
     best = int(np.argmax(true - false))
-    below = gain[order][min(best + 1, len(gain) - 1)]
-    return round(float((gain[order][best] + below) / 2), 4)
+    variance = (
+        true[best] * (1 - true[best]) / worth.sum() + false[best] * (1 - false[best]) / sum(~worth)
+    )
+    enough = true - false >= true[best] - false[best] - np.sqrt(variance)
+    at = int(np.argmax(enough))
+    below = gain[order][min(at + 1, len(gain) - 1)]
+    return round(float((gain[order][at] + below) / 2), 4)
 
 
 def save(trained: Trained, models_dir: Path) -> Path:

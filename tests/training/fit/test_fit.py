@@ -151,6 +151,7 @@ def test_folding_the_base_equals_scikit_learn(
         for name, idf, lists in (
             ("words", base.heads.word_idf, features.words),
             ("pairs", base.heads.pair_idf, features.pairs),
+            ("syllables", base.heads.syllable_idf, features.syllables),
         ):
             values = idf[lists.flat].astype(float)
             norm = np.sqrt(np.maximum(lists.sums(values**2), 1e-12))
