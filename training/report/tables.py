@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from training.data.dataset import Dataset
+from training.data.everyday import SOURCE as EVERYDAY
 from training.evaluate.evaluation import Evaluation
 
 
@@ -17,14 +18,14 @@ def left_out(console: Console, data: Dataset) -> None:
 
 
 def evaluation(console: Console, result: Evaluation) -> None:
-    """Accuracy against cost, and calibration."""
+    """Score against cost, and calibration; where all prompts were graded, it says so."""
     if not result.rows:
         console.print("No test row has outcomes on both tiers, so nothing could be evaluated.")
         return
-    table = Table(
-        title=f"Accuracy against cost on {result.rows} test prompts", title_justify="left"
-    )
-    for heading in ("cloud share", "threshold on the gain", "mean score", "gap recovered"):
+    what = "grade" if set(result.by_source) == {EVERYDAY} else "score"
+    title = f"Mean {what} against cost on {result.rows} test prompts"
+    table = Table(title=title, title_justify="left")
+    for heading in ("cloud share", "threshold on the gain", f"mean {what}", "gap recovered"):
         table.add_column(heading, justify="right")
     for row in result.table:
         mark = "  (default)" if row["is_default"] else ""
