@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
+from router.labels.label import Label, Signal
+from router.labels.signals import Served, implicit
+from router.labels.sources import SOURCES
 from router.outcomes import queries
 from router.outcomes.export import group_of
 from router.outcomes.kept import features_of, is_readable, unpack
@@ -17,9 +20,6 @@ from router.outcomes.queries import ENTRY_COLUMNS, Entry, Opinion, Said
 from router.text.features import FeatureExtractor, Features, stacked
 from router.types import Request
 from training.data.dataset import REFERENCE
-from training.labels.label import Label, Signal
-from training.labels.signals import Served, implicit
-from training.labels.sources import SOURCES
 
 _OWN_FEEDBACK = ("judge",)  # sources that nobody can claim over HTTP
 
@@ -166,7 +166,7 @@ def _name(text: Request | None, own: str) -> str:
 
 
 def _said(rows: Sequence[Said], frame: pd.DataFrame) -> list[Signal]:
-    """Feedback as signals; sources unknown to `training.labels.label` count as a user's."""
+    """Feedback as signals; sources unknown to `router.labels.label` count as a user's."""
     known = dict(zip(frame["id"], zip(frame["group"], frame["tier"], strict=True), strict=True))
     out = []
     for one in rows:

@@ -7,6 +7,8 @@ import numpy as np
 from sqlalchemy import Engine
 
 from router.errors import DataError
+from router.labels.signals import FAULTS, implicit
+from router.labels.trust import believed
 from router.outcomes import counts
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
@@ -21,8 +23,6 @@ from training.evaluate.off_policy import (
     evaluate,
 )
 from training.evaluate.scoring import fitted_of
-from training.labels.signals import FAULTS, implicit
-from training.labels.trust import believed
 
 _LEARNED = ("learned", "exploration")
 _NO_LABEL = "No logged request has a propensity and a label; collect some: router study."

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.labels.label import Label, Signal, capped, labelled, noise
-from training.labels.signals import Served, implicit
-from training.labels.sources import PER_GROUP, PER_KEY_DAY
-from training.labels.trust import trusted
+from router.labels.label import Label, Signal, capped, labelled, noise
+from router.labels.signals import Served, implicit
+from router.labels.sources import PER_GROUP, PER_KEY_DAY
+from router.labels.trust import trusted
 
 DAY = 86_400.0
 

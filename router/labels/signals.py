@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from router.labels.label import Signal
+from router.labels.sources import SOURCES
 from router.outcomes.faults import Fault
-from training.labels.label import Signal
-from training.labels.sources import SOURCES
 
 FAULTS: dict[str, str] = {  # what a check finds -> the source of a signal
     Fault.INVALID_CALL: "bad call",
@@ -40,7 +40,7 @@ class Served:
 
 
 def implicit(served: Sequence[Served], now: float, maturity_s: float) -> list[Signal]:
-    """Signals of what happened; see `training.labels.sources.SOURCES` for their worth and delays.
+    """Signals of what happened; see `router.labels.sources.SOURCES` for their worth and delays.
 
     `maturity_s`: only answers older than that count as accepted because nobody complained.
     """

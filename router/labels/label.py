@@ -15,7 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
-from training.labels.sources import EXPLICIT, KEY_SHARE, PER_GROUP, SOURCES, STRONG
+from router.labels.sources import EXPLICIT, KEY_SHARE, PER_GROUP, SOURCES, STRONG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class Capped:
 def capped(labels: Sequence[Label]) -> Capped:
     """`labels` such that no key and no repeated prompt decides alone; the rest loses weight evenly.
 
-    Signals of keys that cannot be believed are gone by then: `training.labels.trust`.
+    Signals of keys that cannot be believed are gone by then: `router.labels.trust`.
     """
     said: list[str] = []
     kept = [one for one in labels if one.weight > 0]

@@ -9,8 +9,8 @@ from math import atanh, sqrt
 
 import numpy as np
 
-from training.labels.label import Capped, Signal, capped, labelled
-from training.labels.sources import (
+from router.labels.label import Capped, Signal, capped, labelled
+from router.labels.sources import (
     DAY_S,
     DOUBT_Z,
     ENOUGH_ANSWERS,
