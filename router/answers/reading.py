@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from router.answers.arithmetic import check_calculations
-from router.answers.call_checks import NOTHING_CHECKED, checks
+from router.answers.call_checks import NOTHING_CHECKED, Offered, checks
 from router.answers.constants import (
     CODE_LINE_CHARS,
     COMPLETE_CHARS,
@@ -30,8 +30,7 @@ from router.answers.constants import (
     WORDS_TAIL_CHARS,
 )
 from router.answers.final import EXACT, Final, final_of
-from router.answers.offered_tools import offered_tools
-from router.answers.tool_fit import Fit, ToolFit
+from router.answers.tool_fit import ToolFit
 from router.text.features import FeatureExtractor
 from router.text.ragged import Ragged, bounds_of, concatenated, unique
 from router.text.request import without_surrogates
@@ -193,14 +192,14 @@ class Reader:
         vectors = self.extractor.encoder.encode([*short, *tails], both)
         n = len(answers)
         out = []
-        fitted: Offer | None = None
-        fits: dict[str, Fit] = {}
+        seen: Offer | None = None
+        offered: Offered | None = None
         for i, (answer, text) in enumerate(zip(answers, texts, strict=True)):
             made = answer.calls
             final = final_of(made or text, asks[i])
             offer = offers[i] if offers is not None else None
-            if offer is not None and offer is not fitted:
-                fitted, fits = offer, self._fits(offer)
+            if offer is not seen:
+                seen, offered = offer, Offered.of(offer, self._fit) if offer else None
             numbers = _NUMBERS.findall(short[i])
             known = _Known(text, final, ids[i], numbers)
             out.append(
@@ -213,15 +212,10 @@ class Reader:
                     numbers=frozenset(map(_bare, numbers)),
                     names=frozenset(_NAMES.findall(short[i])),
                     so_far=answer.so_far,
-                    checks=checks(
-                        final.calls, answer.text if made else "", offer, fits if offer else None
-                    ),
+                    checks=checks(final.calls, answer.text if made else "", offered),
                 )
             )
         return out
-
-    def _fits(self, offer: Offer) -> dict[str, Fit]:
-        return self._fit.of(offered_tools(offer.tools), offer.prompt) if offer.prompt else {}
 
 
 def _bare(number: str) -> str:

@@ -23,14 +23,18 @@ def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
     A request whose words were not kept, or that nobody rated, gives none.
     """
     rated = (
-        select(feedback.c.decision_id, func.avg(feedback.c.score).label("score"))
+        select(
+            feedback.c.decision_id,
+            func.avg(feedback.c.score).label("score"),
+            func.min(feedback.c.source).label("one"),
+            func.max(feedback.c.source).label("other"),
+        )
         .where(feedback.c.tier.is_(None))
         .group_by(feedback.c.decision_id)
         .subquery()
     )
-    joined = select(decisions, rated.c.score.label("rated")).join(
-        rated, rated.c.decision_id == decisions.c.id
-    )
+    said = (rated.c.score.label("rated"), rated.c.one, rated.c.other)
+    joined = select(decisions, *said).join(rated, rated.c.decision_id == decisions.c.id)
     with engine.connect() as connection:
         for row in connection.execute(joined.order_by(decisions.c.at)).mappings():
             common = _common(row)
@@ -43,6 +47,8 @@ def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
                 "score": row["rated"],
                 "weight": 1.0,
                 "created_at": row["at"],
+                "tool_calls": calls_of(row["answer"])[1],
+                "judge": row["one"] if row["one"] == row["other"] else "several",
             }
 
 
@@ -59,7 +65,28 @@ def answers(engine: Engine) -> Iterator[dict[str, Any]]:
             )
             for model, text in opinions:
                 if model and text:
-                    yield {**common, "model": model, "text": text}
+                    beside, calls = calls_of(text)
+                    yield {**common, "model": model, "text": beside, "tool_calls": calls}
+
+
+def calls_of(written: str | None) -> tuple[str, str | None]:
+    """A kept answer's text, and the tool calls that stand below it as a JSON list.
+
+    >>> calls_of('Let me see.\\n[{"name": "add", "arguments": {"a": 1}}]')
+    ('Let me see.', '[{"name": "add", "arguments": {"a": 1}}]')
+    """
+    text, _, last = (written or "").rpartition("\n")
+    if last.startswith('[{"name": ') and _are_calls(last):
+        return text, last
+    return written or "", None
+
+
+def _are_calls(text: str) -> bool:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return all(isinstance(c, dict) and set(c) == {"name", "arguments"} for c in found)
 
 
 def local_answer_of(row: RowMapping) -> str | None:
@@ -94,13 +121,26 @@ def _common(row: RowMapping) -> dict[str, Any] | None:
     request = request_of(row["request"], row["api"])
     if request is None:
         return None
+    body = json.loads(row["request"])
     return {
         "prompt_id": row["id"],
         "group": group_of(request.text),
         "source": "log",
         "category": "",
         "prompt": clip(request.text),
+        "messages": _conversation(body),
+        "tools": json.dumps(body["tools"], ensure_ascii=False) if request.offer else None,
     }
+
+
+def _conversation(body: dict[str, Any]) -> str | None:
+    """All messages as JSON, the system prompt first; None where one turn of plain text is all."""
+    messages = body["messages"]
+    if body.get("system"):
+        messages = [{"role": "system", "content": body["system"]}, *messages]
+    if len(messages) == 1 and isinstance(messages[0].get("content"), str):
+        return None
+    return json.dumps(messages, ensure_ascii=False)
 
 
 def write(rows: Iterable[dict[str, Any]], path: Path) -> int:

@@ -31,7 +31,7 @@ from training.bench.constants import (
 from training.bench.everyday import everyday_bench
 from training.data.dataset import combined
 from training.data.everyday import SOURCE as EVERYDAY
-from training.data.featurize import featurize, requests_of
+from training.data.featurize import featurize
 from training.data.readers import read
 from training.data.splits import group_folds, group_sample, part_of
 from training.evaluate import metrics
@@ -100,10 +100,9 @@ def load_training_set(data: Path, model: Artifact, graded: Path | None = None) -
     """Read the folder, and graded prompts, and compute features (kept on disk for the next run)."""
     outcomes = read(data)
     known = TrainingSet.of(combined([outcomes, read(graded)]) if graded else outcomes, model)
-    requests = requests_of(known.data.prompts)
     try:
         other = with_transformer(of_artifact(model), _MINILM).extractor()
-        minilm = featurize(other, requests).embedding
+        minilm = featurize(other, known.data.requests).embedding
     except MissingExtra:
         minilm = None
     return replace(known, minilm=minilm)

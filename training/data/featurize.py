@@ -1,7 +1,6 @@
 """Features of many prompts, computed once and kept on disk as arrays, never as pickles."""
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,40 +8,22 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-import pandas as pd
 from platformdirs import user_cache_path
 
 from router.text.features import SCHEMA, FeatureExtractor, Features, stacked
 from router.text.ragged import Ragged
-from router.text.request import request_from_messages, request_from_prompt
+from router.text.request import request_from_prompt
 from router.types import Request
-from training.data.dataset import SHAPE
 
 CACHE = user_cache_path("hybrid-router") / "features"  # may be removed at any time
 _CHUNK = 256
 _LISTS = ("words", "pairs", "syllables")
 
 
-def requests_of(prompts: pd.DataFrame) -> list[Request]:
-    """The requests that rows of prompts stand for, with what `messages` and `tools` tell."""
-    shape = [prompts[c] if c in prompts else [None] * len(prompts) for c in SHAPE]
-    return [_request(*one) for one in zip(prompts["prompt"], *shape, strict=True)]
-
-
-def _request(prompt: str, messages: object, tools: object) -> Request:
-    if not isinstance(messages, str) and not isinstance(tools, str):
-        return request_from_prompt(prompt)
-    turns = json.loads(messages) if isinstance(messages, str) else []
-    return request_from_messages(
-        turns or [{"role": "user", "content": prompt}],
-        json.loads(tools) if isinstance(tools, str) else None,
-    )
-
-
 def featurize(
     extractor: FeatureExtractor, prompts: Sequence[str | Request], *, cache: bool = True
 ) -> Features:
-    """Features of `prompts`, in order.
+    """Features of `prompts` or requests, in order.
 
     Kept under a hash of prompts, encoder and schema. What cannot be read is made anew, a cache that
     cannot be written is not used.

@@ -4,7 +4,7 @@ from router.decide.heads import Heads
 from router.errors import DataError
 from router.registry.artifact import Artifact
 from training.data.dataset import Dataset
-from training.data.featurize import featurize, requests_of
+from training.data.featurize import featurize
 from training.data.splits import unseen
 from training.evaluate.evaluation import (
     Evaluation,
@@ -40,7 +40,7 @@ def scored_by(
             "No prompt has outcomes on both tiers and is new to the model; "
             "evaluate on data that it was not fitted on."
         )
-    features = featurize(of_artifact(artifact).extractor(), requests_of(prompts))
+    features = featurize(of_artifact(artifact).extractor(), Dataset(prompts).requests)
     position = {p: i for i, p in enumerate(prompts["prompt_id"])}
     return scored_pairs(fitted_of(artifact), features, pairs, position)
 

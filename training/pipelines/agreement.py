@@ -17,7 +17,7 @@ from router.decide.heads import sigmoid
 from router.errors import TrainingError
 from router.registry.artifact import Artifact
 from router.types import FloatArray
-from training.data.dataset import COLUMNS, REFERENCE, Dataset, checked
+from training.data.dataset import CORE, REFERENCE, Dataset, checked
 from training.data.opinions import Abilities, Draw, Opinions
 from training.data.splits import group_folds, parts
 from training.fit.constants import ADAPT_PRIOR, FOLDS_PRIOR
@@ -59,9 +59,9 @@ def soft_labels(
             model=frame["model"] if tier == "local" else REFERENCE["cloud"],
         )
         side["prompt"] = side["prompt_id"].map(text)
-        keys = [c for c in COLUMNS if c not in ("score", "weight", "created_at")]
+        keys = [c for c in CORE if c not in ("score", "weight", "created_at")]
         side = side.groupby(keys, as_index=False, sort=False)[["score", "weight"]].mean()
-        sides.append(side.assign(created_at=None)[list(COLUMNS)])
+        sides.append(side.assign(created_at=None)[list(CORE)])
     return pd.concat(sides, ignore_index=True)
 
 

@@ -19,7 +19,7 @@ from router.types import FloatArray
 from training.data.conversations import conversations
 from training.data.dataset import Dataset
 from training.data.everyday import SOURCE as EVERYDAY
-from training.data.featurize import featurize, requests_of
+from training.data.featurize import featurize
 from training.data.splits import parts, seen_hashes
 from training.evaluate.evaluation import Evaluation, evaluate_pairs, outcome_pairs
 from training.fit.assemble import assembled
@@ -78,10 +78,10 @@ def train(
     if base is None:
         to_fit = pd.concat([to_fit, conversations(to_fit, seed)], ignore_index=True)
         to_fit = by_source(to_fit)
-    prompts = Dataset(pd.concat([data.rows, to_fit], ignore_index=True)).prompts
+    whole = Dataset(pd.concat([data.rows, to_fit], ignore_index=True))
     extractor = source.extractor()
-    features = featurize(extractor, requests_of(prompts))
-    position = {p: i for i, p in enumerate(prompts["prompt_id"])}
+    features = featurize(extractor, whole.requests)
+    position = {p: i for i, p in enumerate(whole.prompts["prompt_id"])}
     progress("fitting both heads")
     fitted = fit_heads(
         features,

@@ -11,7 +11,7 @@ from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray
 from training.data.dataset import REFERENCE, Dataset
-from training.data.featurize import featurize, requests_of
+from training.data.featurize import featurize
 from training.data.opinions import PromptLogits
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads
@@ -38,7 +38,7 @@ class TrainingSet:
         extractor = extractor_of(artifact)
         return cls(
             data=data,
-            features=featurize(extractor, requests_of(frame)),
+            features=featurize(extractor, data.requests),
             position={p: i for i, p in enumerate(frame["prompt_id"])},
             vocabulary=len(extractor.tokens),
         )
