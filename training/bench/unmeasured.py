@@ -18,6 +18,7 @@ from router.registry.ability import normalised
 from router.registry.artifact import Artifact
 from router.threshold import CONFIDENCE
 from training.bench.constants import UNMEASURED_ROWS
+from training.data.dataset import Dataset
 from training.data.readers import read
 from training.evaluate.constants import GOOD_SCORE
 
@@ -60,10 +61,10 @@ def _sent(
     right = rows["score"].to_numpy() >= GOOD_SCORE
     worth = ~right & (cloud.loc[rows["prompt_id"]].to_numpy() >= GOOD_SCORE)
     out = {"right": float(right.mean())}
-    prompts = rows["prompt"].tolist()
+    requests = Dataset(rows).requests  # in the order of `rows`, which has each prompt once
     for words, confidence in (("estimate", _ESTIMATE), ("burden", CONFIDENCE)):
         router = Router(model, local_model=name, confidence=confidence)
-        decided = [router.predict(prompt) for prompt in prompts]
+        decided = router.decide_batch(requests)
         leaves = np.array([one.tier == "cloud" for one in decided])
         out["predicted"] = float(np.mean([one.p_local for one in decided]))
         out[f"right sent, {words}"] = float(leaves[right].mean()) if right.any() else np.nan
