@@ -22,7 +22,7 @@ from router.monitor.self_measure import SelfMeasure
 from router.monitor.shadow import PrivateOpinions, Shadow
 from router.outcomes import queries
 from router.outcomes.events import note
-from router.outcomes.kept import features_of
+from router.outcomes.kept import features_of, is_readable
 from router.outcomes.queries import Rated
 from router.registry import gates
 
@@ -101,7 +101,7 @@ def recent_drift(engine: Engine, router: Router) -> Drift | None:
     if not router.traffic:
         return None
     read = [(one.request, one) for one in queries.recent_requests(engine, WINDOW)]
-    known = [(request, one) for request, one in read if request is not None or one.features]
+    known = [(r, one) for r, one in read if r is not None or is_readable(one.features)]
     features = features_of(
         router.extractor, [request for request, _ in known], [one.features for _, one in known]
     )

@@ -7,8 +7,13 @@ FOLDS, INNER_FOLDS = 5, 2  # chosen: grouped folds of a protocol, and within the
 
 # By prompts.
 MMLU_LABELS, GSM8K_LABELS = 1500, 200  # chosen: what a user might label; the rest tests
-BASE_C = 0.01  # chosen among a handful of values by splits of the works (models/BENCHMARK.md)
+BASE_C = 0.01  # chosen among a handful of values by splits of the works (models/BENCHMARK-LOOP.md)
+QUESTION_ROUNDS = 60  # chosen: the spread over questions is then known to a tenth
 CALIBRATION_LABELS, CALIBRATION_SHARE = 1000, 0.1  # chosen: labels, and their part to calibrate
+
+# Everyday prompts.
+LEAST_PROMPTS = 40  # chosen: of a language, for an AUC that says something
+RESAMPLES = 1000  # chosen: a 95 % interval is then steady
 
 # By answers.
 FIT_C = 0.1  # chosen: within one source every feature may count, so shrinkage is weak

@@ -12,7 +12,6 @@ from training.bench.cases import Bench, Case, Setup, judged
 from training.bench.constants import FEW_LABELS, FOLDS
 from training.data.splits import group_folds, group_sample
 from training.fit.constants import ADAPT_PRIOR
-from training.fit.design import take
 from training.fit.verifier import (
     VerifierRows,
     acquainted,
@@ -90,7 +89,7 @@ def _studied(
         f"prompt from agreement labels and {labels} true": learn(bench.prompts, soft(moved), known),
     }
     at = np.array([bench.prompts.position[p] for p in case.prompts[test]])
-    features = take(bench.prompts.features, at)
+    features = bench.prompts.features.take(at)
     y = case.local[test], case.cloud[test]
     return {
         name: judged(np.column_stack(fitted.predict(features, pair)), y)

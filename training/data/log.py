@@ -15,9 +15,9 @@ from router.labels.signals import Served, implicit
 from router.labels.sources import SOURCES
 from router.outcomes import queries
 from router.outcomes.export import group_of
-from router.outcomes.kept import features_of, stacked, unpack
+from router.outcomes.kept import features_of, is_readable, unpack
 from router.outcomes.queries import ENTRY_COLUMNS, Entry, Opinion, Said
-from router.text.features import FeatureExtractor, Features
+from router.text.features import FeatureExtractor, Features, stacked
 from router.types import Request
 from training.data.dataset import REFERENCE
 
@@ -129,7 +129,7 @@ def _read(
     """The requests that have words or features, in pieces that are never empty."""
     for piece in queries.entries(engine, since, until, _PIECE):
         read = [(one, one.request) for one in piece]
-        if known := [pair for pair in read if pair[1] is not None or pair[0].features]:
+        if known := [p for p in read if p[1] is not None or is_readable(p[0].features)]:
             yield known
 
 
@@ -157,7 +157,7 @@ def _served(one: Entry, group: str, text: str) -> Served | None:
 def _group(text: Request | None, packed: bytes | None) -> str:
     if text is not None:
         return group_of(text.text)
-    words = unpack(packed).words.flat if packed else np.zeros(0)
+    words = unpack(packed).words.flat if is_readable(packed) else np.zeros(0)
     return hashlib.sha256(np.sort(words).tobytes()).hexdigest()[:16]
 
 

@@ -196,7 +196,7 @@ class Problem:
         order = (index, 1 - index)
         for share, head in zip(gamma, order, strict=True):
             slope, shift = self.base.heads.calibration[head]
-            for name in ("embedding", "structure", "words", "pairs", "bias"):
+            for name in ("embedding", "structure", "words", "pairs", "syllables", "bias"):
                 weight[name] = weight[name] + share * slope * getattr(self.base.heads, name)[head]
             weight["bias"] = weight["bias"] + share * shift
         other = TIERS[1 - index]

@@ -20,7 +20,7 @@ from router.text.features import Features
 from router.types import FloatArray
 from training.data.dataset import REFERENCE
 from training.fit.constants import MIN_ROWS
-from training.fit.design import Scaling, matrix, take
+from training.fit.design import Scaling, matrix
 from training.fit.head import (
     TIERS,
     Base,
@@ -100,7 +100,7 @@ def fit_heads(
     used = np.unique(np.concatenate([r.prompt for r in tiers.values()]))
     _check(tiers, base)
     scaling = (
-        Scaling.from_heads(base.heads) if base else Scaling.of(take(features, used), vocabulary)
+        Scaling.from_heads(base.heads) if base else Scaling.of(features.take(used), vocabulary)
     )
     columns = matrix(features, scaling)
     base_logits = _base_logits(base, features) if base else None
@@ -124,6 +124,7 @@ def fit_heads(
         structure_scale=scaling.structure_scale,
         word_idf=scaling.word_idf,
         pair_idf=scaling.pair_idf,
+        syllable_idf=scaling.syllable_idf,
     )
     return Fitted(heads, models, chosen, estimators)
 

@@ -5,6 +5,9 @@ MIN_THRESHOLD_ROWS = 50  # chosen: with fewer the base's table of reference traf
 MIN_LABELS = 20  # chosen: fewer labels in a log teach nothing that a test could confirm
 TEST_SHARE = 0.25  # chosen: of the requests with labels, the newest
 CLEARLY_BETTER = 0.25  # chosen: a cloud answer better by more was worth its price (default cut)
+# Each of n prompts of a source counts n to the minus this. Of 0, .5 and 1 for sources left out, .5
+# has the lower calibration error on tool calls at little cost to the rest (models/BENCHMARK.md).
+SOURCE_POWER = 0.5
 
 # True labels beside agreement labels.
 MIN_TRUE = 200  # chosen: below, folds of true labels are too small to choose by

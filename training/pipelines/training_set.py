@@ -13,7 +13,6 @@ from router.types import FloatArray
 from training.data.dataset import REFERENCE, Dataset
 from training.data.featurize import featurize
 from training.data.opinions import PromptLogits
-from training.fit.design import take
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads
 
@@ -69,7 +68,7 @@ class TrainingSet:
         """Logits of both heads for the reference models."""
         at = prompts.map(self.position).to_numpy(dtype=np.int64)
         ability = np.array([fitted.ability(t, REFERENCE[t]) for t in TIERS])
-        z = fitted.heads.logits(take(self.features, at), ability)
+        z = fitted.heads.logits(self.features.take(at), ability)
         return {p: (float(a), float(b)) for p, (a, b) in zip(prompts, z, strict=True)}
 
     def probabilities(self, fitted: Fitted, rows: pd.DataFrame) -> FloatArray:
@@ -80,6 +79,6 @@ class TrainingSet:
         for tier, model in sorted(set(names)):
             at = np.flatnonzero([name == (tier, model) for name in names])
             pair = {**REFERENCE, tier: model}
-            p = fitted.predict(take(self.features, ids_of[at]), pair)
+            p = fitted.predict(self.features.take(ids_of[at]), pair)
             out[at] = p[TIERS.index(tier)]
         return out
