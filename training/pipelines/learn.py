@@ -86,13 +86,13 @@ def check_learnable(engine: Engine, *, since: float, until: float, maturity_s: f
     Counts settle it, but for requests that were repeated soon: where all hangs on these, the words
     are read and compared. Each number is the most that `learn` could find. Raises TrainingError.
     """
-    found = counts.evidence(engine, since, until, maturity_s=maturity_s, faults=tuple(FAULTS))
+    found = counts.evidence(engine, since, until, faults=tuple(FAULTS))
     if not found.requests:
         raise TrainingError(_NOTHING)
     said = found.feedback + len(TIERS) * found.opinions  # an opinion is about either tier
-    if said + found.faulty + found.quiet >= MIN_LABELS:
+    if said + found.faulty >= MIN_LABELS:
         return
-    happened = implicit(served_in(engine, since, until), until, maturity_s)
+    happened = [s for s in implicit(served_in(engine, since, until), until, maturity_s) if s.weight]
     if said + len(happened) < MIN_LABELS:
         raise TrainingError(_too_few(said + len(happened)))
 

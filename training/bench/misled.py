@@ -1,0 +1,55 @@
+"""Can it be misled? Logs whose labels are selective, shuffled, inverted or bursty, and the truth."""
+
+from typing import Any
+
+from training.bench.simulated import Habits, simulate
+from training.bench.traffic import Traffic
+from training.evaluate import metrics
+from training.pipelines.learn import learn
+
+WORSE_EQUAL, WORSE_CUT = 0.005, 0.01  # of quality: so much less is worse
+
+CASES: dict[str, Habits] = {
+    "agreement alone": Habits(agreement=True),
+    "honest ratings of 40 %": Habits(good=0.4, bad=0.4),
+    "honest ratings of 60 %": Habits(good=0.6, bad=0.6),
+    "honest ratings of 40 %, with agreement": Habits(good=0.4, bad=0.4, agreement=True),
+    "ratings shuffled": Habits(good=0.4, bad=0.4, shuffled=True),
+    "one key of three inverted": Habits(good=0.4, bad=0.4, inverted=1),
+    "all keys inverted, with agreement": Habits(good=0.4, bad=0.4, inverted=3, agreement=True),
+    "60 % of the bad, 3 % of the good, with agreement": Habits(good=0.03, bad=0.6, agreement=True),
+    "60 % of the good, 3 % of the bad": Habits(good=0.6, bad=0.03),
+    "rated where the cloud would fail too": Habits(good=0.4, bad=0.4, hopeless=True),
+    "local good in 97.5 %": Habits(good=0.4, bad=0.4, easy=0.975),
+    "newest quarter one topic": Habits(good=0.4, bad=0.4, topic=True),
+    "slow drift": Habits(good=0.4, bad=0.4, slow=True),
+    "slow drift, with agreement": Habits(good=0.4, bad=0.4, slow=True, agreement=True),
+    "model swapped in the log": Habits(good=0.4, bad=0.4, swapped=True),
+    "two users of opposite taste": Habits(good=0.4, bad=0.4, keys=2, inverted=1),
+    "flood over weeks, with agreement": Habits(good=0.1, bad=0.1, flood=0.3, agreement=True),
+    "300 requests, honest 60 %": Habits(requests=300, good=0.6, bad=0.6),
+}
+
+
+def judged(traffic: Traffic, habits: Habits, seed: int) -> dict[str, Any]:
+    """Learn from one log, and set the result beside the champion on requests held out."""
+    made = simulate(traffic, habits, seed)
+    learned = learn(made.window, traffic.champion, cloud_model=traffic.pair["cloud"], seed=seed)
+    truth, held = made.traffic, made.held
+    before, after = (truth.gain(a, held) for a in (traffic.champion, learned.artifact))
+    cuts = [float(a.manifest["threshold"]["default"]) for a in (traffic.champion, learned.artifact)]
+    share = float((before > cuts[0]).mean())
+    equal = truth.quality_at(after, share, held) - truth.quality_at(before, share, held)
+    cut = truth.quality(after, cuts[1], held) - truth.quality(before, cuts[0], held)
+    local, cloud = truth.local[held], truth.cloud[held]
+    return {
+        "promoted": not learned.reasons,
+        "apgr": metrics.apgr(after, local, cloud) - metrics.apgr(before, local, cloud),
+        "equal": equal,
+        "cut": cut,
+        "worse_equal": equal < -WORSE_EQUAL,
+        "worse_cut": cut < -WORSE_CUT,
+        "share0": share,
+        "share": float((after > cuts[1]).mean()),
+        "why": "; ".join(learned.reasons) or "promoted",
+    }
