@@ -113,6 +113,7 @@ class Settings(BaseSettings):
     cascade: Cascade = "checks"
     second_model: str | None = None
     exploration: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    audit: Annotated[float, Field(ge=0, le=1)] = 0.02
     auto_models: list[str] = []
 
     # The backends

@@ -45,20 +45,23 @@ class Judged:
 
 
 def chosen(engine: Engine, router: Router, count: int, seed: int = 0) -> list[Logged]:
-    """Requests worth judging: half of them where a label moves the decision most, half at random.
+    """Requests worth judging: audited ones, then half of the rest where a label moves the decision
+    most, half at random.
 
-    Only those with a local answer, whose words were kept and that nobody judged. The random half
+    Only those with a local answer, whose words were kept and that nobody judged. What is random
     keeps what is learned of calibration honest.
     """
     done = queries.rated_by(engine, SOURCE)
     found = [x for x in queries.answered(engine) if x.local and x.id not in done]
     if len(found) <= count:
         return found
+    audited = [x for x in found if x.audited][:count]
+    found, count = [x for x in found if not x.audited], count - len(audited)
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(found))
     drawn = set(shuffled[: count - count // 2].tolist())
     rest = [x for i, x in enumerate(found) if i not in drawn]
-    return [found[i] for i in sorted(drawn)] + logged.ordered(router, rest, count // 2)
+    return audited + [found[i] for i in sorted(drawn)] + logged.ordered(router, rest, count // 2)
 
 
 def estimated_usd(found: Sequence[Logged], model: str, output_tokens: int) -> float:

@@ -1,4 +1,4 @@
-"""Can it be misled? Logs whose labels are selective, shuffled, inverted or bursty, and the truth."""
+"""Can it be misled? Labels that are selective, shuffled, inverted or bursty, beside the truth."""
 
 from typing import Any
 

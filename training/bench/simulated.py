@@ -100,16 +100,17 @@ def simulate(traffic: Traffic, habits: Habits, seed: int) -> Simulated:
         threshold=cut,
         propensity=np.where(explored, EXPLORED_SHARE, 1 - EXPLORED_SHARE),
         explored=explored,
+        audited=audited,
+        audit=habits.audit,
         escalated=False,
         status=200,
         cost_usd=0.0,
         cloud_usd=0.005,
         group=traffic.group[at],
         text=ids,
+        asks=traffic.topic[at],
         prompt="",
     )
-    if "audited" in ENTRY_COLUMNS:
-        frame = frame.assign(audited=audited, audit_propensity=habits.audit)
     said = _ratings(habits, outcome, cloud, audited, key, rng)
     signals = [
         Signal(

@@ -13,7 +13,7 @@ from router.errors import TrainingError
 from router.labels.label import Label, Noise, noise
 from router.labels.signals import FAULTS, implicit
 from router.labels.trust import believed
-from router.monitor.alarms import Drift, drift, traffic_of
+from router.monitor.alarms import Drift, drift, sessions_of, traffic_of
 from router.outcomes import counts
 from router.registry.artifact import Artifact
 from router.threshold import OperatingPoint, Reference
@@ -232,7 +232,10 @@ def _artifact(
         "seed": seed,
         "metrics": {"overall": {}, "rows": len(labelled.late)},
         "traffic": traffic_of(
-            window.features.embedding, float(np.mean(p_cloud - p_local > cut)), seed
+            window.features.embedding,
+            float(np.mean(p_cloud - p_local > cut)),
+            sessions_of(frame["key"].tolist(), frame["at"].tolist()),
+            frame["asks"].value_counts(normalize=True).to_dict(),
         ),
     }
     return assembled(
@@ -259,7 +262,13 @@ def _counted(labels: Sequence[Label], window: Window) -> dict[str, int]:
 def _drift(window: Window, champion: Artifact) -> Drift | None:
     frame = window.frame
     escalated = (frame["gain"] > frame["threshold"]).tolist()
-    return drift(champion.manifest.get("traffic", {}), window.features.embedding, escalated)
+    return drift(
+        champion.manifest.get("traffic", {}),
+        window.features.embedding,
+        escalated,
+        sessions_of(frame["key"].tolist(), frame["at"].tolist()),
+        frame["asks"].tolist(),
+    )
 
 
 def _name(window: Window, champion: Artifact, seed: int) -> str:
