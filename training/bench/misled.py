@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from router.errors import TrainingError
 from training.bench.simulated import Habits, simulate
 from training.bench.traffic import Traffic
 from training.evaluate import metrics
 from training.pipelines.learn import learn
 
+MEASURES = ("apgr", "equal", "cut", "worse_equal", "worse_cut", "share0", "share")
 WORSE_EQUAL, WORSE_CUT = 0.005, 0.01  # of quality: so much less is worse
 
 CASES: dict[str, Habits] = {
@@ -34,7 +36,10 @@ CASES: dict[str, Habits] = {
 def judged(traffic: Traffic, habits: Habits, seed: int) -> dict[str, Any]:
     """Learn from one log, and set the result beside the champion on requests held out."""
     made = simulate(traffic, habits, seed)
-    learned = learn(made.window, traffic.champion, cloud_model=traffic.pair["cloud"], seed=seed)
+    try:
+        learned = learn(made.window, traffic.champion, cloud_model=traffic.pair["cloud"], seed=seed)
+    except TrainingError as error:  # nothing that could be learned from
+        return {**dict.fromkeys(MEASURES, 0.0), "promoted": False, "why": str(error)}
     truth, held = made.traffic, made.held
     before, after = (truth.gain(a, held) for a in (traffic.champion, learned.artifact))
     cuts = [float(a.manifest["threshold"]["default"]) for a in (traffic.champion, learned.artifact)]

@@ -56,6 +56,16 @@ class Window:
         }
 
     @property
+    def claims(self) -> dict[tuple[str, str], float]:
+        """(decision, tier) -> what the model that served expected of the answer, 0..1."""
+        known = self.frame[self.frame["p_local"].notna() & self.frame["p_cloud"].notna()]
+        return {
+            (decision, tier): float(p)
+            for tier in ("local", "cloud")
+            for decision, p in zip(known["id"], known[f"p_{tier}"], strict=True)
+        }
+
+    @property
     def free(self) -> dict[tuple[str, str], float]:
         """(decision, tier) -> what agreement says of the answer, 0..1."""
         return {

@@ -17,20 +17,20 @@ from router.monitor.alarms import Drift, drift, sessions_of, traffic_of
 from router.outcomes import counts
 from router.registry.artifact import Artifact
 from router.threshold import OperatingPoint, Reference
+from router.types import IntArray
 from training.data.dataset import Dataset
 from training.data.log import Window, joined, label_rows, served_in, soft_rows
 from training.data.splits import seen_hashes
 from training.evaluate.metrics import Interval
 from training.evaluate.scoring import fitted_of
 from training.fit.assemble import assembled
-from training.fit.constants import FOLDS_PRIOR
 from training.fit.encoder import of_artifact
-from training.fit.head import KEPT, TIERS
+from training.fit.head import TIERS
 from training.fit.heads import Fitted
-from training.pipelines.agreement import learn as fit_on_labels
 from training.pipelines.before_after import FREE, LabelledWindow, judged_later, quality_curve
 from training.pipelines.constants import MIN_LABELS, MIN_THRESHOLD_ROWS, TEST_SHARE
-from training.pipelines.prompts import Progress, base_of, calibrated
+from training.pipelines.lessons import Lecture, Lesson
+from training.pipelines.prompts import Progress, base_of
 from training.pipelines.training_set import TrainingSet
 
 _NOTHING = (
@@ -43,17 +43,21 @@ _NOTHING = (
 class Learned:
     """What was learned from a log.
 
-    `labels`: source -> number; `better`: Brier score of the champion minus the challenger's on
-    later requests, by `judged_on` (labels or agreement); above 0 is better. `curve`: quality at
-    equal shares of the cloud, before and after. `drift`: of this traffic from what the champion
-    learned from, where that is known. `reasons`: why not to promote; empty if better.
+    `lesson`: the best of those tried. `labels`: source -> number. On later requests, by
+    `judged_on`: `equal`, `own`: quality, challenger minus champion, at equal cost and at the
+    challenger's own cut; `better`: Brier score of the champion minus the challenger's. `curve`:
+    quality at equal shares of the cloud, before and after. `drift`: of this traffic from what the
+    champion learned from, where that is known. `reasons`: why not to promote; empty if better.
     """
 
     artifact: Artifact
     fitted: Fitted
+    lesson: str
     labels: dict[str, int]
     rows: dict[str, int]
     judged_on: str
+    equal: Interval
+    own: Interval
     better: Interval
     brier: tuple[float, float]
     ece: tuple[float, float]
@@ -66,9 +70,12 @@ class Learned:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {
+            "lesson": self.lesson,
             "labels": self.labels,
             "rows": self.rows,
             "judged_on": self.judged_on,
+            "equal": [self.equal.value, self.equal.low, self.equal.high],
+            "own": [self.own.value, self.own.low, self.own.high],
             "better": [self.better.value, self.better.low, self.better.high],
             "brier": list(self.brier),
             "ece": list(self.ece),
@@ -115,38 +122,50 @@ def learn(
 ) -> Learned:
     """A challenger from `window`, and how it compares with `champion`.
 
-    Agreement labels teach the ranking, others replace them where they exist and calibrate. Fitted
-    on the older three quarters of the requests, tested on the rest; requests that say the same stay
-    on one side. The same window, champion and seed give the same arrays, bit for bit.
-    `operating_point`: what sets the threshold where it is not the model's own cut; the share of
-    escalations that drift is measured by follows from it. Raises TrainingError for fewer than 20
-    labels.
+    Agreement labels teach, others replace them where they exist; of several lessons
+    (`training.pipelines.lessons`) the one that serves a person best is offered. Fitted on the older
+    three quarters of the requests, tested on the rest; requests that say the same stay on one side.
+    The same window, champion and seed give the same arrays, bit for bit. `operating_point`: what
+    sets the threshold where it is not the model's own cut; the share of escalations that drift is
+    measured by follows from it. Raises TrainingError for fewer than 20 labels.
     """
     if not len(window):
         raise TrainingError(_NOTHING)
     progress("making labels")
-    kept = believed(window.signals, window.free)
+    kept = believed(window.signals, window.free, window.claims)
     labelled = _labelled(window, kept.labels, champion, cloud_model)
     progress("fitting on the past")
     true = labelled.part(labelled.true, labelled.early)
     soft = labelled.part(labelled.soft, labelled.early)
     if len(true) + len(soft) < MIN_LABELS:
-        raise TrainingError(_too_few(len(true) + len(soft)))
-    fitted = _fit(labelled.known, soft, true, champion, seed)
+        raise TrainingError(" ".join([_too_few(len(true) + len(soft)), *kept.words]))
+    before, cut = fitted_of(champion), float(champion.manifest["threshold"]["default"])
+    lecture = Lecture(
+        known=labelled.known,
+        soft=soft,
+        true=true,
+        window=window,
+        before=before,
+        base=base_of(champion),
+        cut=cut,
+    )
+    lessons = lecture.lessons(seed)
     progress("judging on what came after")
-    before = fitted_of(champion)
-    judged = judged_later(labelled, before, fitted, seed)
-    artifact = _artifact(window, fitted, champion, labelled, operating_point, seed)
+    judged = judged_later(labelled, before, cut, lessons, seed)
+    artifact = _artifact(window, judged.lesson, champion, labelled, operating_point, seed)
     learned = Learned(
         artifact=artifact,
-        fitted=fitted,
+        fitted=judged.lesson.fitted,
+        lesson=judged.lesson.name,
         labels=_counted(kept.labels, window),
         rows={"requests": len(window), "fit": len(true) + len(soft), "test": judged.rows},
         judged_on=judged.on,
+        equal=judged.equal,
+        own=judged.own,
         better=judged.better,
         brier=judged.brier,
         ece=judged.ece,
-        curve=quality_curve(labelled, before, fitted, seed),
+        curve=quality_curve(labelled, before, judged.lesson.fitted, seed),
         noise=noise(window.signals),
         drift=_drift(window, champion),
         words=kept.words,
@@ -180,26 +199,24 @@ def _labelled(
         soft=soft,
         early=early["id"].to_numpy(),
         late=late["id"].to_numpy(),
+        drawn=_drawn(window, labels),
+        session=dict(zip(frame["id"], _sessions(frame).tolist(), strict=True)),
     )
 
 
-def _fit(
-    known: TrainingSet, soft: pd.DataFrame, true: pd.DataFrame, champion: Artifact, seed: int
-) -> Fitted:
-    base = base_of(champion)
-    if soft.empty:
-        fitted = known.fit(true, base=base)
-        # Where labels are too few for a fit, they still say where the level is.
-        kept = [tier for tier, choice in fitted.strength.items() if choice == KEPT]
-        return calibrated(
-            fitted, known.features, true, known.position, prior=FOLDS_PRIOR, tiers=kept
-        )
-    return fit_on_labels(known, soft, None if true.empty else true, base=base, seed=seed)
+def _drawn(window: Window, labels: Sequence[Label]) -> frozenset[str]:
+    """Decisions whose labels were drawn by lot: the audit, and what the judge was asked about."""
+    audited = window.frame.loc[window.frame["audited"].eq(True), "id"]
+    return frozenset(audited) | {one.decision for one in labels if one.source == "judge"}
+
+
+def _sessions(frame: pd.DataFrame) -> IntArray:
+    return sessions_of(frame["key"].tolist(), frame["at"].tolist())
 
 
 def _artifact(
     window: Window,
-    fitted: Fitted,
+    lesson: Lesson,
     champion: Artifact,
     labelled: LabelledWindow,
     operating_point: OperatingPoint | None,
@@ -207,13 +224,13 @@ def _artifact(
 ) -> Artifact:
     frame = window.frame
     early = frame["id"].isin(labelled.early)
+    fitted, threshold = lesson.fitted, lesson.cut
     p_local, p_cloud = fitted.predict(window.features, window.pair)
     reference = np.stack([p_cloud - p_local, p_local, p_cloud])
     if len(frame) < MIN_THRESHOLD_ROWS:
         reference = champion.arrays["reference"]
     else:
         reference = reference[:, np.argsort(reference[0], kind="stable")]
-    threshold = float(champion.manifest["threshold"]["default"])
     cut = threshold
     if operating_point is not None:
         usd = float(frame["cloud_usd"].fillna(0.0).mean())
@@ -234,8 +251,8 @@ def _artifact(
         "traffic": traffic_of(
             window.features.embedding,
             float(np.mean(p_cloud - p_local > cut)),
-            sessions_of(frame["key"].tolist(), frame["at"].tolist()),
-            frame["asks"].value_counts(normalize=True).to_dict(),
+            _sessions(frame),
+            {str(k): float(v) for k, v in frame["asks"].value_counts(normalize=True).items()},
         ),
     }
     return assembled(
@@ -266,7 +283,7 @@ def _drift(window: Window, champion: Artifact) -> Drift | None:
         champion.manifest.get("traffic", {}),
         window.features.embedding,
         escalated,
-        sessions_of(frame["key"].tolist(), frame["at"].tolist()),
+        _sessions(frame),
         frame["asks"].tolist(),
     )
 
