@@ -15,6 +15,7 @@ QUALITY_LOSS = 0.01  # chosen: the largest loss at equal cost that may remain po
 ECE_GROWTH = 0.02  # chosen: the largest growth of the calibration error
 # After learning, on later requests of the log (`router learn`).
 JUDGED_ROWS = 50  # chosen: later requests with labels of both tiers; fewer judge nothing
+AUDITED_ANSWERS = 20  # chosen: fewer labels drawn by lot cannot contradict agreement
 OWN_CUT_LOSS = 0.005  # chosen: the largest loss at the lesson's own cut that may remain possible
 # In shadow and in use.
 RARE = 0.001  # chosen: chance per look of so strange a share or traffic, were nothing changed
@@ -74,6 +75,21 @@ def on_later_requests(rows: int, on: str, equal: Bounded, own: Bounded) -> tuple
             "excluded"
         )
     return tuple(reasons)
+
+
+def on_audit(answers: int, auc: float) -> tuple[str, ...]:
+    """What `answers` labels drawn by lot say of the agreement that judges (its AUC on them).
+
+    >>> on_audit(200, 0.7), len(on_audit(200, 0.4))
+    ((), 1)
+    """
+    chance = sqrt(1 / (3 * max(answers, 1)))  # standard deviation of an AUC without any skill
+    if answers < AUDITED_ANSWERS or auc > 0.5 - chance:
+        return ()
+    return (
+        f"the {answers} audited answers contradict the agreement that judges (AUC {auc:.2f}, .50 "
+        "is chance)",
+    )
 
 
 def in_shadow(share: float, promised: float, requests: int) -> tuple[str, ...]:

@@ -1,12 +1,18 @@
 """Can it be misled? Labels that are selective, shuffled, inverted or bursty, beside the truth."""
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from joblib import Parallel, delayed
+
 from router.errors import TrainingError
+from router.registry.artifact import Artifact
 from training.bench.simulated import Habits, simulate
-from training.bench.traffic import Traffic
+from training.bench.traffic import Traffic, load_traffic
 from training.evaluate import metrics
 from training.pipelines.learn import learn
+from training.pipelines.prompts import Progress
 
 MEASURES = ("apgr", "equal", "cut", "worse_equal", "worse_cut", "share0", "share")
 WORSE_EQUAL, WORSE_CUT = 0.005, 0.01  # of quality: so much less is worse
@@ -58,3 +64,32 @@ def judged(traffic: Traffic, habits: Habits, seed: int) -> dict[str, Any]:
         "share": float((after > cuts[1]).mean()),
         "why": "; ".join(learned.reasons) or "promoted",
     }
+
+
+def misled_bench(
+    data: Path, model: Artifact, *, logs: int, jobs: int, progress: Progress = lambda step: None
+) -> dict[str, Any]:
+    """Every case on `logs` logs: how often promoted and worse, and what changed; plain values."""
+    traffic = load_traffic(data, model, progress)
+    out: dict[str, Any] = {}
+    for name, habits in CASES.items():
+        progress(name)
+        rows = Parallel(n_jobs=jobs, max_nbytes="1M")(
+            delayed(judged)(traffic, habits, seed) for seed in range(logs)
+        )
+        promoted = [r for r in rows if r["promoted"]]
+        out[name] = {
+            "logs": logs,
+            "promoted": len(promoted),
+            "worse at equal cost": sum(bool(r["worse_equal"]) for r in promoted),
+            "worse at its own cut": sum(bool(r["worse_cut"]) for r in promoted),
+            # Of what served in the end: what is refused changes nothing.
+            **{m: sum(r[m] for r in promoted) / logs for m in ("apgr", "equal", "cut")},
+            "share before": _mean([r["share0"] for r in promoted]),
+            "share after": _mean([r["share"] for r in promoted]),
+        }
+    return out
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")

@@ -118,7 +118,10 @@ def judged_later(
         better=better,
         brier=(float(((p[0] - y) ** 2).mean()), float(((p[1] - y) ** 2).mean())),
         ece=(metrics.ece(p[0], y), metrics.ece(p[1], y)),
-        reasons=gates.on_later_requests(count, on, at_equal, at_own),
+        reasons=(
+            *gates.on_later_requests(count, on, at_equal, at_own),
+            *gates.on_audit(*_audit_of_agreement(window)),
+        ),
     )
 
 
@@ -133,12 +136,33 @@ class _Routed(Scored):
 
 
 def _judging(window: LabelledWindow) -> pd.DataFrame:
-    """Later rows of both tiers whose selection is known; of these labels before agreement."""
+    """Later rows of both tiers whose selection is known.
+
+    True labels stand before agreement where both tiers have one: beside the other tier's
+    probability a single outcome is more noise than news.
+    """
     soft, true = (window.part(r, window.late) for r in (window.soft, window.true))
     true = true[true["prompt_id"].isin(window.drawn)]
+    true = true[true.groupby("prompt_id")["tier"].transform("nunique") == len(TIERS)]
     rows = pd.concat([true, soft]).drop_duplicates(["prompt_id", "tier"])
     both = rows.groupby("prompt_id")["tier"].transform("nunique") == len(TIERS)
     return rows[both].sort_values(["prompt_id", "tier"], kind="stable")
+
+
+def _audit_of_agreement(window: LabelledWindow) -> tuple[int, float]:
+    """Answers drawn by lot that agreement speaks of too, and how well it ranks them (AUC)."""
+    drawn = window.true[window.true["prompt_id"].isin(window.drawn)]
+    both = drawn.merge(window.soft, on=["prompt_id", "tier"], suffixes=("", "_free"))
+    ranks = [
+        metrics.auc(g["score_free"].to_numpy(), g["score"].to_numpy())
+        for _, g in both.groupby("tier")
+    ]
+    sizes = [len(g) for _, g in both.groupby("tier")]
+    known = [(n, r) for n, r in zip(sizes, ranks, strict=True) if np.isfinite(r)]
+    if not known:
+        return 0, 0.5
+    count = sum(n for n, _ in known)
+    return count, sum(n * r for n, r in known) / count
 
 
 def _scored(window: LabelledWindow, fitted: Fitted, rows: pd.DataFrame) -> _Routed:

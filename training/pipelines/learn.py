@@ -144,6 +144,7 @@ def learn(
         known=labelled.known,
         soft=soft,
         true=true,
+        drawn=labelled.drawn,
         window=window,
         before=before,
         base=base_of(champion),

@@ -43,6 +43,7 @@ class Lecture:
     known: TrainingSet
     soft: pd.DataFrame
     true: pd.DataFrame
+    drawn: frozenset[str]
     window: Window
     before: Fitted
     base: Base
@@ -54,10 +55,18 @@ class Lecture:
         return [Lesson(name=name, fitted=f, cut=self._cut(f)) for name, f in found]
 
     def _of_agreement(self, seed: int) -> list[tuple[str, Fitted]]:
-        """True labels replace what agreement says of the same answers."""
-        rows = self.soft
-        if len(self.true):
-            rows = mixed(rows, self.true, TRUE_WEIGHT)
+        """Labels drawn by lot replace what agreement says of the same answers.
+
+        Volunteers' ratings only add where agreement is silent: whose answer is rated depends on how
+        good it was, so in the place of other labels they would move the level of those rated.
+        """
+        keys = ["prompt_id", "tier"]
+        covered = pd.MultiIndex.from_frame(self.true[keys]).isin(
+            pd.MultiIndex.from_frame(self.soft[keys])
+        )
+        rows = mixed(
+            self.soft, self.true[self.true["prompt_id"].isin(self.drawn) | ~covered], TRUE_WEIGHT
+        )
         fitted = self.known.fit(rows, base=self.base, seed=seed)
         moved = calibrated(
             self.before, self.known.features, rows, self.known.position, prior=FOLDS_PRIOR
