@@ -67,3 +67,8 @@ STREAM_WAITS = (1.0, 2.0, 4.0)  # chosen: seconds around the default of 2
 STREAM_THRESHOLDS, CLOUD_SHARES = 60, 21  # chosen: points of a curve, and shares it is read at
 COMPARED_SHARE = 0.3  # chosen: of the cloud, at which policies are compared, as of the loop
 LEAST_STREAMS = 50  # chosen: of one local model; fewer say nothing of it
+# Logs that might mislead.
+SERVED_SHARE = 0.7  # chosen: what the champion's own cut gives on this traffic, about
+TRAFFIC_SOURCES = ("ZeroEval", "MMLU-Pro")  # that have answers of several local models in full
+LOG_REQUESTS, LOG_STEP_S = 3000, 600.0  # chosen: three weeks of one person's traffic
+AUDITED_SHARE = 0.02  # the setting's default

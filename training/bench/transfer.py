@@ -31,7 +31,7 @@ def run_transfer(
     """
     rng = np.random.default_rng(seed)
     case = Case.of(target, bench)
-    core = _core_of_others(bench, target.source, rng)
+    core = core_of_others(bench, target.source, rng)
     rows = case.rows(bench, None)
     p = sigmoid(core.logits(rows.features))
     out = {"no label": judged(p, (case.local, case.cloud))}
@@ -42,7 +42,7 @@ def run_transfer(
     return {**out, **_studied(bench, case, core, labels, rng)}
 
 
-def _core_of_others(bench: Bench, source: str, rng: np.random.Generator) -> Verifier:
+def core_of_others(bench: Bench, source: str, rng: np.random.Generator) -> Verifier:
     """A core fitted on the other sources, without groups of `source`, the prompt unknown."""
     taken = set(bench.answers[source].answers.frame["group"])
     parts = [
