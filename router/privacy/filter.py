@@ -106,7 +106,7 @@ class PrivacyFilter:
         """The kinds of private content in one text."""
         found: dict[str, None] = {}
         for detector in self._detectors:
-            found |= dict.fromkeys(detector(text))
+            found |= dict.fromkeys(f.kind for f in detector(text))
         return tuple(found)
 
     def _kinds(self, text: str) -> tuple[str, ...]:
