@@ -58,6 +58,33 @@ _WORDS = {
         útlevél*
     """,
 }
+_WORDS |= {
+    "address": """
+        live lives lived living reside* residing ship shipped shipping deliver* address addresses
+        moved moving send invoice pick_me my_house our_house flat_at home_is return_to wohn* liefer*
+        adresse* anschrift absender zu_hause nach_hause hol_mich habit* livr* déménag* domicile
+        vivo vivimos envía* dirección domicilio mudamos recógeme abito abitiamo sped* indirizz*
+        trasferiti woon* stuur bezorg* adres* verhuisd moro moramos morada endereço envie* mudámo*
+        mieszkam* wyślij odbierz przeprowadz* bor skicka* adress* flyttat hämta send_* hent flytt*
+        asun asumme osoit* lähetä hae bydl* pošl* přestěhov* vyzvedni oturuyor* gönder* taşındık
+        живу живём живем адрес* отправ* переехал* забери адреса* надішл* переїхал* μένω μένουμε
+        διεύθυνσ* στείλ* οδός οδό
+    """,
+    "name": """
+        name names named called mr mrs ms dr prof dear hi_i'm i'm i_am signed invite tell reply
+        answer patient card letter note email boss colleague heiße heisst name_ist ich_bin herr frau
+        geehrte* liebe lieber grüßen schreib* antwort* sag je_m'appelle je_suis nom cher chère mme
+        monsieur madame cordialement écris répon* préviens me_llamo soy nombre estimad* sr sra
+        escribe respon* dile mi_chiamo sono nome gentile caro cara sig scrivi rispondi avvisa
+        ik_heet ik_ben naam beste groeten schrijf antwoord zeg meu_nome chamo-me sou escreva diga
+        cumprimentos nazywam* jestem imię szanown* pozdrawiam napisz odpi* powiedz pan pani heter
+        namn jag_är hej hälsningar skriv svar* säg jeg_heter jeg_er navn* kjære hilsen si hedder
+        kære sig nimeni olen hyvä terveisin kirjoita vastaa kerro jmenuji jsem jméno vážen*
+        pozdravem napiš odpověz řekni adım benim_adım ben sayın saygılarımla için меня_зовут имя
+        уважаем* уважением напиши ответь скажи пациент* резюме мене_звати ім'я шановн* повагою
+        με_λένε είμαι όνομ* αγαπητ* εκτίμηση γράψε πες ασθεν* नाम मैं प्रिय सादर पत्र जी
+    """,
+}
 _UPPER = {
     "phone": """
         TEL FAX
@@ -67,8 +94,20 @@ _UPPER = {
         NUSS SV-Nr
     """,
     "passport": "",
+    "address": "",
+    "name": "",
 }
 _INSIDE = {
+    "address": """
+        住所 住んで 在住 送って 送り 配送 届け 引っ越 実家 주소 살아
+        삽니다 살고 배송 보내 이사 地址 住在 寄到 寄给
+        搬到 家住 पता रहत भेज डिलीवरी
+    """,
+    "name": """
+        名前 申します さん 様 先生 殿 担当 이름 씨 님 저는
+        선생님 담당자 名字 我叫 叫 我是 先生 女士 写信 给 告诉
+        尊敬 नाम के_लिए
+    """,
     "phone": """
         私の番号 제_번호 मेरा_नंबर 電話 携帯 でんわ 連絡先 전화 휴대폰 핸드폰 연락 휴대전화
         电话 手机 手機 联系 聯繫 致电 拨打 座机 传真 फ़ोन फोन मोबाइल कॉल संदेश संपर्क هاتف جوال

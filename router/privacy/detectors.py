@@ -12,6 +12,8 @@ from router.privacy.found import Found
 from router.privacy.personal import personal
 from router.privacy.views import views
 
+_DIGIT = re.compile(r"[0-9]")  # no address is without
+
 
 class Detector(Protocol):
     """Says which private content a text holds."""
@@ -38,6 +40,26 @@ class Builtin:
         for view in views(text):
             yield from credentials(view, view.lower())
             yield from personal(view, self._regions)
+
+
+class People:
+    """Postal addresses, and names of people, in any of the text's disguises; the tagger's word."""
+
+    def __init__(
+        self, names: bool = False, addresses: bool = True, public: Sequence[str] = ()
+    ) -> None:
+        self._names, self._addresses, self._public = names, addresses, tuple(public)
+
+    def __call__(self, text: str) -> Iterator[Found]:
+        """See `Detector`."""
+        if not self._names and _DIGIT.search(text) is None:
+            return
+        from router.privacy.people import people  # here, as it brings arrays along
+
+        for known in self._public:
+            text = text.replace(known, " ")
+        for view in views(text):
+            yield from people(view, self._names, self._addresses)
 
 
 class Own:

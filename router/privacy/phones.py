@@ -32,6 +32,12 @@ _OTHER = re.compile(
     """,
     re.VERBOSE,
 )
+# Something else that has a number, in the words of shops.
+_NUMBERED = re.compile(
+    r"(?:order|invoice|ticket|bestell\w*|rechnung\w*|commande|facture|pedido|factura|ordine|заказ\w*"
+    r"|注文\w*|订单\w*|주문\w*|n°|no\.|#|\bid)\W{0,4}$",
+    re.IGNORECASE,
+)
 _AROUND = re.compile(r"\d[ ,;]{1,2}$")
 _THOUSANDS = re.compile(r"\d{1,2}(?: \d{3})+")
 # Whose local numbers begin with a nought: written in groups they are hardly anything else.
@@ -68,7 +74,9 @@ def phones(text: str, regions: Sequence[str]) -> Iterator[str]:
         if _OTHER.fullmatch(written) is not None:
             continue
         if said_to_be("phone", text, *match.span()) or (
-            not _listed(text, match) and _planned(written, text, regions)
+            not _listed(text, match)
+            and _NUMBERED.search(text, max(match.start() - 16, 0), match.start()) is None
+            and _planned(written, text, regions)
         ):
             yield written
 
@@ -91,7 +99,8 @@ def _planned(written: str, text: str, regions: Sequence[str]) -> bool:
         return _bare(bare, text)
     if _THOUSANDS.fullmatch(bare) or ("." in bare and bare[0] != "0"):
         return False
-    asked = [*regions, *_written_in(text)]
+    # North American ones have one way of being written, which was looked for already.
+    asked = [r for r in (*regions, *_written_in(text)) if r not in ("US", "CA")]
     if _LOCAL.fullmatch(bare) is not None:
         asked += _NOUGHT
     return any(_fits(bare, region) for region in dict.fromkeys(asked))

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from router.privacy import PrivacyFilter
-from router.privacy.detectors import Builtin
+from router.privacy.detectors import Builtin, People
 from tests.privacy_recall.measure import Kinds, Share, alarms, recall, together
 from tests.privacy_recall.ordinary import everyday, exams, made
 
@@ -20,10 +20,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--each", type=int, default=100, help="values a kind and locale")
     parser.add_argument("--made", type=int, default=20_000, help="lines with numbers of work")
+    parser.add_argument("--names", action="store_true", help="with private_names = true")
     parser.add_argument("--data", type=Path, help="folder of *.prompts.parquet")
     parser.add_argument("--show", type=int, default=0, help="how many misses to print")
     options = parser.parse_args()
-    kinds = PrivacyFilter([Builtin()]).kinds
+    kinds = PrivacyFilter([Builtin(), People(names=options.names)]).kinds
     _recalls(kinds, options)
     _alarms(kinds, options)
 

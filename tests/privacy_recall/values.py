@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Callable
+from functools import cached_property
 from random import Random
 
 from faker import Faker
@@ -67,11 +68,7 @@ class Values:
 
     def __init__(self, locale: str, seed: int) -> None:
         self.locale, self.language = locale, LOCALES[locale]
-        self._fake, self._american, self._british = (
-            Faker(name) for name in (locale, "en_US", "en_GB")
-        )
-        for fake in (self._fake, self._american, self._british):
-            fake.seed_instance(seed)
+        self._seed, self._fake = seed, _faker(locale, seed)
         self._rng = Random(seed)
 
     def draw(self, kind: str) -> str:
@@ -91,6 +88,14 @@ class Values:
 
     def _card(self) -> str:
         return _grouped(self._rng, self.card(self._rng.choice(CARDS)))
+
+    @cached_property
+    def _american(self) -> Faker:
+        return _faker("en_US", self._seed)
+
+    @cached_property
+    def _british(self) -> Faker:
+        return _faker("en_GB", self._seed)
 
     def card(self, brand: str) -> str:
         """Digits of a card of one brand."""
@@ -130,6 +135,12 @@ class Values:
         """The kinds that can be drawn for this locale."""
         has = self.locale in _OWN_NATIONAL or self.locale in _NATIONAL or self.locale[-2:] == "IN"
         return KINDS if has else tuple(k for k in KINDS if k != "national")
+
+
+def _faker(locale: str, seed: int) -> Faker:
+    fake = Faker(locale)
+    fake.seed_instance(seed)
+    return fake
 
 
 def _grouped(rng: Random, digits: str) -> str:
