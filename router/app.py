@@ -13,6 +13,7 @@ from router.backends.claude import ClaudeBackend
 from router.backends.discovery import LocalServer, digest_of, discover
 from router.backends.http import Http
 from router.backends.local import LocalBackend
+from router.backends.masked import Unmasked
 from router.backends.metering import Metered
 from router.backends.openai_cloud import OpenAICloud
 from router.backends.resilience import Guarded, Limits
@@ -30,7 +31,7 @@ from router.outcomes.budget import Caps, Ledger
 from router.outcomes.database import open_database
 from router.outcomes.writer import OutcomeLog
 from router.privacy import PrivacyFilter
-from router.privacy.detectors import Builtin, Detector, Own, Presidio
+from router.privacy.detectors import Builtin, Detector, Own, People, Presidio
 from router.registry import artifact as artifacts
 from router.registry.registry import Move, Registry
 from router.settings import Settings, TierSettings, load_settings, own_models, secret
@@ -106,7 +107,7 @@ class Service:
         )
         for backend, limits in parts:
             guarded[backend.tier] = Guarded(
-                backend, _limits(limits), loop.time, Random(), asyncio.sleep
+                Unmasked(backend), _limits(limits), loop.time, Random(), asyncio.sleep
             )
         self.breakers = {tier: g.breaker for tier, g in guarded.items()}
         planner = Planner(policy, self.ledger, self.breakers, lambda: self.server, Random())
@@ -216,7 +217,13 @@ def policy_of(settings: Settings, server: LocalServer) -> Policy:
             challenger = Router.from_settings(beside, local_model=name, local_digest=digest)
         except (ArtifactError, NoPromise) as error:
             _log.error("The challenger is left out: %s", error)
-    return Policy.of(settings, router, PrivacyFilter(detectors_of(settings)), challenger)
+    return Policy.of(settings, router, filter_of(settings), challenger)
+
+
+def filter_of(settings: Settings) -> PrivacyFilter:
+    """The privacy filter that settings ask for. Raises ConfigError or MissingExtra."""
+    also = [People(names=True, addresses=True, public=settings.public_words)]
+    return PrivacyFilter(detectors_of(settings), mask=settings.private == "mask", also=also)
 
 
 def detectors_of(settings: Settings) -> list[Detector]:
@@ -225,6 +232,9 @@ def detectors_of(settings: Settings) -> list[Detector]:
         Own(settings.private_patterns, settings.private_words),
         Builtin(settings.phone_regions, settings.public_words),
     ]
+    if settings.private_names or settings.private_addresses:
+        names, addresses = settings.private_names, settings.private_addresses
+        out.append(People(names, addresses, settings.public_words))
     if settings.presidio_model:
         out.append(Presidio(settings.presidio_model))
     return out

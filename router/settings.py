@@ -139,6 +139,9 @@ class Settings(BaseSettings):
     failover: bool = True
 
     # Privacy
+    private: Literal["stay", "mask"] = "stay"
+    private_addresses: bool = True
+    private_names: bool = False
     private_words: list[str] = []
     private_patterns: list[str] = []
     public_words: list[Annotated[str, Field(min_length=3)]] = []

@@ -218,7 +218,7 @@ class Dispatcher:
         """The tier that steps in for one that failed, or `error` again if none may."""
         fallback = record.plan.fallback
         if fallback is None or fallback not in self._backends:
-            if record.private and isinstance(error, BackendError):
+            if record.private and not record.masked and isinstance(error, BackendError):
                 raise RequestRefused(
                     503,
                     "private_local_unavailable",

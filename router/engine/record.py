@@ -73,10 +73,19 @@ class Record:
         return self.screening.kinds if self.screening else ()
 
     @property
+    def masked(self) -> tuple[str, ...]:
+        """The kinds that have stand-ins wherever it goes to the cloud."""
+        return self.private if self.screening is not None and self.screening.masked else ()
+
+    @property
     def reason(self) -> str:
         """Why this tier answered, in words; of what was looked at, what was known at the end."""
-        if self.fell_back:
-            return self.fell_back
+        parts = [self.fell_back or self._decided()]
+        if self.masked and self.tier == "cloud":
+            parts.append(f"Private content ({', '.join(self.masked)}) was masked.")
+        return " ".join(parts)
+
+    def _decided(self) -> str:
         parts = []
         if self.escalated and self.checks:
             parts.append(f"The local answer was not good enough ({', '.join(self.checks)}).")
@@ -111,6 +120,8 @@ class Record:
             out["x-router-audit"] = "1"  # a rating of this answer is asked for
         if self.private:
             out["x-router-private"] = _ascii(", ".join(self.private))
+        if self.masked and self.tier == "cloud":
+            out["x-router-masked"] = _ascii(", ".join(self.masked))
         if self.escalated:
             out["x-router-escalated"] = "true"
         if self.held is not None:

@@ -29,7 +29,8 @@ class TierStatus:
 class Facts:
     """Everything the rules look at.
 
-    `named`: the tier that the user asked for, if one was. `private`: kinds of private content.
+    `named`: the tier that the user asked for, if one was. `private`: kinds of private content that
+    keep it here; `masked`: kinds that have stand-ins wherever it leaves.
     `exploration`: probability of trying the other tier; `draw`: a random number in 0..1.
     """
 
@@ -37,6 +38,7 @@ class Facts:
     cloud: TierStatus
     named: Tier | None = None
     private: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
     failover: bool = True
     decision: Decision | None = None
     exploration: float = 0.0
@@ -130,6 +132,9 @@ def _explicit(facts: Facts, state: _State) -> _State:
 
 
 def _private(facts: Facts, state: _State) -> _State:
+    if not facts.private and facts.masked:
+        kinds = ", ".join(facts.masked)
+        return state.passed("private", f"Private content ({kinds}) would leave masked only.")
     if not facts.private:
         return state.passed("private", "No private content was found.")
     kinds = ", ".join(facts.private)

@@ -8,15 +8,18 @@ from typing import Protocol
 from router.errors import ConfigError, MissingExtra
 from router.privacy.constants import PRESIDIO_SCORE
 from router.privacy.credentials import credentials
+from router.privacy.found import Found
 from router.privacy.personal import personal
 from router.privacy.views import views
 
+_DIGIT = re.compile(r"[0-9]")  # no address is without
+
 
 class Detector(Protocol):
-    """Says which kinds of private content a text holds."""
+    """Says which private content a text holds."""
 
-    def __call__(self, text: str) -> Iterator[str]:
-        """The kinds, such as `email`."""
+    def __call__(self, text: str) -> Iterator[Found]:
+        """What it holds, by kinds such as `email`; a value may come more than once."""
         ...
 
 
@@ -30,13 +33,33 @@ class Builtin:
     def __init__(self, regions: Sequence[str] = ("US",), public: Sequence[str] = ()) -> None:
         self._regions, self._public = tuple(regions), tuple(public)
 
-    def __call__(self, text: str) -> Iterator[str]:
+    def __call__(self, text: str) -> Iterator[Found]:
         """See `Detector`."""
         for known in self._public:
             text = text.replace(known, " ")
         for view in views(text):
             yield from credentials(view, view.lower())
             yield from personal(view, self._regions)
+
+
+class People:
+    """Postal addresses, and names of people, in any of the text's disguises; the tagger's word."""
+
+    def __init__(
+        self, names: bool = False, addresses: bool = True, public: Sequence[str] = ()
+    ) -> None:
+        self._names, self._addresses, self._public = names, addresses, tuple(public)
+
+    def __call__(self, text: str) -> Iterator[Found]:
+        """See `Detector`."""
+        if not self._names and _DIGIT.search(text) is None:
+            return
+        from router.privacy.people import people  # here, as it brings arrays along
+
+        for known in self._public:
+            text = text.replace(known, " ")
+        for view in views(text):
+            yield from people(view, self._names, self._addresses)
 
 
 class Own:
@@ -56,15 +79,15 @@ class Own:
             any_of = "|".join(re.escape(w) for w in kept)
             self._words = re.compile(rf"(?<!\w)(?:{any_of})(?!\w)", re.IGNORECASE)
 
-    def __call__(self, text: str) -> Iterator[str]:
+    def __call__(self, text: str) -> Iterator[Found]:
         """See `Detector`."""
         if not self._patterns and self._words is None:
             return
         for view in views(text):
-            if self._words is not None and self._words.search(view):
-                yield "own-word"
-            if any(p.search(view) for p in self._patterns):
-                yield "own-pattern"
+            if self._words is not None:
+                yield from (Found("own-word", m[0]) for m in self._words.finditer(view))
+            for pattern in self._patterns:
+                yield from (Found("own-pattern", m[0] or None) for m in pattern.finditer(view))
 
 
 # What any question on geography, politics or news holds as well.
@@ -98,8 +121,9 @@ class Presidio:
         )
         self._threshold = threshold
 
-    def __call__(self, text: str) -> Iterator[str]:
+    def __call__(self, text: str) -> Iterator[Found]:
         """See `Detector`."""
         for result in self._engine.analyze(text=text, language="en"):
             if result.score >= self._threshold and result.entity_type not in _PUBLIC:
-                yield f"presidio:{result.entity_type.lower()}"
+                kind = f"presidio:{result.entity_type.lower()}"
+                yield Found(kind, text[result.start : result.end])

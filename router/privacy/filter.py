@@ -2,18 +2,28 @@
 
 import hashlib
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from router.errors import RequestRefused
-from router.privacy.constants import LARGEST_HARMLESS_NUMBER, MAX_NESTING, TURNS_REMEMBERED
+from router.privacy.constants import (
+    LARGEST_HARMLESS_NUMBER,
+    MAX_NESTING,
+    TURN_END,
+    TURNS_JOINED,
+    TURNS_REMEMBERED,
+)
 from router.privacy.detectors import Detector
+from router.privacy.found import Found
+from router.privacy.masking import NAMES, StandIns, chosen, masked
 from router.text.request import without_surrogates
 
 PRIVATE_HEADER = "x-router-privacy"
 _SEAL = object()
+_PART = re.compile(r"[0-9@]")  # nothing that is found across turns is without
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +37,16 @@ class Finding:
 class Clearance:
     """A request that may leave the machine, as bytes that nobody can change any more.
 
-    Only a `PrivacyFilter` makes one. The cloud backend sends nothing else.
+    Only a `PrivacyFilter` makes one. The cloud backend sends nothing else. `stand_ins`: what its
+    stand-ins mean, if it has any, for the answer.
     """
 
-    __slots__ = ("_payload",)
+    __slots__ = ("_payload", "stand_ins")
 
-    def __init__(self, payload: bytes, seal: object) -> None:
+    def __init__(self, payload: bytes, seal: object, stand_ins: StandIns | None = None) -> None:
         if seal is not _SEAL:
             raise TypeError("Only the privacy filter clears requests.")
-        self._payload = payload
+        self._payload, self.stand_ins = payload, stand_ins
 
     def body(self) -> dict[str, Any]:
         """The request as it was scanned, a fresh copy."""
@@ -49,11 +60,17 @@ class Screening:
 
     findings: tuple[Finding, ...]
     _payload: bytes
+    _masked: Clearance | None = None
 
     @property
     def private(self) -> bool:
-        """Whether the request must stay."""
+        """Whether there is private content in it."""
         return bool(self.findings)
+
+    @property
+    def masked(self) -> bool:
+        """Whether it may leave with stand-ins for all that is private in it."""
+        return self._masked is not None
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -61,7 +78,9 @@ class Screening:
         return tuple(dict.fromkeys(f.kind for f in self.findings))
 
     def clear(self) -> Clearance:
-        """The clearance to leave. Raises RequestRefused for a private request."""
+        """The clearance to leave. Raises RequestRefused for a private request not masked."""
+        if self._masked is not None:
+            return self._masked
         if self.findings:
             raise RequestRefused(
                 403, "private_content", f"Private content ({', '.join(self.kinds)}) stays here."
@@ -72,14 +91,22 @@ class Screening:
 class PrivacyFilter:
     """Scans requests with all of `detectors`.
 
+    `mask`: private requests may leave with stand-ins for their values, where that is certain; what
+    `also` finds is masked along, though it makes no request private.
+
     >>> from router.privacy.detectors import Builtin
     >>> found = PrivacyFilter([Builtin()])
     >>> found.screen(b'{"messages": [{"role": "user", "content": "I am ann@example.org"}]}').kinds
     ('email',)
     """
 
-    def __init__(self, detectors: Sequence[Detector]) -> None:
-        self._detectors = tuple(detectors)
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        mask: bool = False,
+        also: Sequence[Detector] = (),
+    ) -> None:
+        self._detectors, self._mask, self._also = tuple(detectors), mask, tuple(also)
         self._known: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
 
     def screen(
@@ -98,15 +125,62 @@ class PrivacyFilter:
         findings = []
         if declared is not None and declared.strip().lower() == "private":
             findings.append(Finding("declared", PRIVATE_HEADER))
-        for where, text in (*_units(body), *(headers or {}).items()):
-            findings += [Finding(kind, where) for kind in self._kinds(text)]
-        return Screening(tuple(findings), payload)
+        findings += self._findings(body)
+        if not findings and not headers:
+            return Screening((), payload)
+        others = [
+            Finding(kind, where)
+            for where, text in (headers or {}).items()
+            for kind in self._kinds(text)
+        ]
+        clearance = None
+        if self._mask and findings and not others:
+            clearance = self._masked(body, findings)
+        return Screening((*findings, *others), payload, clearance)
+
+    def _findings(self, body: Mapping[str, Any]) -> list[Finding]:
+        units = [*_units(body)]
+        found = [Finding(kind, where) for where, text in units for kind in self._kinds(text)]
+        for pieces in _split(body):
+            found += [Finding(kind, "messages") for kind in self._across(pieces)]
+        return found
+
+    def _across(self, pieces: Sequence[str]) -> Iterator[str]:
+        """The kinds of values that begin in one turn and end in another."""
+        for joined in ("".join(pieces), " ".join(pieces)):
+            for kind, value in self._found(without_surrogates(joined)):
+                if value is not None and not any(value in piece for piece in pieces):
+                    yield kind
+
+    def _masked(self, body: Mapping[str, Any], findings: Sequence[Finding]) -> Clearance | None:
+        """The clearance with stand-ins for all values, or None where one might be left.
+
+        With stand-ins that are mere names nothing is found any more: that is what makes it certain.
+        """
+        if any(f.kind.split(":")[0] not in NAMES for f in findings) or _has_image(body):
+            return None
+        everything = _text(dict(body))
+        found = [f for _, text in _units(body) for f in self._found(without_surrogates(text))]
+        named = chosen(found, everything, shaped=False)
+        shaped = chosen(found, everything, shaped=bool(body.get("tools")))
+        if not named or not shaped:
+            return None
+        checked = masked(body, named)
+        left = _text(checked)
+        if self._findings(checked) or any(value in left for value in named):
+            return None
+        payload = json.dumps(masked(body, shaped), ensure_ascii=False).encode()
+        return Clearance(payload, _SEAL, StandIns({s: v for v, s in shaped.items()}))
+
+    def _found(self, text: str) -> Iterator[Found]:
+        for detector in (*self._detectors, *self._also):
+            yield from detector(text)
 
     def kinds(self, text: str) -> tuple[str, ...]:
         """The kinds of private content in one text."""
         found: dict[str, None] = {}
         for detector in self._detectors:
-            found |= dict.fromkeys(detector(text))
+            found |= dict.fromkeys(f.kind for f in detector(text))
         return tuple(found)
 
     def _kinds(self, text: str) -> tuple[str, ...]:
@@ -135,6 +209,25 @@ def _units(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "request", text
 
 
+def _split(body: Mapping[str, Any]) -> Iterator[list[str]]:
+    """The ends of the user's last turns, where a value could be given piece by piece."""
+    turns = [m for m in body.get("messages") or () if isinstance(m, dict)]
+    texts = [_said(m) for m in turns if m.get("role") == "user"][-TURNS_JOINED:]
+    pieces = [
+        t if len(t) <= 2 * TURN_END else f"{t[:TURN_END]}\n\n{t[-TURN_END:]}" for t in texts if t
+    ]
+    if len(pieces) > 1 and _PART.search("".join(pieces)):
+        yield pieces
+
+
+def _said(turn: Mapping[str, Any]) -> str:
+    content = turn.get("content")
+    if isinstance(content, str):
+        return content.strip()
+    blocks = content if isinstance(content, list) else ()
+    return "".join(b["text"] for b in blocks if isinstance(b, dict) and _is_text(b)).strip()
+
+
 def _text(value: Any) -> str:
     """Every string, key and long number in `value`; neighbouring text blocks also joined up."""
     strings: list[str] = []
@@ -161,6 +254,19 @@ def _collect(value: Any, out: list[str], depth: int) -> None:
             out.append("".join(pieces))
     elif _is_number(value) and abs(value) > LARGEST_HARMLESS_NUMBER:
         out.append(f"{value:.0f}" if isinstance(value, float) else str(value))
+
+
+def _has_image(value: Any) -> bool:
+    """Whether it holds pixels, sound or a PDF, in which a value may stand once more."""
+    if isinstance(value, str):
+        return _without_image(value) != value
+    if isinstance(value, list):
+        return any(_has_image(inner) for inner in value)
+    if isinstance(value, dict):
+        kind = value.get("type")
+        pictured = kind in ("image", "image_url", "input_image", "input_audio", "document", "file")
+        return pictured or _is_image(value) or any(_has_image(v) for v in value.values())
+    return False
 
 
 def _is_number(value: Any) -> bool:

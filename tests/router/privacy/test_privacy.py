@@ -14,7 +14,7 @@ from router.errors import ConfigError, RequestRefused
 from router.privacy import Clearance, PrivacyFilter
 from router.privacy.credentials import _GATES, _NARROW, plugins
 from router.privacy.detectors import Builtin, Own
-from tests import ROOT
+from tests.privacy_recall.ordinary import everyday
 from tests.servers.running import HARD
 
 FILTER = PrivacyFilter([Builtin(["US", "DE"]), Own(["INV-[0-9]{4}"], ["Project Falcon", "Ørsted"])])
@@ -85,16 +85,15 @@ def test_ordinary_text_is_clean(text: str) -> None:
     assert FILTER.kinds(text) == ()
 
 
+# The everyday prompts in which somebody's number or address does stand.
+HOLDING = ("2025550143", "0221 4455-10", "anna@example.org")
+
+
 def test_everyday_prompts_are_not_private() -> None:
-    folder = ROOT / "data" / "everyday"
-    lines = [line for f in folder.glob("*.jsonl") for line in f.read_text().splitlines()]
-    flagged = [
-        kind
-        for line in lines
-        for kind in PrivacyFilter([Builtin()]).kinds(json.loads(line)["prompt"])
-    ]
-    assert len(lines) == 2100
-    assert sorted(flagged) == ["email", "phone"]  # one prompt each, and there they are
+    kinds = PrivacyFilter([Builtin()]).kinds
+    flagged = [prompt for prompt in everyday() if kinds(prompt)]
+    assert flagged
+    assert all(any(held in prompt for held in HOLDING) for prompt in flagged)
 
 
 def wide(text: str) -> str:

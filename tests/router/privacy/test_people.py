@@ -1,0 +1,63 @@
+"""Names and addresses: what the tagger finds of values of a maker that it has not learnt from."""
+
+import secrets
+from random import Random
+
+import pytest
+
+from router.privacy import PrivacyFilter
+from router.privacy.detectors import People
+from tests.privacy_recall.measure import alarms, recall, together
+from tests.privacy_recall.ordinary import everyday, made
+
+ADDRESSES = PrivacyFilter([People()])
+BOTH = PrivacyFilter([People(names=True)])
+HOLDING = ("Lindenallee 12b", "INVOICE 2024-0098")
+
+
+@pytest.mark.parametrize(("kind", "least"), [("address", 0.85), ("name", 0.75)])
+def test_most_addresses_and_names_are_found(kind: str, least: float) -> None:
+    seed = secrets.randbelow(10**6)
+    found = recall(BOTH.kinds, seed, each=8, kinds=[kind])[kind]
+    whole = together(found.values())
+    assert len(found) >= 20
+    assert whole.share >= least, (seed, whole.others[:5])
+
+
+def test_a_name_is_private_only_if_its_owner_says_so() -> None:
+    text = "Dear Connie Cantrell,\nthank you for your letter."
+    assert ADDRESSES.kinds(text) == ()
+    assert BOTH.kinds(text) == ("name",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ship it to 4122 Rose Street, Denver, CO 80203, please.",
+        "Ich wohne in der Lindenstraße 12, 50968 Köln.",
+        "Ship it to 4122 Rose Street%2C Denver%2C CO 80203",
+    ],
+)
+def test_an_address_is_private(text: str) -> None:
+    assert ADDRESSES.kinds(text) == ("address",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is the capital of Peru, and how far is it from Quito in 2024?",
+        "Plan 3 days in Paris, 2 in Rome and 4 in New York.",
+        "Python 3.12 on Ubuntu 22.04 fails at line 345 of Server.java",
+        "Chapter 12, Section 4: World War II, 1939 to 1945",
+    ],
+)
+def test_places_years_and_versions_are_no_addresses(text: str) -> None:
+    assert ADDRESSES.kinds(text) == ()
+
+
+def test_everyday_prompts_and_numbers_of_work_are_no_addresses() -> None:
+    rng = Random(5)
+    share, _ = alarms(ADDRESSES.kinds, [made(rng) for _ in range(2000)])
+    assert share.found <= 4
+    flagged = [prompt for prompt in everyday() if ADDRESSES.kinds(prompt)]
+    assert len([p for p in flagged if not any(held in p for held in HOLDING)]) <= 4
