@@ -108,6 +108,7 @@ def _usage(value: Any) -> Usage | None:
         count(value.get("prompt_tokens")),
         count(value.get("completion_tokens")),
         count(details.get("cached_tokens")),
+        count(details.get("cache_write_tokens")),
     )
 
 
