@@ -48,6 +48,9 @@ CLIENTS = (
     Client("openai-chat", ("openai_sdk.py", "chat")),
     Client("openai-responses", ("openai_sdk.py", "responses")),
     Client("openai-completions", ("openai_sdk.py", "completions"), tools=False),
+    Client("ollama-chat", ("ollama_sdk.py", "chat")),
+    Client("ollama-generate", ("ollama_sdk.py", "generate"), tools=False),
+    Client("langchain-ollama", ("langchain_over_ollama.py",)),
     Client("codex", ("codex.py",), npm="codex"),
 )
 
