@@ -9,7 +9,7 @@ from typing import Any
 
 from router.dialects.base import Asked
 from router.dialects.responses_tools import Tool, item_of, offered
-from router.wire import Json, openai, sse
+from router.wire import Json, dumped, openai, sse
 from router.wire.answers import reasoning
 from router.wire.summary import Finish, Summary, ToolCall, Usage, mapping, position, sequence
 
@@ -158,11 +158,17 @@ def _part(kind: str, text: str) -> Json:
 
 @dataclass(slots=True)
 class _Written:
-    """A message or a thought on its way: its place among the items, and its words so far."""
+    """A message or a thought on its way.
+
+    `place`: where its events belong. `head`: an event with a piece of it, as far as they are all
+    alike; most of a stream is these.
+    """
 
     kind: str
     index: int
     item: Json
+    place: Json
+    head: bytes
     words: list[str] = field(default_factory=list)
 
 
@@ -194,23 +200,28 @@ class Events:
         self._calls: dict[int, _Called] = {}  # by index in the chunks
         self._unnamed: dict[int, str] = {}  # arguments that came before their function's name
         self._output: list[Json] = []
-        self._fold = openai.Fold()
+        self._finish: Any = None
+        self._refused = False
+        self._usage: Usage | None = None
         self._tools = offered(asked.body)[1]
 
     def feed(self, chunk: Json) -> bytes:
         """What the client gets for one chunk."""
-        self._fold.add(chunk)
         out = b""
         if not self._begun:
             self._model, self._note = str(chunk.get("model") or ""), chunk.get("router")
             out = self._begin()
-        for choice in sequence(chunk.get("choices"))[:1]:
-            delta = mapping(mapping(choice).get("delta"))
+        if "usage" in chunk:
+            self._usage = openai.usage(chunk["usage"]) or self._usage
+        for choice in map(mapping, sequence(chunk.get("choices"))[:1]):
+            self._finish = choice.get("finish_reason") or self._finish
+            delta = mapping(choice.get("delta"))
             if thought := reasoning(delta):
                 out += self._write(_THOUGHT, thought)
             if text := delta.get("content"):
                 out += self._write(_TEXT, str(text))
             if text := delta.get("refusal"):
+                self._refused = True
                 out += self._write(_REFUSAL, str(text))
             for number, part in enumerate(sequence(delta.get("tool_calls"))):
                 out += self._call(mapping(part), position(mapping(part).get("index"), number))
@@ -218,8 +229,8 @@ class Events:
 
     def end(self) -> bytes:
         """The ends of all items, then of the response."""
-        known = self._fold.summary()
-        status = _status(known.finish)
+        finish = openai.finish_of(self._finish, bool(self._calls), self._refused)
+        status = _status(finish)
         out = b"" if self._begun else self._begin()
         if not self._output and self._text is None:
             out += self._open(_TEXT)
@@ -227,7 +238,7 @@ class Events:
         for call in self._calls.values():
             out += self._close_call(call, status)
         whole = response(
-            self._asked, self._model, status, self._output, _usage(known.usage), known.finish
+            self._asked, self._model, status, self._output, _usage(self._usage), finish
         )
         return out + self._event(f"response.{status}", response=whole)
 
@@ -261,10 +272,9 @@ class Events:
         open_ = self._text
         assert open_ is not None
         open_.words.append(words)
-        more: Json = {"logprobs": []} if kind == _TEXT else {}
-        return out + self._event(
-            f"response.{kind}.delta", **self._place(open_), delta=words, **more
-        )
+        self._number += 1
+        number, said = self._number - 1, dumped(words)
+        return out + b'%b,"sequence_number":%d,"delta":%b}\n\n' % (open_.head, number, said)
 
     def _open(self, kind: str) -> bytes:
         index = len(self._output)
@@ -273,9 +283,13 @@ class Events:
         else:
             item = _message(self._asked, index, "in_progress", [])
         self._output.append(item)
-        self._text = opened = _Written(kind, index, item)
+        place = {"item_id": item["id"], "output_index": index, "content_index": 0}
+        name = f"response.{kind}.delta"
+        alike = {"type": name, **place} | ({"logprobs": []} if kind == _TEXT else {})
+        head = sse.encode(alike, name).rstrip()[:-1]
+        self._text = opened = _Written(kind, index, item, place, head)
         return self._event("response.output_item.added", output_index=index, item=item) + (
-            self._event("response.content_part.added", **self._place(opened), part=_part(kind, ""))
+            self._event("response.content_part.added", **opened.place, part=_part(kind, ""))
         )
 
     def _close(self, status: str) -> bytes:
@@ -289,15 +303,12 @@ class Events:
         self._output[done.index] = item
         said = {"refusal": words} if done.kind == _REFUSAL else {"text": words}
         more: Json = {"logprobs": []} if done.kind == _TEXT else {}
-        place = self._place(done)
+        place = done.place
         return (
             self._event(f"response.{done.kind}.done", **place, **said, **more)
             + self._event("response.content_part.done", **place, part=part)
             + self._event("response.output_item.done", output_index=done.index, item=item)
         )
-
-    def _place(self, written: _Written) -> Json:
-        return {"item_id": written.item["id"], "output_index": written.index, "content_index": 0}
 
     # Calls
 

@@ -7,6 +7,7 @@ from typing import Any
 import openai
 import pytest
 
+from router.gateway.auth import hash_of
 from tests.servers import upstream
 from tests.servers.fixtures import Run
 from tests.servers.running import Gateway
@@ -408,3 +409,16 @@ def test_tools_may_come_within_the_conversation_and_be_narrowed(
     assert [t["function"]["name"] for t in sent["tools"]] == ["agents__spawn", "local_shell"]
     assert sent["tool_choice"] == "required"
     assert sent["messages"] == [{"role": "user", "content": "Go."}]
+
+
+def test_an_answer_is_there_for_the_key_that_had_it_alone(run: Run) -> None:
+    gateway = run(api_keys={"ann": hash_of("key-a"), "bob": hash_of("key-b")})
+    ann, bob = ({"authorization": f"Bearer {key}"} for key in ("key-a", "key-b"))
+    client, body = gateway.client, {"model": "local", "input": "Name a river."}
+    name = client.post("/v1/responses", json=body, headers=ann).json()["id"]
+    assert client.get(f"/v1/responses/{name}", headers=ann).status_code == 200
+    assert client.get(f"/v1/responses/{name}").status_code == 401
+    assert client.get(f"/v1/responses/{name}", headers=bob).status_code == 404
+    assert client.delete(f"/v1/responses/{name}", headers=bob).status_code == 404
+    further = {**body, "previous_response_id": name}
+    assert client.post("/v1/responses", json=further, headers=bob).status_code == 400
