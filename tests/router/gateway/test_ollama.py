@@ -153,7 +153,7 @@ def test_the_cloud_steps_in_for_ollama_and_a_broken_stream_says_so(
     assert "memory" not in parts[-1]["error"]
 
 
-def test_a_second_opinion_is_asked_for_beside_an_answer_of_its_own_api(
+def test_a_poor_answer_of_its_own_api_is_replaced(
     run: Run, local: upstream.Upstream, home: ollama.Ollama
 ) -> None:
     home.words = ("I'm sorry, I cannot help with that.",)
