@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from router.dialects.base import Asked
-from router.wire import Json, ndjson, openai
+from router.wire import Json, dumped, ndjson, openai
 from router.wire.answers import reasoning
 from router.wire.summary import Summary, ToolCall, Usage, mapping, sequence
 from router.wire.to_anthropic import arguments
 
 _NS_PER_S, _NS_PER_MS = 1_000_000_000, 1_000_000
+_MORE = {"router", "usage", "timings"}  # what a chunk may tell beside its choice
 # Where an answer says what it says, from text, thinking and calls.
 Said = Callable[[str, str, list[ToolCall]], Json]
 
@@ -52,12 +53,15 @@ class Lines:
         self._timings: Json = {}
         self._first: float | None = None  # when the first word came
         self._model = ""
+        self._shared: list[bytes] = []
 
     def feed(self, event: Json) -> bytes:
         """See `Writer`."""
+        if (word := _word(event)) and self._first is not None and event.get("model") == self._model:
+            return self._text(word)
         choice = mapping(next(iter(sequence(event.get("choices"))), None))
         delta = mapping(choice.get("delta"))
-        self._model = str(event.get("model") or self._model)
+        self._model, self._shared = str(event.get("model") or self._model), []
         self._timings = mapping(event.get("timings")) or self._timings
         text = str(delta.get("content") or delta.get("refusal") or "")
         thought = reasoning(delta) if self._thinks else ""
@@ -70,6 +74,14 @@ class Lines:
         line = _line(self._asked, self._model, self._said(text, thought, [])) | _logprobs(choice)
         more = {k: event[k] for k in ("router",) if k in event}
         return ndjson.encode({**line, "done": False, **more})
+
+    def _text(self, word: str) -> bytes:
+        """A line of nothing but text, put together of what all such lines share: most are."""
+        if not self._shared:
+            line = _line(self._asked, self._model, self._said("", "", []))
+            self._shared = ndjson.encode({**line, "done": False}).rsplit(b'""', 1)
+        before, after = self._shared
+        return b"%b%b%b" % (before, dumped(word), after)
 
     def end(self) -> bytes:
         """See `Writer`."""
@@ -92,6 +104,21 @@ def when(at: float) -> str:
     '1970-01-01T00:00:00.500000Z'
     """
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def _word(event: Json) -> str:
+    """The text of a chunk that has nothing else, else nothing."""
+    choices = event.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
+        return ""
+    choice = choices[0]
+    delta = choice.get("delta")
+    if not isinstance(delta, dict) or len(delta) != 1 or choice.get("logprobs"):
+        return ""
+    word = delta.get("content")
+    if not isinstance(word, str) or choice.get("finish_reason") or event.keys() & _MORE:
+        return ""
+    return word
 
 
 def _line(asked: Asked, model: str, said: Json) -> Json:

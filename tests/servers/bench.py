@@ -170,7 +170,8 @@ def dialects(url: str, rounds: int, stream: bool) -> dict[str, float]:
     took: dict[str, list[float]] = {path: [] for path in DIALECTS}
     with httpx.Client(base_url=url, timeout=120) as client:
         for number in range(rounds):
-            for path, field in DIALECTS.items():
+            turn = number % len(DIALECTS)  # who comes after whom makes a difference too
+            for path, field in [*DIALECTS.items()][turn:] + [*DIALECTS.items()][:turn]:
                 text = f"Question {number}: tell me about the river and the mountain of {path}."
                 asked: object = [{"role": "user", "content": text}] if field == "messages" else text
                 body = {"model": "local", "max_tokens": 99, "stream": stream, field: asked}
