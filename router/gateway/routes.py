@@ -3,6 +3,7 @@
 from functools import partial
 
 from starlette.routing import Route, Router
+from starlette.types import ASGIApp
 
 from router.app import Service
 from router.dialects.base import Dialect
@@ -11,12 +12,13 @@ from router.gateway.embeddings import Embeddings
 from router.gateway.endpoints import Answering, Endpoint, Endpoints
 from router.gateway.metrics import Metrics
 from router.gateway.ollama import PASSED, OllamaApi
+from router.gateway.origins import Origins
 from router.gateway.stored import Stored
 from router.gateway.unknown import Unknown
 from router.monitor.watch import Watch
 
 
-def create_app(service: Service, watch: Watch | None = None) -> Router:
+def create_app(service: Service, watch: Watch | None = None) -> ASGIApp:
     """The gateway for a service that is open already; whoever opened it closes it.
 
     A bare router: every endpoint turns its own failures into answers, so that Starlette's
@@ -56,4 +58,4 @@ def create_app(service: Service, watch: Watch | None = None) -> Router:
         route("/readyz", do.readyz, "GET"),
         route("/metrics", do.metrics, "GET"),
     ]
-    return Router(routes=[*routes, Route("/{path:path}", Unknown(routes))])
+    return Origins(Router(routes=[*routes, Route("/{path:path}", Unknown(routes))]))
