@@ -35,7 +35,7 @@ def ask(model: Any, what: str) -> tuple[str, int]:
 def main(url: str, model: str, what: str) -> None:
     told: dict[str, Any] = {}
     try:
-        made = langchain_ollama.ChatOllama(model=model, base_url=url, num_ctx=4096)
+        made = langchain_ollama.ChatOllama(model=model, base_url=url, num_ctx=4096, num_predict=16)
         told["text"], told["pieces"] = ask(made, what)
     except ollama.ResponseError as error:
         told["error"] = error.error

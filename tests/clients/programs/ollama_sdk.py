@@ -6,6 +6,8 @@ from typing import Any
 
 import ollama
 
+SHORT = {"num_predict": 16}  # a real model might go on and on
+
 
 def look(where: str) -> str:
     """Looks around.
@@ -20,12 +22,12 @@ def look(where: str) -> str:
 def chat(client: ollama.Client, model: str, what: str) -> tuple[str, int]:
     turns: list[Any] = [{"role": "user", "content": "Say hello."}]
     if what == "stream":
-        parts = list(client.chat(model, turns, stream=True))
+        parts = list(client.chat(model, turns, stream=True, options=SHORT))
         assert [part.done for part in parts] == [False] * (len(parts) - 1) + [True]
         words = [part.message.content for part in parts if part.message.content]
         return "".join(words), len(words)
     if what == "text":
-        return client.chat(model, turns).message.content or "", 0
+        return client.chat(model, turns, options=SHORT).message.content or "", 0
     turns = [{"role": "user", "content": "Use your tool."}]
     said = client.chat(model, turns, tools=[look]).message
     assert said.tool_calls
@@ -38,11 +40,11 @@ def chat(client: ollama.Client, model: str, what: str) -> tuple[str, int]:
 
 def generate(client: ollama.Client, model: str, what: str) -> tuple[str, int]:
     if what == "stream":
-        parts = list(client.generate(model, "Say hello.", stream=True))
+        parts = list(client.generate(model, "Say hello.", stream=True, options=SHORT))
         assert parts[-1].done
         words = [part.response for part in parts if part.response]
         return "".join(words), len(words)
-    return client.generate(model, "Say hello.").response or "", 0
+    return client.generate(model, "Say hello.", options=SHORT).response or "", 0
 
 
 def main(api: str, url: str, model: str, what: str) -> None:
