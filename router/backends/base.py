@@ -8,6 +8,7 @@ from router.backends.constants import BETWEEN_TOKENS_S, CONNECT_S, FIRST_TOKEN_S
 from router.privacy import Clearance
 from router.types import Tier
 from router.wire import Api, Json
+from router.wire.ollama import Native
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Ask:
     event loop's clock. `clearance`: the privacy filter's, without which no cloud backend sends.
     `headers`: of the client's, those that the backend's API defines. `est_usd`: what it is
     expected to cost; `key`: name of the API key that pays. `logprobs`: ask for log-probabilities
-    even if the client did not.
+    even if the client did not. `native`: the same request for a local server that is Ollama, in
+    Ollama's own API.
     """
 
     api: Api
@@ -40,6 +42,7 @@ class Ask:
     est_usd: float = 0.0
     key: str | None = None
     logprobs: bool = False
+    native: Native | None = None
 
 
 class Backend(Protocol):

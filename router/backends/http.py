@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from time import time
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import httpx
@@ -35,6 +35,12 @@ from router.wire.summary import mapping
 
 # aiohttp would ask for compressed answers, and nothing here would unpack them.
 _HEADERS = {"accept-encoding": "identity", "user-agent": "hybrid-router"}
+
+
+class _Framing(Protocol):
+    """Cuts a stream of bytes into JSON texts."""
+
+    def feed(self, chunk: bytes, /) -> list[str]: ...
 
 
 class Http:
@@ -76,6 +82,26 @@ class Http:
         left = min(timeouts.whole_s, deadline - asyncio.get_running_loop().time())
         return await self._whole(_post(url, body, headers), name, timeouts.connect_s, left)
 
+    async def relay(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes | AsyncIterator[bytes],
+        name: str,
+        timeouts: Timeouts,
+    ) -> httpx.Response:
+        """An answer as it comes, of any status; whoever takes it closes its stream.
+
+        Nothing but connecting has a time limit. Raises BackendError.
+        """
+        given = {**_HEADERS, **headers}
+        request = httpx.Request(method, _url(url), headers=given, content=content)
+        try:
+            return await self._send(request, name, timeouts.connect_s)
+        except httpx.TransportError as error:
+            raise _translated(error, name) from error
+
     async def _whole(
         self, request: httpx.Request, name: str, connect_s: float, whole_s: float
     ) -> Json:
@@ -100,8 +126,9 @@ class Http:
         name: str,
         timeouts: Timeouts,
         deadline: float,
+        framing: Callable[[], _Framing] = Decoder,
     ) -> AsyncGenerator[Json, None]:
-        """Post an object, return the events answered. Raises BackendError."""
+        """Post an object, return the events answered, framed as said. Raises BackendError."""
         loop = asyncio.get_running_loop()
         until = min(loop.time() + timeouts.whole_s, deadline)
         first = min(loop.time() + timeouts.first_token_s, until)
@@ -112,7 +139,7 @@ class Http:
             async with asyncio.timeout_at(first):
                 response = await self._send(_post(url, body, headers), name, timeouts.connect_s)
                 await _check(response, name)
-            decoder = Decoder()
+            decoder = framing()
             chunks = aiter(_stream(response))
             latest = first
             while True:
@@ -159,11 +186,11 @@ async def _check(response: httpx.Response, name: str) -> None:
 
 
 def _ends(event: Json) -> bool:
-    """Whether an event of either dialect says that the answer is complete."""
+    """Whether an event of any dialect says that the answer is complete."""
     choices = event.get("choices")
     if isinstance(choices, list):
         return any(mapping(c).get("finish_reason") is not None for c in choices)
-    return event.get("type") == "message_stop"
+    return event.get("type") == "message_stop" or event.get("done") is True
 
 
 def _session(proxies: bool) -> aiohttp.ClientSession:
@@ -217,7 +244,7 @@ def _failure(status: int, content: bytes, headers: httpx.Headers, name: str) -> 
     after = retry_after_s(headers.get("retry-after"), time())
     if status == 429:
         return BackendBusy(words, after)
-    if status in (408, 409) or status >= 500:
+    if status in (408, 409) or (status >= 500 and status != 501):  # 501: it never can
         return BackendFailed(words, after)
     return BackendRejected(words, status)
 

@@ -1,13 +1,17 @@
 """A local server that speaks OpenAI chat completions: Ollama, llama.cpp, LM Studio, vLLM."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 
+import httpx
+
 from router.backends.base import Ask, Timeouts
+from router.backends.constants import DISCOVERY_S
 from router.backends.http import Http
 from router.errors import BackendFailed, BackendTimeout
 from router.types import Tier
-from router.wire import Api, Json, to_openai
+from router.wire import Api, Json, ndjson, to_openai
+from router.wire.ollama import Native, ToChunks
 from router.wire.summary import mapping, sequence
 
 _NOT_OURS = ("router",)
@@ -38,28 +42,17 @@ class LocalBackend:
     async def send(self, ask: Ask) -> Json:
         """See `Backend`."""
         try:
-            return await self._http.post(
-                f"{self._url}/v1/chat/completions",
-                build(ask),
-                self._headers,
-                self.name,
-                self._timeouts,
-                ask.deadline,
-            )
+            if ask.native is not None:
+                body = ask.native.sent(ask.model, stream=False)
+                return ToChunks().whole(await self.post(ask.native.path, body, ask.deadline))
+            return await self.post("/v1/chat/completions", build(ask), ask.deadline)
         except BackendTimeout as error:
             error.trips = not await self._loading(ask.model)
             raise
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Json, None]:
         """See `Backend`."""
-        events = self._http.stream(
-            f"{self._url}/v1/chat/completions",
-            build(ask),
-            self._headers,
-            self.name,
-            self._timeouts,
-            ask.deadline,
-        )
+        events = self._chunks(ask) if ask.native is None else self._lines(ask, ask.native)
         try:
             async with aclosing(events):
                 async for event in events:
@@ -70,11 +63,58 @@ class LocalBackend:
             error.trips = not await self._loading(ask.model)
             raise
 
+    async def told(self, path: str) -> Json:
+        """What the server says of itself at an address of its own API. Raises BackendError."""
+        return await self._http.get(f"{self._url}{path}", DISCOVERY_S, self._headers)
+
+    async def post(self, path: str, body: Json, deadline: float) -> Json:
+        """What the server answers at an address. Raises BackendError."""
+        return await self._http.post(
+            self._url + path, body, self._headers, self.name, self._timeouts, deadline
+        )
+
+    async def relay(
+        self, method: str, path: str, headers: dict[str, str], content: bytes | AsyncIterator[bytes]
+    ) -> httpx.Response:
+        """Its answer to anything, as it comes: whoever takes it closes it. Raises BackendError."""
+        return await self._http.relay(
+            method,
+            self._url + path,
+            {**headers, **self._headers},
+            content,
+            self.name,
+            self._timeouts,
+        )
+
+    def _chunks(self, ask: Ask) -> AsyncGenerator[Json, None]:
+        return self._http.stream(
+            f"{self._url}/v1/chat/completions",
+            build(ask),
+            self._headers,
+            self.name,
+            self._timeouts,
+            ask.deadline,
+        )
+
+    async def _lines(self, ask: Ask, native: Native) -> AsyncGenerator[Json, None]:
+        """The stream of Ollama's own API, as chunks."""
+        lines = self._http.stream(
+            f"{self._url}{native.path}",
+            native.sent(ask.model, stream=True),
+            self._headers,
+            self.name,
+            self._timeouts,
+            ask.deadline,
+            ndjson.Decoder,
+        )
+        made = ToChunks()
+        async with aclosing(lines):
+            async for line in lines:
+                yield line if "error" in line else made.feed(line)
+
     async def embeddings(self, body: Json, deadline: float) -> Json:
         """Vectors of texts, by OpenAI's /v1/embeddings."""
-        return await self._http.post(
-            f"{self._url}/v1/embeddings", body, self._headers, self.name, self._timeouts, deadline
-        )
+        return await self.post("/v1/embeddings", body, deadline)
 
 
 def build(ask: Ask) -> Json:

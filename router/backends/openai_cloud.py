@@ -12,6 +12,7 @@ from router.types import Tier
 from router.wire import Api, Json
 
 _OPENAI = "https://api.openai.com"
+_OTHERS_SAMPLING = ("top_k", "min_p", "repeat_penalty")  # which it refuses by name
 
 
 class OpenAICloud:
@@ -55,9 +56,11 @@ class OpenAICloud:
 
     def _body(self, ask: Ask) -> Json:
         body = build(ask)
-        if self._url == _OPENAI and "max_tokens" in body:  # its newer models take one name alone
+        if self._url != _OPENAI:
+            return body
+        if "max_tokens" in body:  # its newer models take one name alone
             body.setdefault("max_completion_tokens", body.pop("max_tokens"))
-        return body
+        return {k: v for k, v in body.items() if k not in _OTHERS_SAMPLING}
 
 
 def build(ask: Ask) -> Json:

@@ -1,9 +1,12 @@
 """The seam between what a client speaks and what is routed, sent and kept."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import time
 from typing import Protocol
 
 from router.wire import Api, Json, openai, sse
+from router.wire.ollama import Native
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 
@@ -12,12 +15,14 @@ EVENT_STREAM = "text/event-stream; charset=utf-8"
 class Asked:
     """What an answer may need of its request.
 
-    `body`: as the client wrote it. `id`: of the decision. `at`: Unix time in seconds when it came.
+    `body`: as the client wrote it. `id`: of the decision. `at`: Unix time in seconds when it came;
+    `now`: the same clock.
     """
 
     body: Json
     id: str
     at: float
+    now: Callable[[], float] = time
 
 
 class Writer(Protocol):
@@ -63,6 +68,14 @@ class Dialect:
         Raises InputError for what cannot be carried over.
         """
         return body
+
+    def asks(self, body: Json) -> bool:
+        """Whether a request wants an answer; Ollama's API loads a model by one that does not."""
+        return True
+
+    def native(self, body: Json) -> Native | None:
+        """The request for a local server that speaks the dialect itself; None where none does."""
+        return None
 
     def answer(self, body: Json, asked: Asked) -> Json:
         """A whole answer, from one in `api`."""

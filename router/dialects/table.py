@@ -3,16 +3,20 @@
 from router.dialects.base import Dialect
 from router.dialects.completions import Completions
 from router.dialects.messages import Messages
+from router.dialects.ollama import OllamaChat, OllamaGenerate
 from router.dialects.responses import Responses
 
 CHAT = Dialect()
 MESSAGES = Messages()
 RESPONSES = Responses()
+OLLAMA = OllamaChat()
 DIALECTS: tuple[Dialect, ...] = (
     CHAT,
     MESSAGES,
     RESPONSES,
     Completions(),
+    OLLAMA,
+    OllamaGenerate(),
 )
 
 

@@ -16,6 +16,7 @@ from router.errors import NoText
 from router.text.request import request_from_body, response_format
 from router.types import Request, Tier
 from router.wire import Api, Json
+from router.wire.ollama import Native
 from router.wire.summary import mapping, sequence
 
 _PIECES = re.compile(r"[A-Za-z]+|[0-9]|[^\sA-Za-z0-9]|\n")
@@ -29,7 +30,8 @@ class Call:
 
     `payload`: its bytes; `body`: the same, parsed. `headers`: lower-case names.
     `key`: name of the API key it came with. `tier`: asked for apart from the model's name.
-    `spoken`: name of what the client speaks, where that is not `api` itself.
+    `spoken`: name of what the client speaks, where that is not `api` itself. `native`: the same for
+    a local server that speaks that too.
     """
 
     api: Api
@@ -39,6 +41,7 @@ class Call:
     key: str | None = None
     tier: Tier | None = None
     spoken: str = ""
+    native: Native | None = None
 
     @classmethod
     def of(cls, api: Api, body: Json, **more: Any) -> "Call":

@@ -139,11 +139,12 @@ class Dispatcher:
             key=call.key,
             headers=call.passed_headers,
             logprobs=tier == "local" and record.wants_logprobs,
+            native=call.native if tier == "local" and self.planner.speaks_ollama else None,
         )
 
     async def _opinion(self, record: Record, model: str, body: Json) -> Summary:
         """Another local answer to the same request. Raises RouterError."""
-        ask = replace(self.ask(record, "local"), model=model, body=body)
+        ask = replace(self.ask(record, "local"), model=model, body=body, native=None)
         return summary_of(await self._backends["local"].send(ask), self._backends["local"].api)
 
     async def _send(self, record: Record, tier: Tier) -> Reply:

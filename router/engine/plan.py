@@ -73,7 +73,7 @@ class Planner:
         facts = Facts(
             local=TierStatus(
                 model=local_name,
-                lacks=_local_lacks(call, local, local_name, settings),
+                lacks=_local_lacks(call, local, local_name, settings, self.speaks_ollama),
                 down=self._down("local"),
             ),
             cloud=TierStatus(
@@ -114,6 +114,11 @@ class Planner:
         """Whether the local server can tell how sure its model was of each token."""
         return self._server().kind in _GIVES_LOGPROBS
 
+    @property
+    def speaks_ollama(self) -> bool:
+        """Whether the local server is Ollama, which takes its own API's requests as they are."""
+        return self._server().kind == "ollama"
+
     def digest(self, model: str) -> str:
         """The digest of a local model's weights, as far as the server tells."""
         known = self._server().find(model)
@@ -125,9 +130,10 @@ class Planner:
         Ollama cuts a prompt that is too long without a word; then what it read fills the window.
         """
         known = self._server().find(record.models["local"])
-        if known is None or known.context is None or usage is None:
+        if known is None or usage is None:
             return ""
-        if usage.input_tokens < known.context - 1:
+        window = _window(record.call, known, self.speaks_ollama)
+        if window is None or usage.input_tokens < window - 1:
             return ""
         return (
             f"The local model {known.name} read only the {usage.input_tokens} tokens that its "
@@ -154,7 +160,18 @@ def _estimate_usd(model: str, call: Call, policy: Policy, decision: Decision | N
         )
 
 
-def _local_lacks(call: Call, model: LocalModel | None, name: str, settings: Settings) -> str:
+def _window(call: Call, model: LocalModel, ollama: bool) -> int | None:
+    """The window in tokens that the model will have for this call, if that is known."""
+    if not ollama or call.native is None or call.native.window is None:
+        return model.context
+    return min(call.native.window, model.trained_context or call.native.window)
+
+
+def _local_lacks(
+    call: Call, model: LocalModel | None, name: str, settings: Settings, ollama: bool
+) -> str:
+    if call.native is not None and call.native.only and not ollama:
+        return call.native.only
     if call.api == "anthropic" and not _plain(call):
         try:
             to_openai.request(call.body, name)
@@ -166,16 +183,16 @@ def _local_lacks(call: Call, model: LocalModel | None, name: str, settings: Sett
         return f"The local model {name} takes no tools."
     if model.images is False and call.images:
         return f"The local model {name} takes no images."
-    if model.context is None:
+    if (window := _window(call, model, ollama)) is None:
         return ""
     answer = min(call.max_tokens or settings.output_tokens, settings.output_tokens)
-    room = model.context - answer
+    room = window - answer
     needed = call.tokens(room)
     if needed <= room:
         return ""
     return (
         f"The request has about {needed} tokens; the local model {name} is served with a window "
-        f"of {model.context}, of which {answer} are kept for the answer."
+        f"of {window}, of which {answer} are kept for the answer."
     )
 
 
@@ -186,6 +203,8 @@ def _cloud_absent(settings: Settings) -> str:
 
 
 def _cloud_lacks(call: Call, settings: Settings) -> str:
+    if call.native is not None and call.native.only:
+        return call.native.only
     if call.api == settings.cloud_api or (_plain(call) and "n" not in call.body):
         return ""
     try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from router.errors import RequestRefused
+from router.gateway.origins import is_ours
 from router.settings import Settings, is_loopback
 
 
@@ -54,7 +55,7 @@ def _refuse_browsers(headers: Mapping[str, str]) -> None:
             "This gateway serves this machine only: use 127.0.0.1 as host, or set api_keys.",
         )
     origin = headers.get("origin")
-    if origin and not is_loopback(urlsplit(origin).hostname or ""):
+    if origin and not is_ours(origin):
         raise RequestRefused(
             403, "foreign_origin", "Web pages may not use this gateway without an API key."
         )

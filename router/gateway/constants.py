@@ -4,6 +4,9 @@
 RATINGS = {"good": 1.0, "bad": 0.0, "up": 1.0, "down": 0.0, "corrected": 0.2}
 MAX_SOURCE_CHARS = 32  # chosen: a name of who gave feedback, no text
 
+# Chosen: whose API is answered where the local server is no Ollama; clients ask before they use it.
+OLLAMA_VERSION = "0.12.6"
+
 # The process.
 BACKLOG = 2048  # uvicorn's own default
 DRAIN_S = 30  # chosen: what Kubernetes gives a process to end

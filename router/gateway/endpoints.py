@@ -21,7 +21,9 @@ from router.errors import BackendError, RequestRefused
 from router.gateway import models
 from router.gateway.auth import key_name
 from router.gateway.constants import MAX_SOURCE_CHARS, RATINGS
+from router.gateway.embeddings import Embeddings
 from router.gateway.metrics import CONTENT_TYPE, Metrics
+from router.gateway.ollama import OllamaApi
 from router.gateway.responses import (
     Gone,
     Stream,
@@ -29,7 +31,7 @@ from router.gateway.responses import (
     answered,
     parsed,
     presentable,
-    read,
+    received,
     refused,
 )
 from router.gateway.stored import Stored
@@ -43,12 +45,22 @@ _RESERVED = ("judge",)  # what nobody can say he is
 class Endpoints:
     """The addresses, over one service."""
 
-    def __init__(self, service: Service, metrics: Metrics, stored: Stored) -> None:
+    def __init__(
+        self,
+        service: Service,
+        metrics: Metrics,
+        stored: Stored,
+        embeddings: Embeddings,
+        ollama: OllamaApi,
+    ) -> None:
         self._service, self._metrics, self._stored = service, metrics, stored
+        self._ollama, self._embeddings = ollama, embeddings
 
     async def answer(self, request: Request, dialect: Dialect) -> Any:
         """POST to the address of a dialect: an answer by one of the tiers."""
         call, asked = await self._call(request, dialect)
+        if not dialect.asks(asked):
+            return await self._ollama.load(asked)
         dispatcher = self._service.dispatcher
         with UnlessGone(request.receive):
             if call.stream:
@@ -86,15 +98,8 @@ class Endpoints:
     async def embeddings(self, request: Request) -> Response:
         """POST /v1/embeddings, by the local server alone."""
         call, _ = await self._call(request, CHAT)
-        service = self._service
-        named = call.model
-        embedders = [m.name for m in service.server.models.values() if m.embeds]
-        if named in ("auto", "local"):
-            named = embedders[0] if embedders else service.policy.router.local_model
-        deadline = asyncio.get_running_loop().time() + service.settings.request_s
-        body = {**call.body, "model": named}
         with UnlessGone(request.receive):
-            made = await service.local.embeddings(body, deadline)
+            made = await self._embeddings.made(call.body, call.model)
         return answered(made, headers={"x-router-tier": "local"})
 
     async def list_models(self, request: Request) -> Response:
@@ -155,23 +160,12 @@ class Endpoints:
         return Response(self._metrics.text(), media_type=CONTENT_TYPE)
 
     async def _body(self, request: Request) -> tuple[str | None, Json]:
-        key, payload = await self._payload(request)
+        key, payload = await received(request, self._service.settings)
         return key, parsed(payload)
-
-    async def _payload(self, request: Request) -> tuple[str | None, bytes]:
-        settings = self._service.settings
-        key = key_name(settings, request.headers)
-        try:
-            async with asyncio.timeout(settings.request_s):
-                return key, await read(request, round(settings.max_request_mb * 2**20))
-        except TimeoutError:
-            raise RequestRefused(
-                408, "too_slow", f"The request did not arrive within {settings.request_s:g} s."
-            ) from None
 
     async def _call(self, request: Request, dialect: Dialect) -> tuple[Call, Json]:
         """A request as it is routed, and as the client wrote it."""
-        key, payload = await self._payload(request)
+        key, payload = await received(request, self._service.settings)
         asked = parsed(payload)
         body = dialect.request(asked, await self._stored.earlier(dialect, asked, key))
         call = Call(
@@ -181,6 +175,7 @@ class Endpoints:
             payload=payload if body is asked else dumped(body),
             headers=dict(request.headers.items()),
             key=key,
+            native=dialect.native(asked),
         )
         return call, asked
 

@@ -13,6 +13,8 @@ from starlette.types import Receive, Scope, Send
 
 from router.dialects.base import Dialect, Writer
 from router.errors import RequestRefused, RouterError, place_of, status_of
+from router.gateway.auth import key_name
+from router.settings import Settings
 from router.wire import Json, dumped
 
 _log = logging.getLogger("router.gateway")
@@ -40,6 +42,21 @@ async def read(request: Request, max_bytes: int) -> bytes:
         chunks.append(chunk)
         if not message.get("more_body"):
             return b"".join(chunks)
+
+
+async def received(request: Request, settings: Settings) -> tuple[str | None, bytes]:
+    """The name of the API key that a request came with, and its body.
+
+    Raises RequestRefused (401, 403, 408, 413) or Gone.
+    """
+    key = key_name(settings, request.headers)
+    try:
+        async with asyncio.timeout(settings.request_s):
+            return key, await read(request, round(settings.max_request_mb * 2**20))
+    except TimeoutError:
+        raise RequestRefused(
+            408, "too_slow", f"The request did not arrive within {settings.request_s:g} s."
+        ) from None
 
 
 def parsed(payload: bytes) -> Json:

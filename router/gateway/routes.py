@@ -3,18 +3,22 @@
 from functools import partial
 
 from starlette.routing import Route, Router
+from starlette.types import ASGIApp
 
 from router.app import Service
 from router.dialects.base import Dialect
-from router.dialects.table import CHAT, DIALECTS, MESSAGES
+from router.dialects.table import CHAT, DIALECTS, MESSAGES, OLLAMA
+from router.gateway.embeddings import Embeddings
 from router.gateway.endpoints import Answering, Endpoint, Endpoints
 from router.gateway.metrics import Metrics
+from router.gateway.ollama import PASSED, OllamaApi
+from router.gateway.origins import Origins
 from router.gateway.stored import Stored
 from router.gateway.unknown import Unknown
 from router.monitor.watch import Watch
 
 
-def create_app(service: Service, watch: Watch | None = None) -> Router:
+def create_app(service: Service, watch: Watch | None = None) -> ASGIApp:
     """The gateway for a service that is open already; whoever opened it closes it.
 
     A bare router: every endpoint turns its own failures into answers, so that Starlette's
@@ -23,7 +27,9 @@ def create_app(service: Service, watch: Watch | None = None) -> Router:
     metrics = Metrics(service, watch)
     service.watchers.append(metrics.watch)
     stored = Stored(service)
-    do = Endpoints(service, metrics, stored)
+    embeddings = Embeddings(service)
+    ollama = OllamaApi(service, embeddings)
+    do = Endpoints(service, metrics, stored, embeddings, ollama)
 
     def route(
         path: str, endpoint: Endpoint, method: str = "POST", dialect: Dialect = CHAT
@@ -38,10 +44,18 @@ def create_app(service: Service, watch: Watch | None = None) -> Router:
         route("/v1/embeddings", do.embeddings),
         route("/v1/models", do.list_models, "GET"),
         route("/v1/models/{name:path}", do.list_models, "GET"),
+        route("/api/tags", ollama.tags, "GET", OLLAMA),
+        route("/api/show", ollama.show, dialect=OLLAMA),
+        route("/api/ps", ollama.ps, "GET", OLLAMA),
+        route("/api/version", ollama.version, "GET", OLLAMA),
+        route("/api/embed", ollama.embed, dialect=OLLAMA),
+        route("/api/embeddings", ollama.embed, dialect=OLLAMA),
+        *(route(path, ollama.passed, method, OLLAMA) for method, path in PASSED),
+        route("/", ollama.running, "GET", OLLAMA),
         route("/v1/route", do.route),
         route("/v1/feedback", do.feedback),
         route("/healthz", do.healthz, "GET"),
         route("/readyz", do.readyz, "GET"),
         route("/metrics", do.metrics, "GET"),
     ]
-    return Router(routes=[*routes, Route("/{path:path}", Unknown(routes))])
+    return Origins(Router(routes=[*routes, Route("/{path:path}", Unknown(routes))]))

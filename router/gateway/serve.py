@@ -134,6 +134,7 @@ def _report(service: Service, address: str) -> None:
     )
     say(f"OpenAI clients:    base_url={address}/v1  model=auto")
     say(f"Anthropic clients: ANTHROPIC_BASE_URL={address}")
+    say(f"Ollama clients:    OLLAMA_HOST={address}  model=auto")
 
 
 def _how(auto_probe: bool) -> str:

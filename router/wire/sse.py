@@ -8,7 +8,7 @@ import codecs
 from router.wire import Json, dumped
 
 DONE = "[DONE]"
-_MAX_EVENT_CHARS = 16 * 1024 * 1024
+MAX_EVENT_CHARS = 16 * 1024 * 1024
 
 
 class Decoder:
@@ -32,7 +32,7 @@ class Decoder:
             text, self._rest = text[:-1], "\r"
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         self._rest = lines.pop() + self._rest
-        if len(self._rest) > _MAX_EVENT_CHARS:
+        if len(self._rest) > MAX_EVENT_CHARS:
             raise ValueError("an event of the stream is too long")
         done = []
         for line in lines:

@@ -48,6 +48,9 @@ CLIENTS = (
     Client("openai-chat", ("openai_sdk.py", "chat")),
     Client("openai-responses", ("openai_sdk.py", "responses")),
     Client("openai-completions", ("openai_sdk.py", "completions"), tools=False),
+    Client("ollama-chat", ("ollama_sdk.py", "chat")),
+    Client("ollama-generate", ("ollama_sdk.py", "generate"), tools=False),
+    Client("langchain-ollama", ("langchain_over_ollama.py",)),
     Client("codex", ("codex.py",), npm="codex"),
 )
 
@@ -63,9 +66,9 @@ class Told:
 
 def run(client: Client, url: str, model: str, what: str, home: Path) -> Told:
     """Run a client once. `home`: a folder that it may take for its user's."""
-    _needed(PYTHON)
+    needed(PYTHON)
     if client.npm:
-        _needed(NPM / client.npm)
+        needed(NPM / client.npm)
     program, *arguments = client.command
     command = [str(PYTHON), str(PROGRAMS / program), *arguments, url, model, what]
     home.mkdir(exist_ok=True)
@@ -85,7 +88,7 @@ def run(client: Client, url: str, model: str, what: str, home: Path) -> Told:
     return Told(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _needed(path: Path) -> None:
+def needed(path: Path) -> None:
     """Skip where a client is not installed; fail where it must be."""
     if path.exists():
         return

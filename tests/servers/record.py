@@ -7,6 +7,7 @@ ones, so that a new recording differs only where a peer has changed.
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import httpx
 import openai
 
 from tests import ROOT
+from tests.clients.clients import PROGRAMS, PYTHON
 from tests.servers import upstream
 from tests.servers.fixtures import free_port, peer, started
 
@@ -229,6 +231,64 @@ def completions_requests() -> dict[str, dict[str, Any]]:
     }
 
 
+def ollama_requests() -> dict[str, dict[str, dict[str, Any]]]:
+    """The same of Ollama's API, as a person writes them with its own client, by method."""
+    call = {"function": {"name": "get_weather", "arguments": {"city": "Oslo"}}}
+    other = {"function": {"name": "get_weather", "arguments": {"city": "Bergen"}}}
+    schema = openai_requests()["schema"]["response_format"]["json_schema"]["schema"]
+    asked = [{"role": "user", "content": "Name a river."}]
+    chat = {
+        "plain": {
+            "messages": [{"role": "system", "content": "Be brief."}, *asked],
+            "options": {"temperature": 0.2, "seed": 7, "stop": ["END"], "num_predict": 16},
+            "keep_alive": "5m",
+        },
+        "tools": {
+            "messages": [
+                {"role": "user", "content": "Weather in Oslo and Bergen?"},
+                {"role": "assistant", "content": "", "tool_calls": [call, other]},
+                {"role": "tool", "tool_name": "get_weather", "content": "4 degrees"},
+                {"role": "tool", "tool_name": "get_weather", "content": "rain"},
+                {"role": "user", "content": "And tomorrow?"},
+            ],
+            "tools": [OPENAI_TOOL],
+            "options": {"num_ctx": 4096},
+        },
+        "image": {"messages": [{"role": "user", "content": "What is this?", "images": [PIXEL]}]},
+        "schema": {
+            "messages": [{"role": "user", "content": "How many legs has a spider?"}],
+            "format": schema,
+            "think": "low",
+        },
+        "stream": {"messages": asked, "stream": True},
+    }
+    generate = {
+        "plain": {
+            "prompt": "Name a river.",
+            "system": "Be brief.",
+            "options": {"num_predict": 16, "top_k": 20},
+            "think": False,
+        },
+        "json": {"prompt": "Name a river, as JSON.", "format": "json", "keep_alive": 0},
+        "image": {"prompt": "What is this?", "images": [PIXEL]},
+        "stream": {"prompt": "Name a river.", "stream": True},
+    }
+    return {"chat": chat, "generate": generate}
+
+
+def sent_by_ollamas(requests: dict[str, dict[str, Any]], method: str) -> dict[str, Any]:
+    """What Ollama's own client, which has an environment of its own, puts on the wire."""
+    with upstream.Upstream(_anything) as listener:
+        program = str(PROGRAMS / "ollama_sends.py")
+        subprocess.run(
+            [str(PYTHON), program, listener.url, method],
+            input=json.dumps(list(requests.values())),
+            text=True,
+            check=True,
+        )
+        return dict(zip(requests, (g.body for g in listener.asked), strict=True))
+
+
 def sent(requests: dict[str, dict[str, Any]], api: str) -> dict[str, Any]:
     """What the SDK puts on the wire for each request."""
     with (
@@ -250,6 +310,9 @@ def sent(requests: dict[str, dict[str, Any]], api: str) -> dict[str, Any]:
 
 async def _anything(connection: upstream.Connection, got: upstream.Got) -> None:
     """An answer that every SDK takes: what it sends is all that matters."""
+    if got.path.startswith("/api/"):
+        await connection.json({"message": {"role": "assistant"}, "response": "", "done": True})
+        return
     if got.body.get("stream"):
         await connection.stream(["[DONE]"] if "messages" not in got.path else [])
     else:
@@ -301,6 +364,8 @@ def main(log: Path = Path("record.log")) -> None:
     }
     for api, requests in asked.items():
         write(f"{api}_sdk_requests", requests)
+    for method, written in ollama_requests().items():
+        write(f"ollama_{method}_sdk_requests", sent_by_ollamas(written, method))
     model = Embedded()
     for api, path in (
         ("openai", "/v1/chat/completions"),

@@ -82,7 +82,9 @@ class Upstream:
     @property
     def asked(self) -> list[Got]:
         """The requests for answers, discovery left out."""
-        return [g for g in self.got if g.method == "POST" and not g.path.startswith("/api/")]
+        own = ("/api/chat", "/api/generate")  # the rest of Ollama's API is discovery
+        posted = [g for g in self.got if g.method == "POST"]
+        return [g for g in posted if g.path in own or not g.path.startswith("/api/")]
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -9,91 +9,9 @@ from router.backends.http import Http
 from router.gateway.doctor import examine
 from tests.servers import upstream
 from tests.servers.fixtures import Run, free_port
+from tests.servers.ollama import PS, Ollama
 from tests.servers.running import EASY
 from tests.servers.upstream import Connection, Got
-
-# A faithful fake of Ollama's own endpoints, after its documentation
-# (https://github.com/ollama/ollama/blob/main/docs/api.md); chat goes over /v1 there too.
-TAGS = {
-    "models": [
-        {
-            "name": name,
-            "model": name,
-            "modified_at": "2026-10-01T10:00:00Z",
-            "size": size,
-            "digest": digest,
-            "details": {"format": "gguf", "family": "llama"},
-        }
-        for name, size, digest in (
-            ("llama3.1:8b", 4_920_753_328, "46e0c10c039e"),
-            ("qwen3:4b", 2_497_293_931, "359d7dd4"),
-            ("llava:7b", 4_733_363_377, "8dd30f6b"),
-            ("nomic-embed-text:latest", 274_302_450, "0a1"),
-        )
-    ]
-}
-SHOW = {
-    "llama3.1:8b": {
-        "parameters": 'stop                           "<|eot_id|>"',
-        "model_info": {"general.architecture": "llama", "llama.context_length": 131072},
-        "capabilities": ["completion", "tools"],
-    },
-    "qwen3:4b": {
-        "parameters": "num_ctx                        16384\ntop_k                          20",
-        "model_info": {"general.architecture": "qwen3", "qwen3.context_length": 40960},
-        "capabilities": ["completion", "tools", "thinking"],
-    },
-    "llava:7b": {
-        "model_info": {"general.architecture": "llama", "llama.context_length": 2048},
-        "capabilities": ["completion", "vision"],
-    },
-    "nomic-embed-text:latest": {
-        "model_info": {"general.architecture": "nomic-bert", "nomic-bert.context_length": 2048},
-        "capabilities": ["embedding"],
-    },
-}
-PS = {
-    "models": [
-        {
-            "name": "llama3.1:8b",
-            "model": "llama3.1:8b",
-            "size": 6_654_289_920,
-            "digest": "46e0c10c039e",
-            "expires_at": "2026-11-01T10:05:00Z",
-            "size_vram": 6_654_289_920,
-            "context_length": 8192,
-        }
-    ]
-}
-
-
-class Ollama:
-    """The fake; `loaded` is what /api/ps tells."""
-
-    def __init__(self) -> None:
-        self.loaded: dict[str, Any] = PS
-        self.pause_s = 0.0
-
-    async def __call__(self, connection: Connection, got: Got) -> None:
-        if got.path == "/api/version":
-            await connection.json({"version": "0.12.6"})
-        elif got.path == "/api/tags":
-            await connection.json(TAGS)
-        elif got.path == "/api/ps":
-            await connection.json(self.loaded)
-        elif got.path == "/api/show":
-            await connection.json(SHOW[got.body["model"]])
-        elif got.path == "/v1/models":
-            listed = [{"id": m["name"], "object": "model"} for m in TAGS["models"]]
-            await connection.json({"object": "list", "data": listed})
-        elif got.path == "/v1/chat/completions":
-            await asyncio.sleep(self.pause_s)
-            if got.body.get("stream"):
-                await connection.stream(upstream.chunks())
-            else:
-                await connection.json(upstream.said())
-        else:
-            await connection.raw(b"404 page not found", 404, "text/plain")
 
 
 def found(url: str) -> LocalServer:

@@ -103,12 +103,13 @@ def test_openai_itself_gets_the_name_that_its_newer_models_take() -> None:
     ):
         cloud = OpenAICloud(None, url, "k", Timeouts())  # type: ignore[arg-type]
         assert cloud._body(ask)[name] == 9
+        assert ("top_k" in cloud._body(ask)) == (name == "max_tokens")
 
 
 def _cleared() -> object:
     from router.privacy import PrivacyFilter
 
-    return PrivacyFilter([]).screen(b'{"messages": [], "max_tokens": 9}').clear()
+    return PrivacyFilter([]).screen(b'{"messages": [], "max_tokens": 9, "top_k": 20}').clear()
 
 
 def test_prices_are_those_of_whoever_has_the_model() -> None:

@@ -15,6 +15,7 @@ from router.dialects.table import DIALECTS, RESPONSES
 from router.wire import Json, openai, to_anthropic
 from tests.router.wire.test_wire import cases, golden, without_stream
 
+OLLAMAS = {d.name: d for d in DIALECTS if d.name.startswith("ollama")}
 COMPLETIONS = next(d for d in DIALECTS if d.name == "completions")
 _EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 CHAT_ANSWERS = ("llama_cpp_openai_answers", "llmock_openai_answers")
@@ -60,6 +61,55 @@ def test_what_the_sdk_sends_to_completions_is_a_chat(body: Json) -> None:
     made = COMPLETIONS.request(body, [])
     TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(without_stream(made))
     assert made["messages"] == [{"role": "user", "content": "Name a river."}]
+
+
+@pytest.mark.parametrize("method", ["chat", "generate"])
+def test_what_ollamas_client_sends_is_a_chat_for_both_tiers(method: str) -> None:
+    for body in golden(f"ollama_{method}_sdk_requests").values():
+        made = OLLAMAS[f"ollama-{method}"].request(body, [])
+        sent = {k: v for k, v in without_stream(made).items() if k != "top_k"}
+        TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(sent)
+        assert made["stream"] is (body.get("stream") is not False)
+        there = to_anthropic.request(made, "claude-sonnet-5-5")
+        assert there["max_tokens"] == made.get("max_tokens", 8192)
+
+
+def test_each_of_ollamas_results_answers_its_call() -> None:
+    made = OLLAMAS["ollama-chat"].request(golden("ollama_chat_sdk_requests")["tools"], [])
+    results = [m for m in made["messages"] if m["role"] == "tool"]
+    calls = [call for m in made["messages"] for call in m.get("tool_calls", [])]
+    assert [r["tool_call_id"] for r in results] == [c["id"] for c in calls]
+    assert [json.loads(c["function"]["arguments"])["city"] for c in calls] == ["Oslo", "Bergen"]
+
+
+@pytest.mark.parametrize("body", whole(*CHAT_ANSWERS))
+def test_recorded_chat_completions_are_answers_of_ollamas(body: Json) -> None:
+    known = openai.summary(body)
+    said = OLLAMAS["ollama-chat"].answer(body, asked({}))
+    assert said["message"]["content"] == known.text
+    calls = [c["function"] for c in said["message"].get("tool_calls", [])]
+    assert [(c["name"], c["arguments"]) for c in calls] == [
+        (c.name, json.loads(c.arguments)) for c in known.calls
+    ]
+    assert (said["done"], said["model"]) == (True, known.model)
+    assert OLLAMAS["ollama-generate"].answer(body, asked({}))["response"] == known.text
+
+
+@pytest.mark.parametrize("chunks", streams(*CHAT_ANSWERS))
+def test_recorded_streams_are_lines_of_ollamas(chunks: list[Json]) -> None:
+    fold = openai.Fold()
+    for chunk in chunks:
+        fold.add(chunk)
+    known = fold.summary()
+    writer = OLLAMAS["ollama-chat"].writer(asked({}))
+    sent = b"".join([*(writer.feed(chunk) for chunk in chunks), writer.end()]).decode()
+    lines = [json.loads(line) for line in sent.splitlines()]
+    assert "".join(line["message"]["content"] for line in lines) == known.text
+    calls = [c["function"] for line in lines for c in line["message"].get("tool_calls", [])]
+    assert [c["name"] for c in calls] == [c.name for c in known.calls]
+    assert [line["done"] for line in lines] == [False] * (len(lines) - 1) + [True]
+    assert known.usage is not None
+    assert lines[-1]["eval_count"] == known.usage.output_tokens
 
 
 @pytest.mark.parametrize("body", whole(*CHAT_ANSWERS))

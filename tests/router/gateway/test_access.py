@@ -54,6 +54,29 @@ def test_no_web_page_can_use_an_open_gateway(run: Run, headers: dict[str, str]) 
     assert gateway.chat(EASY, headers={"origin": "http://localhost:3000"}).status_code == 200
 
 
+@pytest.mark.parametrize("origin", ["app://obsidian.md", "http://localhost:3000"])
+def test_pages_of_this_machine_may_read_answers(run: Run, origin: str) -> None:
+    client = run().client
+    wanted = {"access-control-request-method": "POST", "access-control-request-headers": "x-a"}
+    allowed = client.options("/api/chat", headers={"origin": origin, **wanted})
+    assert allowed.status_code == 204
+    assert allowed.headers["access-control-allow-headers"] == "x-a"
+    body = {"model": "local", "messages": [{"role": "user", "content": EASY}]}
+    answer = client.post("/api/chat", json=body, headers={"origin": origin})
+    for one in (allowed, answer):
+        assert one.headers["access-control-allow-origin"] == origin
+    assert answer.status_code == 200
+
+
+def test_pages_of_the_web_may_not(run: Run) -> None:
+    client = run().client
+    wanted = {"access-control-request-method": "POST", "origin": "https://obsidian.md"}
+    assert "access-control-allow-origin" not in client.options("/api/chat", headers=wanted).headers
+    told = client.get("/api/tags", headers={"origin": "https://obsidian.md"})
+    assert told.status_code == 403
+    assert told.json().keys() == {"error"}
+
+
 def test_another_address_needs_keys_and_keys_need_hashes() -> None:
     with pytest.raises(ConfigError, match="router key"):
         load_settings(host="0.0.0.0")

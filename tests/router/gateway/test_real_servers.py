@@ -1,6 +1,7 @@
 """Official SDKs in front, real servers behind, nothing of ours but the gateway."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,35 @@ def test_the_anthropic_sdk(claude: anthropic.Anthropic, model: str) -> None:
     assert words == final.content[0].text != ""
     assert final.stop_reason in ("end_turn", "max_tokens")
     assert final.usage.output_tokens > 0
+
+
+@pytest.mark.parametrize("model", ["local", "cloud", "auto"])
+def test_ollamas_api(real: Gateway, model: str) -> None:
+    body = {"model": model, "messages": ASK, "options": {"num_predict": 8}}
+    whole = real.client.post("/api/chat", json={**body, "stream": False}).json()
+    assert whole["message"]["content"]
+    assert whole["eval_count"] > 0
+    lines = real.client.post("/api/chat", json=body).text.splitlines()
+    parts = [json.loads(line) for line in lines]
+    assert "".join(part["message"]["content"] for part in parts)
+    last = parts[-1]
+    assert last["done_reason"] in ("stop", "length")
+    assert last["prompt_eval_count"] > 0
+    assert last["eval_duration"] > 0
+    prompt = {"model": model, "prompt": "Name a river.", "options": {"num_predict": 8}}
+    said = real.client.post("/api/generate", json={**prompt, "stream": False}).json()
+    assert said["response"]
+
+
+def test_what_llama_cpp_cannot_do_is_told_to_clients_of_ollama(real: Gateway) -> None:
+    names = [m["name"] for m in real.client.get("/api/tags").json()["models"]]
+    assert names[0] == "auto:latest"
+    assert NAME in names
+    shown = real.client.post("/api/show", json={"model": NAME}).json()
+    assert shown["model_info"]["router.context_length"] > 0
+    answer = real.client.post("/api/embed", json={"model": NAME, "input": "a"})
+    assert answer.status_code == 501
+    assert "makes no embeddings" in answer.json()["error"]
 
 
 def test_tools_of_both_sdks_in_the_cloud(gpt: openai.OpenAI, claude: anthropic.Anthropic) -> None:

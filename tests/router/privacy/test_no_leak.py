@@ -8,6 +8,7 @@ import pytest
 from tests.router.privacy.test_privacy import ELSEWHERE, PLACES, SECRET, filled
 from tests.servers import upstream
 from tests.servers.fixtures import Run
+from tests.servers.ollama import Ollama
 from tests.servers.running import HARD
 
 MODES = {
@@ -69,13 +70,13 @@ def test_no_private_byte_reaches_the_cloud_by_any_path(
     assert "example.org" not in kept
 
 
-@pytest.mark.parametrize("local_state", ["well", "failing", "silent"])
+@pytest.mark.parametrize("local_state", ["well", "failing", "silent", "ollama"])
 @pytest.mark.parametrize("mode", MODES)
 def test_none_reaches_it_through_the_other_apis_of_clients(
     run: Run, local: upstream.Upstream, cloud: upstream.Upstream, mode: str, local_state: str
 ) -> None:
     if local_state != "well":
-        local.script = unwell(local_state)
+        local.script = Ollama() if local_state == "ollama" else unwell(local_state)
     gateway = run(**MODES[mode], local_limits={"retries": 0, "failures": 1000})
     for i, (path, body) in enumerate(ELSEWHERE.values()):
         model = ("cloud", "auto", "claude-opus-5")[i % 3]
@@ -117,6 +118,21 @@ def test_what_is_left_behind_is_not_sent_either(run: Run, cloud: upstream.Upstre
     body = {"model": "cloud", "input": given, "client_metadata": {"to": SECRET}}
     gateway = run()
     assert gateway.client.post("/v1/responses", json=body).headers["x-router-tier"] == "cloud"
+    assert b"example.org" not in cloud.asked[0].raw
+    assert "example.org" not in json.dumps(gateway.rows())
+
+
+def test_what_ollama_alone_understands_is_not_sent_either(
+    run: Run, cloud: upstream.Upstream
+) -> None:
+    gateway = run(threshold=-1.0)
+    messages = [{"role": "user", "content": HARD, "thinking": SECRET, "to": SECRET}]
+    body = {"model": "auto", "messages": messages, "keep_alive": SECRET, "options": {"to": SECRET}}
+    assert gateway.client.post("/api/chat", json=body).headers["x-router-tier"] == "cloud"
+    for only in ("template", "suffix"):
+        asked = {"model": "auto", "prompt": HARD, only: SECRET}
+        assert gateway.client.post("/api/generate", json=asked).status_code == 400
+    assert len(cloud.asked) == 1
     assert b"example.org" not in cloud.asked[0].raw
     assert "example.org" not in json.dumps(gateway.rows())
 

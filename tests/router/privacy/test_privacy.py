@@ -337,6 +337,54 @@ ELSEWHERE: dict[str, tuple[str, object]] = {
     "a prompt": ("/v1/completions", {"prompt": "{}"}),
     "a list of one prompt": ("/v1/completions", {"prompt": ["{}"]}),
     "an unknown field": ("/v1/completions", {"prompt": HARD, "x": ["{}"]}),
+    "a turn at Ollama's": ("/api/chat", {"messages": [{"role": "user", "content": "{}"}]}),
+    "two turns at Ollama's": (
+        "/api/chat",
+        {"messages": [{"role": "system", "content": "<"}, {"role": "user", "content": "{}"}]},
+    ),
+    "what a model said": (
+        "/api/chat",
+        {"messages": [{"role": "assistant", "content": "{}"}, _ASKED]},
+    ),
+    "arguments as an object": (
+        "/api/chat",
+        {
+            "messages": [
+                _ASKED,
+                {
+                    "role": "assistant",
+                    "content": "",
+                    "tool_calls": [{"function": {"name": "f", "arguments": {"to": "{}"}}}],
+                },
+                {"role": "tool", "tool_name": "f", "content": "done"},
+            ]
+        },
+    ),
+    "a tool's result": (
+        "/api/chat",
+        {
+            "messages": [
+                _ASKED,
+                {
+                    "role": "assistant",
+                    "content": "",
+                    "tool_calls": [{"function": {"name": "f", "arguments": {}}}],
+                },
+                {"role": "tool", "tool_name": "f", "content": "{}"},
+            ]
+        },
+    ),
+    "a tool at Ollama's": (
+        "/api/chat",
+        {
+            "messages": [_ASKED],
+            "tools": [{"type": "function", "function": {"name": "f", "description": "{}"}}],
+        },
+    ),
+    "a format": ("/api/chat", {"messages": [_ASKED], "format": {"description": "{}"}}),
+    "a stop": ("/api/chat", {"messages": [_ASKED], "options": {"stop": ["{}"]}}),
+    "a prompt at Ollama's": ("/api/generate", {"prompt": "{}"}),
+    "a system prompt": ("/api/generate", {"prompt": HARD, "system": "{}"}),
 }
 SECRET = "ann.lee@mail.example.org"
 
