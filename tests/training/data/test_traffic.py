@@ -59,7 +59,8 @@ def test_off_policy_estimates_agree_with_what_routing_showed(window: Window) -> 
     (found,) = what_if(window, [0.0])
     assert found.share > 0.95
     strong = MEASURED["always strong"]
-    assert found.quality.dr.low < strong[2] and found.quality.dr.high > strong[1]
+    assert found.quality is not None and found.quality.interval and found.usd is not None
+    assert found.quality.low < strong[2] and found.quality.high > strong[1]
     assert found.quality.effective > MIN_EFFECTIVE_ROWS and found.usd.dr.value > 0
 
 
