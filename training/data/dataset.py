@@ -18,6 +18,11 @@ from router.errors import DataError
 REQUIRED = ("prompt_id", "group", "source", "category", "prompt", "tier", "model", "score")
 OPTIONAL = ("weight", "created_at")
 COLUMNS = REQUIRED + OPTIONAL
+# Of an exported log: how an answer came about (`router.outcomes.export`).
+LOGGED = (
+    *("rule", "explored", "escalated", "propensity", "p_local", "p_cloud"),
+    *("cost_usd", "cloud_usd"),
+)
 TIERS = ("local", "cloud")
 _SHOWN_FAULTS = 20
 # Grades of the rubric are about models of this class (data/README.md).
@@ -29,11 +34,13 @@ class Dataset:
     """Checked outcomes.
 
     `rows`: the canonical columns, index 0..n-1. `left_out`: rule -> number of rows that
-    `skip_bad` removed (empty when nothing was wrong).
+    `skip_bad` removed (empty when nothing was wrong). `log`: of an exported log every answer, rated
+    or not, with the columns LOGGED beside the canonical ones; None for other data.
     """
 
     rows: pd.DataFrame
     left_out: dict[str, int] = field(default_factory=dict)
+    log: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -45,6 +52,16 @@ class Dataset:
         return self.rows[columns].drop_duplicates("prompt_id").reset_index(drop=True)
 
     @property
+    def every_prompt(self) -> pd.DataFrame:
+        """`prompts`, and those of a log's answers that nobody rated."""
+        if self.log is None:
+            return self.prompts
+        rest = self.log[~self.log["prompt_id"].isin(self.rows["prompt_id"])]
+        columns = list(self.prompts.columns)
+        both = pd.concat([self.prompts, rest[columns]], ignore_index=True)
+        return both.drop_duplicates("prompt_id").reset_index(drop=True)
+
+    @property
     def digest(self) -> str:
         """sha256 over the canonical rows in a fixed order: the same data, the same digest."""
         ordered = self.rows.sort_values(["prompt_id", "model"])
@@ -54,7 +71,7 @@ class Dataset:
 
     def where(self, mask: "pd.Series[bool] | np.ndarray[Any, Any]") -> "Dataset":
         """The rows for which `mask` is true."""
-        return Dataset(self.rows[mask].reset_index(drop=True), self.left_out)
+        return Dataset(self.rows[mask].reset_index(drop=True), self.left_out, self.log)
 
 
 def _bad_score(frame: pd.DataFrame) -> "pd.Series[bool]":
@@ -122,6 +139,10 @@ def checked(frame: pd.DataFrame, where: str, *, skip_bad: bool = False) -> Datas
         frame["weight"] = 1.0
     if "created_at" not in frame:
         frame["created_at"] = pd.NaT
+    log = None
+    if set(LOGGED) <= set(frame.columns):
+        log = frame[[*COLUMNS, *LOGGED]]
+        frame = _rated(frame, where)
     faulty = np.zeros(len(frame), dtype=bool)
     faults: list[str] = []
     left_out: dict[str, int] = {}
@@ -147,7 +168,18 @@ def checked(frame: pd.DataFrame, where: str, *, skip_bad: bool = False) -> Datas
     frame = frame[~same].reset_index(drop=True)
     if frame.empty:
         raise DataError(f"{where} holds no usable row.")
-    return Dataset(frame[list(COLUMNS)], left_out)
+    return Dataset(frame[list(COLUMNS)], left_out, log)
+
+
+def _rated(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Of an exported log the answers that were rated, index 0..n-1. Raises DataError for none."""
+    rated = frame[frame["score"].notna()].reset_index(drop=True)
+    if rated.empty:
+        raise DataError(
+            f"{where} holds {len(frame)} answers and no rating; rate some (POST /v1/feedback), let "
+            "router judge do it, or learn without ratings: router study, then router learn."
+        )
+    return rated
 
 
 def combined(datasets: list[Dataset]) -> Dataset:
@@ -158,4 +190,6 @@ def combined(datasets: list[Dataset]) -> Dataset:
             left_out[rule] = left_out.get(rule, 0) + count
     rows = pd.concat([d.rows.astype({"created_at": "object"}) for d in datasets], ignore_index=True)
     joined = checked(rows, "The combined data")
-    return Dataset(joined.rows, {**left_out, **joined.left_out})
+    logs = [d.log for d in datasets if d.log is not None]
+    log = pd.concat(logs, ignore_index=True) if logs else None
+    return Dataset(joined.rows, {**left_out, **joined.left_out}, log)

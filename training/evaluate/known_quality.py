@@ -41,6 +41,18 @@ class KnownQuality:
     by_agreement: NDArray[np.bool_]
     anchors: dict[str, int]
 
+    @classmethod
+    def of_ratings(cls, score: FloatArray) -> "KnownQuality":
+        """Ratings alone, NaN where there is none, shape (n,)."""
+        rated = np.isfinite(score)
+        return cls(
+            low=np.where(rated, score, 0.0),
+            high=np.where(rated, score, 1.0),
+            by_rating=rated,
+            by_agreement=np.zeros(len(score), dtype=bool),
+            anchors=dict.fromkeys(_TIERS, 0),
+        )
+
     @property
     def rated(self) -> int:
         """How many answers have a rating."""

@@ -220,7 +220,7 @@ def by_ridge(log: BanditLog, features: FloatArray, strength: float = RIDGE_STREN
             penalty = np.eye(columns.shape[1]) * strength
             penalty[0, 0] = RIDGE_BIAS_STRENGTH
             weights.append(np.linalg.solve(x.T @ x + penalty, x.T @ y) if len(at) else None)
-        known = [w for w in weights if w is not None]
+        known = [w for w in weights if w is not None] or [np.zeros(columns.shape[1])]
         both = [w if w is not None else known[0] for w in weights]
         return lambda rows: np.column_stack([columns[rows] @ w for w in both])
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from sqlalchemy import Engine
 
 from router.errors import DataError
@@ -56,14 +57,16 @@ class Bounds:
 class WhatIf:
     """A policy that might have served: its threshold, share of the cloud, quality and cost.
 
-    `differs`: requests that it would send elsewhere; `explored`: those of them that the log did
-    send there; `told`: of these, ones of whose answer something is known. `usd`: mean cost of a
-    request in US dollars. `quality`: bounds of the mean, 0..1, an interval where every answer is
-    rated. `words`: why quality or both are not known, else what would narrow it; may be empty.
+    `rows`: requests that it is asked about; `differs`: those that it would send elsewhere;
+    `explored`: those of them that the log did send there; `told`: of these, ones of whose answer
+    something is known. `usd`: mean cost of a request in US dollars. `quality`: bounds of the mean,
+    0..1, an interval where every answer is rated. `words`: why quality or both are not known, else
+    what would narrow it; may be empty.
     """
 
     threshold: float
     share: float
+    rows: int
     differs: int
     explored: int
     told: int
@@ -111,27 +114,31 @@ def what_if(
     quality. Raises DataError where no threshold can be answered: for a log without labels, without
     exploration, or with too few explored rows where the policies differ.
     """
-    frame = window.frame
-    usable = (
-        frame["rule"].isin(_LEARNED)
-        & frame["propensity"].notna()
-        & frame["tier"].notna()
-        & frame["gain"].notna()
-    )
-    at = np.flatnonzero(usable.to_numpy())
+    at = by_model(window.frame)
     known = known_quality(window).only(at)
     if not known.rated + known.agreed:
         raise DataError(_NO_LABEL)
-    log = _Logged.of(window, at, known)
+    log = Logged.of(window.frame.iloc[at], window.features.embedding[at], known)
     gain = _gains(window, at, model)
-    out = [_asked(log, gain, threshold, seed) for threshold in thresholds]
+    out = [asked(log, gain, threshold, seed) for threshold in thresholds]
     if all(one.usd is None for one in out):
         raise DataError(out[0].words)
     return out
 
 
+def by_model(frame: pd.DataFrame) -> IntArray:
+    """Positions of the requests that the learned rule decided on or that were explored."""
+    usable = (
+        frame["rule"].isin(_LEARNED)
+        & frame["propensity"].notna()
+        & frame["tier"].notna()
+        & frame["p_local"].notna()
+    )
+    return np.flatnonzero(usable.to_numpy())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Logged:
+class Logged:
     """What is asked about, with a model of each outcome."""
 
     usd: BanditLog
@@ -141,15 +148,14 @@ class _Logged:
     predicted: dict[str, FloatArray]
 
     @classmethod
-    def of(cls, window: Window, at: IntArray, known: KnownQuality) -> "_Logged":
-        """Rows `at` of a window."""
-        rows = window.frame.iloc[at]
+    def of(cls, rows: pd.DataFrame, embedding: FloatArray, known: KnownQuality) -> "Logged":
+        """Requests that a model decided on, as columns of the log, with vectors (n, d)."""
         planned_cloud = rows["tier"].eq("cloud") & ~rows["escalated"].astype(bool)
         action = np.where(planned_cloud, CLOUD, LOCAL)
         propensity = rows["propensity"].to_numpy(dtype="float64")
         group = rows["group"].to_numpy()
         columns = rows[["p_local", "p_cloud", "cloud_usd"]].fillna(0.0).to_numpy(dtype="float64")
-        features = np.column_stack([columns, window.features.embedding[at]])
+        features = np.column_stack([columns, embedding])
         usd = rows["cost_usd"].fillna(0.0).to_numpy(dtype="float64")
         outcomes = {"usd": usd, "low": known.low, "high": known.high}
         logs = {n: BanditLog(action, propensity, y, group) for n, y in outcomes.items()}
@@ -157,14 +163,15 @@ class _Logged:
         return cls(**logs, known=known, predicted=predicted)
 
 
-def _asked(log: _Logged, gain: FloatArray, threshold: float, seed: int) -> WhatIf:
+def asked(log: Logged, gain: FloatArray, threshold: float, seed: int = 0) -> WhatIf:
     """One threshold; what cannot be known of it is said in words."""
     policy = (gain > threshold) * 1.0
     region = differing(log.usd, policy)
     explored = region & ((policy == 1) == (log.usd.action == CLOUD))
-    asked = WhatIf(
+    about = WhatIf(
         threshold=threshold,
         share=float(policy.mean()),
+        rows=len(policy),
         differs=int(region.sum()),
         explored=int(explored.sum()),
         told=int((explored & log.known.told).sum()),
@@ -173,21 +180,21 @@ def _asked(log: _Logged, gain: FloatArray, threshold: float, seed: int) -> WhatI
     try:
         usd = evaluate(log.usd, policy, log.predicted["usd"], span=span, seed=seed)
     except DataError as error:
-        return replace(asked, words=str(error))
-    if asked.differs and asked.told < MIN_EXPLORED_ROWS:
+        return replace(about, words=str(error))
+    if about.differs and about.told < MIN_EXPLORED_ROWS:
         words = (
-            f"Of the {asked.explored} explored answers where the policies differ, {asked.told} are "
+            f"Of the {about.explored} explored answers where the policies differ, {about.told} are "
             f"known and {MIN_EXPLORED_ROWS} are needed. {log.known.words()}"
         )
-        return replace(asked, usd=usd, words=words)
+        return replace(about, usd=usd, words=words)
     quality = _bounds(log, policy, seed)
     if quality.high - quality.low > WIDEST:
         words = f"Quality lies between {quality.low:.2f} and {quality.high:.2f}, no nearer is known"
-        return replace(asked, usd=usd, words=f"{words}: {log.known.words()}")
-    return replace(asked, usd=usd, quality=quality, words=log.known.words())
+        return replace(about, usd=usd, words=f"{words}: {log.known.words()}")
+    return replace(about, usd=usd, quality=quality, words=log.known.words())
 
 
-def _bounds(log: _Logged, policy: FloatArray, seed: int) -> Bounds:
+def _bounds(log: Logged, policy: FloatArray, seed: int) -> Bounds:
     """The interval of the lowest possible outcomes below, that of the highest above."""
     low, high = (
         evaluate(rows, policy, log.predicted[name], seed=seed)
