@@ -7,6 +7,7 @@ against its words. Where no tool was offered every check is 0.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from math import log1p
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from router.answers.constants import MAX_COMPARISONS, MAX_FAULTS
 from router.answers.literals import CallLiteral, canonical, is_sequence, tool_name
 from router.answers.offered_tools import Arguments, OfferedTool, offered_tools
-from router.answers.tool_fit import Fit
+from router.answers.tool_fit import Fit, ToolFit
 from router.types import FloatArray, Offer
 
 CHECKS: tuple[str, ...] = (
@@ -37,8 +38,8 @@ CHECKS: tuple[str, ...] = (
     "text beside calls",
     "words known",
     "values in the request",
-    "all values in the request",
     "numbers of the request used",
+    "names of the request used",
     "best fit: words",
     "best fit: meaning",
     "fit of the calls: words",
@@ -48,6 +49,7 @@ CHECKS: tuple[str, ...] = (
     "better fit not called",
 )
 NOTHING_CHECKED = np.zeros(len(CHECKS))
+_NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][\w-]+")
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+")
 _FAULTS = {
@@ -59,26 +61,39 @@ _FAULTS = {
 }
 
 
-def checks(
-    calls: Sequence[CallLiteral],
-    beside: str,
-    offer: Offer | None,
-    fits: Mapping[str, Fit] | None = None,
-) -> FloatArray:
-    """The numbers named in CHECKS, shape (len(CHECKS),).
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What calls are checked against: tools by name, the words of the request, each tool's fit.
 
-    `beside`: the text around the calls. `fits`: how well each tool fits the request.
+    `words` None and `fits` empty: what was asked is not known.
+    """
+
+    tools: Mapping[str, OfferedTool]
+    words: "Words | None" = None
+    fits: Mapping[str, Fit] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, offer: Offer, fit: ToolFit) -> "Offered":
+        """Read once, for all answers to one request."""
+        tools = offered_tools(offer.tools)
+        if not offer.prompt:
+            return cls(tools)
+        return cls(tools, Words.of(offer.prompt), fit.of(tools, offer.prompt))
+
+
+def checks(calls: Sequence[CallLiteral], beside: str, offered: Offered | None) -> FloatArray:
+    """The numbers named in CHECKS, shape (len(CHECKS),); `beside`: the text around the calls.
 
     Faults are shares of the calls that have them. Never raises, whatever the tools look like.
     """
-    if offer is None or not offer.tools:
+    if offered is None or not offered.tools:
         return NOTHING_CHECKED
+    tools = offered.tools
     found = dict.fromkeys(CHECKS, 0.0)
-    tools = offered_tools(offer.tools)
     found["tools offered"] = 1.0
     found["number of tools offered"] = log1p(len(tools))
-    if fits:
-        found |= _fit(calls, fits)
+    if offered.fits:
+        found |= _fit(calls, offered.fits)
     if not calls:
         found["calls nothing"] = 1.0
         return np.array(list(found.values()))
@@ -90,10 +105,11 @@ def checks(
     found["valid"] = float(not any(name in faults for name in _BAD))
     found["number of calls"] = log1p(len(calls))
     found["several calls"] = float(len(calls) > 1)
-    found["same call twice"] = float(len({canonical(c) for c in calls}) < len(calls))
+    if len(calls) > 1:
+        found["same call twice"] = float(len({canonical(c) for c in calls}) < len(calls))
     found["text beside calls"] = log1p(len(beside.strip()))
-    if offer.prompt:
-        found |= _grounds(calls, offer.prompt)
+    if offered.words:
+        found |= _grounds(calls, offered.words)
     return np.array(list(found.values()))
 
 
@@ -139,28 +155,65 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _grounds(calls: Sequence[CallLiteral], prompt: str) -> dict[str, float]:
+def _grounds(calls: Sequence[CallLiteral], asked: "Words") -> dict[str, float]:
     """How much of what is called stands in the words of the request, and the other way round."""
-    words = set(_WORD.findall(prompt.casefold()))
-    numbers = {float(n.replace(",", "")) for n in _NUMBER.findall(prompt)}
-    shares: list[float] = []
-    used: set[float] = set()
+    used = Words()
+    shares = []
     for call in calls:
-        for leaf in _leaves(call):
-            if isinstance(leaf, str):
-                parts = _WORD.findall(leaf.casefold())
-                if parts:
-                    shares.append(sum(p in words for p in parts) / len(parts))
-                used |= {float(n.replace(",", "")) for n in _NUMBER.findall(leaf)}
-            elif isinstance(leaf, float):
-                shares.append(float(bool({leaf, -leaf, leaf * 100} & numbers)))
-                used |= {leaf, -leaf, leaf * 100}
+        for value in _leaves(call):
+            said = Words.of(value)
+            used |= said
+            if said.words or said.numbers:
+                shares.append(asked.share_of(said))
     return {
         "words known": 1.0,
         "values in the request": sum(shares) / len(shares) if shares else 1.0,
-        "all values in the request": float(all(s == 1.0 for s in shares)),
-        "numbers of the request used": len(numbers & used) / len(numbers) if numbers else 1.0,
+        "numbers of the request used": used.numbers_of(asked),
+        "names of the request used": used.names_of(asked),
     }
+
+
+@dataclass
+class Words:
+    """The words, numbers and names (words with a capital within a sentence) of a text or value."""
+
+    words: set[str] = field(default_factory=set)
+    numbers: set[float] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, value: Any) -> "Words":
+        """Those of a text, or of a number; nothing else has any."""
+        if isinstance(value, float):
+            return cls(numbers={value})
+        if not isinstance(value, str):
+            return cls()
+        numbers = {float(n.replace(",", "")) for n in _NUMBER.findall(value)}
+        words = {w for w in _WORD.findall(value.casefold()) if not w.isdecimal()}
+        return cls(words, numbers, {n.casefold() for n in _NAME.findall(value)})
+
+    def __ior__(self, other: "Words") -> "Words":
+        self.words |= other.words
+        self.numbers |= other.numbers
+        return self
+
+    def share_of(self, said: "Words") -> float:
+        """The share of the words and numbers `said` that stand here."""
+        numbers = sum(self._holds(n) for n in said.numbers)
+        return (len(said.words & self.words) + numbers) / (len(said.words) + len(said.numbers))
+
+    def _holds(self, number: float) -> bool:
+        # 5 % may be called as 0.05, and what is lost or owed as a negative number
+        return bool({number, -number, number * 100, round(number * 100, 6)} & self.numbers)
+
+    def numbers_of(self, asked: "Words") -> float:
+        """The share of the numbers in `asked` that stand here."""
+        held = {n for n in asked.numbers if {n, -n, n / 100, round(n / 100, 6)} & self.numbers}
+        return len(held) / len(asked.numbers) if asked.numbers else 1.0
+
+    def names_of(self, asked: "Words") -> float:
+        """The share of the names in `asked` that stand here."""
+        return len(asked.names & self.words) / len(asked.names) if asked.names else 1.0
 
 
 def _fit(calls: Sequence[CallLiteral], fits: Mapping[str, Fit]) -> dict[str, float]:

@@ -16,6 +16,8 @@ NAMES: tuple[str, ...] = (
     *(f"calls in common: {c}" for c in IN_COMMON),
     "calls nothing, others call",
     "calls, others call nothing",
+    "others make more calls",
+    "others make fewer calls",
     *(f"calls: {v}" for v in _VOTES),
     "others' calls: valid",
     "others' calls: valid, ours not",
@@ -57,6 +59,9 @@ def call_features(
     one_only = mean[_SHARED["one calls nothing"]]
     out[_AT["calls nothing, others call"]] = one_only * (not calls)
     out[_AT["calls, others call nothing"]] = one_only * calls
+    more = _log_count(others) - np.log1p(len(answer.final.calls))
+    out[_AT["others make more calls"]] = max(0.0, more)
+    out[_AT["others make fewer calls"]] = max(0.0, -more)
     agree = float(mean[_SHARED["equal calls"]] + mean[_SHARED["both call nothing"]])
     if between is not None:
         out[_AT["calls: both others agree"]] = agree == 1
@@ -72,3 +77,7 @@ def call_features(
     level = float(np.mean(abilities)) if len(abilities) else 0.0
     out[-3:] = agree * level, (1 - agree) * level, (1 - agree) * ability
     return out
+
+
+def _log_count(others: Sequence[Reading]) -> float:
+    return float(np.mean([np.log1p(len(o.final.calls)) for o in others]))

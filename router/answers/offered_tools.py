@@ -49,16 +49,19 @@ _POINTER = re.compile(r"~[01]")
 
 @dataclass(frozen=True)
 class OfferedTool:
-    """One tool: its name as defined, what it says it does, and its arguments' schema, as JSON."""
+    """One tool: its name as defined, what it says it does, and the schema of its arguments."""
 
     name: str
     description: str
-    schema: str
+    schema: Mapping[str, Any]
 
     @cached_property
     def arguments(self) -> "Arguments":
-        """What its arguments must be."""
-        return _compiled(self.schema)
+        """What its arguments must be; anything, where its schema is no JSON."""
+        try:
+            return _compiled(json.dumps(self.schema))
+        except (TypeError, ValueError, RecursionError):
+            return _compiled("{}")
 
 
 @dataclass(frozen=True)
@@ -98,11 +101,7 @@ def _tool(definition: Any) -> OfferedTool | None:
     schemas = (given[k] for k in _SCHEMAS if isinstance(given.get(k), Mapping))
     schema: Mapping[str, Any] = next(schemas, {})
     described = given.get("description")
-    try:
-        written = json.dumps(schema)
-    except (TypeError, ValueError, RecursionError):
-        written = "{}"
-    return OfferedTool(given["name"], described if isinstance(described, str) else "", written)
+    return OfferedTool(given["name"], described if isinstance(described, str) else "", schema)
 
 
 _SCHEMAS = ("parameters", "input_schema", "inputSchema")
@@ -176,6 +175,8 @@ def _types(raw: Mapping[str, Any]) -> dict[str, Any]:
     known = [_TYPES.get(n.lower()) for n in names if isinstance(n, str)]
     if not known or None in known:
         return {}
+    if any(n[:1].isupper() for n in names if isinstance(n, str)):
+        known.append("string")  # types of Java and JavaScript: values may be written in these
     if raw.get("nullable") is True:
         known.append("null")
     return {"type": known}

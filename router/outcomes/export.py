@@ -31,13 +31,19 @@ def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
     come to. Beside the canonical columns stand how it was decided and what it took (LOGGED).
     """
     rated = (
-        select(feedback.c.decision_id, func.avg(feedback.c.score).label("score"))
+        select(
+            feedback.c.decision_id,
+            func.avg(feedback.c.score).label("score"),
+            func.min(feedback.c.source).label("one"),
+            func.max(feedback.c.source).label("other"),
+        )
         .join(decisions, decisions.c.id == feedback.c.decision_id)
         .where(or_(feedback.c.tier.is_(None), feedback.c.tier == decisions.c.tier))
         .group_by(feedback.c.decision_id)
         .subquery()
     )
-    joined = select(decisions, rated.c.score.label("rated")).join(
+    said = (rated.c.score.label("rated"), rated.c.one, rated.c.other)
+    joined = select(decisions, *said).join(
         rated, rated.c.decision_id == decisions.c.id, isouter=True
     )
     with engine.connect() as connection:
@@ -52,7 +58,9 @@ def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
                 "score": row["rated"],
                 "weight": 1.0,
                 "created_at": row["at"],
-                **{name: row[name] for name in LOGGED if name in row},
+                "tool_calls": calls_of(row["answer"])[1],
+                "judge": row["one"] if row["one"] == row["other"] else "several",
+                **{name: row[name] for name in LOGGED},
             }
 
 
@@ -69,7 +77,28 @@ def answers(engine: Engine) -> Iterator[dict[str, Any]]:
             )
             for model, text in opinions:
                 if model and text:
-                    yield {**common, "model": model, "text": text}
+                    beside, calls = calls_of(text)
+                    yield {**common, "model": model, "text": beside, "tool_calls": calls}
+
+
+def calls_of(written: str | None) -> tuple[str, str | None]:
+    """A kept answer's text, and the tool calls that stand below it as a JSON list.
+
+    >>> calls_of('Let me see.\\n[{"name": "add", "arguments": {"a": 1}}]')
+    ('Let me see.', '[{"name": "add", "arguments": {"a": 1}}]')
+    """
+    text, _, last = (written or "").rpartition("\n")
+    if last.startswith('[{"name": ') and _are_calls(last):
+        return text, last
+    return written or "", None
+
+
+def _are_calls(text: str) -> bool:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return all(isinstance(c, dict) and set(c) == {"name", "arguments"} for c in found)
 
 
 def local_answer_of(row: RowMapping) -> str | None:
@@ -104,13 +133,26 @@ def _common(row: RowMapping) -> dict[str, Any] | None:
     request = request_of(row["request"], row["api"])
     if request is None:
         return None
+    body = json.loads(row["request"])
     return {
         "prompt_id": row["id"],
         "group": group_of(request.text),
         "source": "log",
         "category": "",
         "prompt": clip(request.text),
+        "messages": _conversation(body),
+        "tools": json.dumps(body["tools"], ensure_ascii=False) if request.offer else None,
     }
+
+
+def _conversation(body: dict[str, Any]) -> str | None:
+    """All messages as JSON, the system prompt first; None where one turn of plain text is all."""
+    messages = body["messages"]
+    if body.get("system"):
+        messages = [{"role": "system", "content": body["system"]}, *messages]
+    if len(messages) == 1 and isinstance(messages[0].get("content"), str):
+        return None
+    return json.dumps(messages, ensure_ascii=False)
 
 
 def write(rows: Iterable[dict[str, Any]], path: Path) -> int:

@@ -34,7 +34,6 @@ from training.bench.prompts import Work, load_training_set, task_of, works_in
 from training.data.log import Window
 from training.evaluate.scoring import fitted_of
 from training.evaluate.what_if import WhatIf, what_if
-from training.fit.design import take
 from training.pipelines.prompts import Progress
 from training.pipelines.training_set import TrainingSet
 
@@ -128,7 +127,7 @@ def simulated(
     outcomes = truth.outcomes[at]
     return Window(
         frame=frame,
-        features=take(truth.features, at),
+        features=truth.features.take(at),
         signals=_signals(frame, outcomes, cloud * 1, said, rng),
         soft=_soft(frame, outcomes, said, rng),
         digest="",

@@ -2,12 +2,14 @@
 
 A folder of `<source>.prompts`, `<source>.outcomes` and `<source>.answers` Parquet files, or one
 table of answers that holds its prompts. Columns: `prompt_id`, `model`, and `text`, or where the
-text was not kept `final` (the final answer) with `chars` (its length); `calls`, the tool calls in
-the text as a JSON list. A source whose prompts nobody may pass on has its scores in the same table:
-`tier`, `score`, and `judge` where several judged the same answers.
+text was not kept `final` (the final answer) with `chars` (its length); `tool_calls` (or
+`calls`), its tool calls as a JSON list. A source whose prompts nobody may pass on has its scores in
+the same table: `tier`, `score`, and `judge` where several judged the same answers. Prompts may have
+`messages` and `tools`, JSON lists as well.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +19,18 @@ import pandas as pd
 
 from router.answers.final import classify
 from router.answers.reading import Answer, Reader, Reading, only_final
-from router.errors import DataError
+from router.answers.tool_calls import calls_in
+from router.errors import DataError, InputError
 from router.text.asks import asks_for
-from router.text.request import request_from_prompt
-from router.types import Offer
-from training.data.dataset import Dataset
+from router.types import Offer, Request
+from training.data.dataset import OF_PROMPT, Dataset, request_of
 from training.data.readers import SUFFIXES, read_table
 
-COLUMNS = ("prompt_id", "model", "text", "final", "chars", "calls", "judge", "score", "cloud")
-PROMPT = ("prompt_id", "group", "source", "category", "prompt", "tools")
+COLUMNS = ("prompt_id", "model", "text", "final", "chars", "tool_calls", "judge", "score", "cloud")
+GOOD_GRADE = 0.5  # chosen: 6 of a judge's 10, which are .56 of 0 to 1, are good enough; 5 are not
+# Characters after which streams are looked at, and shorter and longer beginnings around them.
+BEGINNINGS = (60, 120, 240, 480, 960)
+PROMPT = ("prompt_id", "group", "source", "category", "prompt", *OF_PROMPT)
 _CHUNK = 256
 
 
@@ -60,26 +65,48 @@ def read_answers(path: Path) -> pd.DataFrame:
 
 
 def _local(frame: pd.DataFrame) -> pd.DataFrame:
-    """The local answers of a table that holds scores of its own; of the cloud's the mean score."""
+    """The local answers of a table that holds scores of its own; of the cloud's the mean score.
+
+    Of a judge's grades of the cloud's answers, the share that is good.
+    """
     if "judge" in frame and "prompt_id" in frame:
         group = frame["group"] if "group" in frame else frame["prompt_id"]
         ids = frame["prompt_id"].astype(str) + "@" + frame["judge"].astype(str)
         frame = frame.assign(group=group, prompt_id=ids)
     if not {"tier", "score", "prompt_id"} <= set(frame):
         return frame.drop(columns=["score"], errors="ignore")
-    cloud = frame[frame["tier"] == "cloud"].groupby("prompt_id")["score"].mean()
+    cloud = frame[frame["tier"] == "cloud"]
+    if "judge" in frame:
+        cloud = cloud.assign(score=(cloud["score"] >= GOOD_GRADE) * 1.0)
+    scores = cloud.groupby("prompt_id")["score"].mean()
     local = frame[frame["tier"] == "local"]
-    return local.assign(cloud=local["prompt_id"].map(cloud)).reset_index(drop=True)
+    return local.assign(cloud=local["prompt_id"].map(scores)).reset_index(drop=True)
+
+
+def beginnings(
+    answers: pd.DataFrame, rng: np.random.Generator, lengths: Sequence[int] = BEGINNINGS
+) -> pd.DataFrame:
+    """Answers as they stood while they were written, each cut at one of `lengths`, at random.
+
+    Answers that are shorter than the length drawn, or whose text is unknown, are left out.
+    """
+    at = rng.choice(lengths, len(answers))
+    longer = answers["text"].fillna("").str.len().to_numpy() > at
+    frame, cut = answers[longer], at[longer].tolist()
+    texts = [text[:n] for text, n in zip(frame["text"], cut, strict=True)]
+    return frame.assign(text=texts, tool_calls=None, so_far=True).reset_index(drop=True)
 
 
 def _checked(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     missing = [c for c in ("prompt_id", "model") if c not in frame]
     if missing or not {"text", "final"} & set(frame):
         raise DataError(f"{path} lacks the column {(missing or ['text'])[0]} of answers.")
+    if "tool_calls" not in frame:
+        frame = frame.rename(columns={"calls": "tool_calls"})
     group = frame["group"] if "group" in frame else frame["prompt_id"]
     source = path.name.split(".")[0]
     frame = frame.reindex(columns=list(COLUMNS)).assign(own_group=group, own_source=source)
-    for column in ("text", "final", "calls"):
+    for column in ("text", "final", "tool_calls"):
         frame[column] = _texts(frame[column], path)
     frame = frame.drop_duplicates(["prompt_id", "model", "text", "final"])
     twice = frame.duplicated(["prompt_id", "model"])
@@ -128,7 +155,9 @@ def answered(
     Answers that have scores of their own need no prompt. Raises DataError when no other answer
     belongs to a prompt.
     """
-    frame = answers.reindex(columns=[*COLUMNS, "own_group", "own_source"])
+    prompts = prompts.reindex(columns=list(PROMPT)).astype("object")
+    prompts = prompts.where(prompts.notna(), None)
+    frame = answers.reindex(columns=[*COLUMNS, "own_group", "own_source", "so_far"])
     frame = frame.merge(prompts, on="prompt_id", how="left", validate="many_to_one")
     known = frame["prompt"].notna()
     frame = frame[known | frame["score"].notna()].reset_index(drop=True)
@@ -137,16 +166,12 @@ def answered(
     frame["group"] = frame["group"].fillna(frame["own_group"])
     frame["source"] = frame["source"].fillna(frame["own_source"])
     frame["category"] = frame["category"].fillna("")
-    if "tools" not in frame:
-        frame["tools"] = None
     if outcomes is not None:
         frame = _scored(frame, outcomes.rows)
-    asked = {
-        p: asks_for(request_from_prompt(t))
-        for p, t in zip(prompts["prompt_id"], prompts["prompt"], strict=True)
-    }
-    frame["asks"] = frame["prompt_id"].map(asked).fillna("text")
-    readings = _readings(frame, reader)
+    requests = _requests(prompts)
+    frame["asks"] = [asks_for(requests[p]) if p in requests else "text" for p in frame["prompt_id"]]
+    offers = [requests[p].offer if p in requests else None for p in frame["prompt_id"]]
+    readings = _readings(frame, offers, reader)
     columns = ["prompt_id", "group", "source", "category", "model", "judge", "asks", "score"]
     return Answered(frame[[*columns, "cloud"]], readings)
 
@@ -164,51 +189,46 @@ def _scored(frame: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _answer(text: str, calls: str | None) -> Answer:
+def _answer(text: str, calls: str | None, so_far: bool) -> Answer:
     """An answer as it would be served: calls apart from the text that they stood in."""
+    if so_far:
+        return Answer(text, so_far=True)
     if not calls:
         return Answer(text)
+    beside = "" if calls_in(text) else text
     try:
         made = json.loads(calls)
     except ValueError:
         return Answer(text)
     named = isinstance(made, list) and all(isinstance(call, dict) for call in made)
-    return Answer("", tool_calls=made) if named else Answer(text)
+    return Answer(beside, tool_calls=made) if named else Answer(text)
 
 
-def _offers(frame: pd.DataFrame) -> list[Offer | None]:
-    """The tools that each row's prompt offers; the same object for one prompt."""
-    known: dict[str, Offer | None] = {}
-    for prompt_id, prompt, tools in zip(
-        frame["prompt_id"], frame["prompt"], frame["tools"], strict=True
-    ):
-        if prompt_id not in known:
-            known[prompt_id] = offer_of(tools, prompt)
-    return [known[p] for p in frame["prompt_id"]]
+def _requests(prompts: pd.DataFrame) -> dict[str, Request]:
+    """What is asked, by prompt_id. Raises DataError for tools or messages that are none."""
+    out: dict[str, Request] = {}
+    columns = (prompts[c].tolist() for c in ("prompt_id", "prompt", "messages", "tools"))
+    for prompt_id, prompt, messages, tools in zip(*columns, strict=True):
+        try:
+            out[prompt_id] = request_of(prompt, messages, tools)
+        except (ValueError, RecursionError, InputError) as error:
+            raise DataError(
+                f"The prompt {prompt_id} has messages or tools that cannot be read "
+                f"({type(error).__name__}); both must be JSON lists."
+            ) from error
+    return out
 
 
-def offer_of(tools: Any, prompt: Any) -> Offer | None:
-    """What a row of the canonical form offers; None where that is nothing or no list."""
-    if not isinstance(tools, str) or not tools.strip():
-        return None
-    try:
-        definitions = json.loads(tools)
-    except (ValueError, RecursionError):
-        return None
-    offered = isinstance(definitions, list) and definitions
-    return Offer(definitions, prompt if isinstance(prompt, str) else None) if offered else None
-
-
-def _readings(frame: pd.DataFrame, reader: Reader) -> list[Reading]:
+def _readings(frame: pd.DataFrame, offers: Sequence[Offer | None], reader: Reader) -> list[Reading]:
     out: list[Reading] = [only_final(classify(""), 0)] * len(frame)
     known = frame["text"].notna().to_numpy()
     with_text = np.flatnonzero(known)
     texts, asks = frame["text"].to_numpy(), frame["asks"].to_numpy()
-    calls = frame["calls"].astype("object").where(frame["calls"].notna(), None).to_numpy()
-    offers = _offers(frame)
+    calls = frame["tool_calls"].astype("object").where(frame["tool_calls"].notna(), None).to_numpy()
+    so_far = frame["so_far"].eq(True).to_numpy()
     for start in range(0, len(with_text), _CHUNK):
         at = with_text[start : start + _CHUNK]
-        said = [_answer(texts[i], calls[i]) for i in at]
+        said = [_answer(texts[i], calls[i], so_far[i]) for i in at]
         for i, reading in zip(
             at, reader.read(said, asks[at].tolist(), [offers[i] for i in at]), strict=True
         ):

@@ -5,6 +5,7 @@ prompt) are what features are computed from.
 """
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,10 +15,15 @@ import numpy as np
 import pandas as pd
 
 from router.errors import DataError
+from router.text.request import request_from_messages, request_from_prompt
+from router.types import Request
 
 REQUIRED = ("prompt_id", "group", "source", "category", "prompt", "tier", "model", "score")
-OPTIONAL = ("weight", "created_at")
-COLUMNS = REQUIRED + OPTIONAL
+CORE = (*REQUIRED, "weight", "created_at")
+OF_PROMPT = ("tools", "messages", "language")  # what a row may say of its prompt, and of its answer
+OF_ANSWER = ("tool_calls", "judge")
+LISTS = ("tools", "messages", "tool_calls")  # JSON in one column
+COLUMNS = (*CORE, *OF_PROMPT, *OF_ANSWER)
 # Of an exported log: how an answer came about (`router.outcomes.export`).
 LOGGED = (
     *("rule", "explored", "escalated", "propensity", "p_local", "p_cloud"),
@@ -47,19 +53,29 @@ class Dataset:
 
     @cached_property
     def prompts(self) -> pd.DataFrame:
-        """One row per prompt: prompt_id, group, source, category, prompt."""
+        """One row per prompt: prompt_id, group, source, category, prompt, and OF_PROMPT.
+
+        The latter are None where nothing is known of them.
+        """
         columns = ["prompt_id", "group", "source", "category", "prompt"]
-        return self.rows[columns].drop_duplicates("prompt_id").reset_index(drop=True)
+        first = self.rows.drop_duplicates("prompt_id").reindex(columns=[*columns, *OF_PROMPT])
+        for name in OF_PROMPT:
+            first[name] = first[name].astype("object").where(first[name].notna(), None)
+        return first.reset_index(drop=True)
+
+    @cached_property
+    def requests(self) -> list[Request]:
+        """What the router judges of each of `prompts`, with its conversation and its tools."""
+        columns = ["prompt", "messages", "tools"]
+        return [request_of(*row) for row in self.prompts[columns].itertuples(index=False)]
 
     @property
-    def every_prompt(self) -> pd.DataFrame:
-        """`prompts`, and those of a log's answers that nobody rated."""
+    def every_answer(self) -> pd.DataFrame:
+        """`rows`, and a log's answers that nobody rated."""
         if self.log is None:
-            return self.prompts
+            return self.rows
         rest = self.log[~self.log["prompt_id"].isin(self.rows["prompt_id"])]
-        columns = list(self.prompts.columns)
-        both = pd.concat([self.prompts, rest[columns]], ignore_index=True)
-        return both.drop_duplicates("prompt_id").reset_index(drop=True)
+        return pd.concat([self.rows, rest.reindex(columns=self.rows.columns)], ignore_index=True)
 
     @property
     def digest(self) -> str:
@@ -67,11 +83,28 @@ class Dataset:
         ordered = self.rows.sort_values(["prompt_id", "model"])
         columns = ["prompt_id", "group", "prompt", "tier", "model", "score", "weight"]
         hashed = pd.util.hash_pandas_object(ordered[columns], index=False)
-        return hashlib.sha256(hashed.to_numpy().tobytes()).hexdigest()
+        parts = [hashed.to_numpy().tobytes()]
+        for name in ("tools", "messages"):
+            if name in ordered and ordered[name].notna().any():
+                parts.append(ordered[name].fillna("").str.cat(sep="\n").encode())
+        return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def where(self, mask: "pd.Series[bool] | np.ndarray[Any, Any]") -> "Dataset":
         """The rows for which `mask` is true."""
         return Dataset(self.rows[mask].reset_index(drop=True), self.left_out, self.log)
+
+
+def request_of(prompt: str, messages: str | None = None, tools: str | None = None) -> Request:
+    """The request of one row: its `messages` (JSON) where they were kept, else its prompt.
+
+    Raises InputError where they are no conversation.
+    """
+    offered = json.loads(tools) if tools else None
+    if messages:
+        return request_from_messages(json.loads(messages), offered)
+    if not offered:
+        return request_from_prompt(prompt)
+    return request_from_messages([{"role": "user", "content": prompt}], offered)
 
 
 def _bad_score(frame: pd.DataFrame) -> "pd.Series[bool]":
@@ -92,10 +125,39 @@ def _blank(column: str) -> Callable[[pd.DataFrame], "pd.Series[bool]"]:
     return blank
 
 
+def as_json(value: Any) -> Any:
+    """A list as its JSON text, as files of JSON Lines may hold the list itself."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+
+
+def _no_list(column: str) -> Callable[[pd.DataFrame], "pd.Series[bool]"]:
+    def no_list(frame: pd.DataFrame) -> "pd.Series[bool]":
+        if column not in frame:
+            return pd.Series(False, index=frame.index)
+        present = frame[column].notna()
+        lists = {text: _is_list(text) for text in frame[column][present].unique()}
+        bad = [p and not lists[v] for v, p in zip(frame[column], present, strict=True)]
+        return pd.Series(bad, index=frame.index, dtype=bool)
+
+    return no_list
+
+
+def _is_list(text: Any) -> bool:
+    try:
+        return isinstance(text, str) and isinstance(json.loads(text), list)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _contradictory(frame: pd.DataFrame) -> "pd.Series[bool]":
-    scores = frame.groupby(["prompt_id", "model"])["score"]
+    scores = frame.groupby(_same_answer(frame), dropna=False)["score"]
     different: pd.Series[bool] = scores.transform("nunique").gt(1)
     return different
+
+
+def _same_answer(frame: pd.DataFrame) -> list[str]:
+    """What tells outcomes apart; two judges may think otherwise of one answer."""
+    return ["prompt_id", "model", *(["judge"] if "judge" in frame else [])]
 
 
 def _two_prompts(frame: pd.DataFrame) -> "pd.Series[bool]":
@@ -115,6 +177,7 @@ RULES: tuple[tuple[str, str, Callable[[pd.DataFrame], "pd.Series[bool]"]], ...] 
     ("tier", "must be local or cloud", lambda f: ~f["tier"].isin(TIERS)),
     ("score", "must be a number from 0 to 1", _bad_score),
     ("weight", "must be a number above 0", _bad_weight),
+    *((column, "must be a JSON list", _no_list(column)) for column in LISTS),
     ("score", "must not contradict another row of the same prompt and model", _contradictory),
     ("prompt", "must be one text for one prompt_id", _two_prompts),
     ("tier", "must be one tier for one model", _two_tiers),
@@ -139,9 +202,12 @@ def checked(frame: pd.DataFrame, where: str, *, skip_bad: bool = False) -> Datas
         frame["weight"] = 1.0
     if "created_at" not in frame:
         frame["created_at"] = pd.NaT
+    for column in LISTS:
+        if column in frame:
+            frame[column] = frame[column].map(as_json)
     log = None
     if set(LOGGED) <= set(frame.columns):
-        log = frame[[*COLUMNS, *LOGGED]]
+        log = frame[[c for c in (*COLUMNS, *LOGGED) if c in frame]]
         frame = _rated(frame, where)
     faulty = np.zeros(len(frame), dtype=bool)
     faults: list[str] = []
@@ -162,13 +228,13 @@ def checked(frame: pd.DataFrame, where: str, *, skip_bad: bool = False) -> Datas
         )
     frame = frame[~faulty]
     frame = frame.astype({"score": "float64", "weight": "float64"})
-    same = frame.duplicated(["prompt_id", "model"])
+    same = frame.duplicated(_same_answer(frame))
     if same.any():
         left_out["equal duplicates merged"] = int(same.sum())
     frame = frame[~same].reset_index(drop=True)
     if frame.empty:
         raise DataError(f"{where} holds no usable row.")
-    return Dataset(frame[list(COLUMNS)], left_out, log)
+    return Dataset(frame[[c for c in COLUMNS if c in frame]], left_out, log)
 
 
 def _rated(frame: pd.DataFrame, where: str) -> pd.DataFrame:

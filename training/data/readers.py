@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from router.errors import DataError
-from training.data.dataset import Dataset, checked, combined
+from training.data.dataset import OF_ANSWER, OF_PROMPT, Dataset, checked, combined
 from training.data.everyday import canonical, is_graded
 
 SUFFIXES = {".parquet", ".jsonl", ".csv"}
@@ -57,7 +57,9 @@ def _joined(prompts_path: Path, skip_bad: bool) -> Dataset:
             f"{prompts_path.name}."
         )
     wanted = ["prompt_id", "group", "source", "category", "prompt"]
-    frame = outcomes[["prompt_id", "tier", "model", "score"]].merge(
+    wanted += [c for c in OF_PROMPT if c in prompts]
+    said = ["prompt_id", "tier", "model", "score", *(c for c in OF_ANSWER if c in outcomes)]
+    frame = outcomes[said].merge(
         prompts[wanted], on="prompt_id", how="inner", validate="many_to_one"
     )
     dataset = checked(frame, str(outcomes_path), skip_bad=skip_bad)

@@ -27,7 +27,6 @@ from training.evaluate.metrics import Interval
 from training.evaluate.off_policy import CLOUD
 from training.evaluate.scoring import fitted_of
 from training.evaluate.what_if import Logged, WhatIf, asked, by_model
-from training.fit.design import take
 from training.fit.encoder import of_artifact
 from training.fit.head import TIERS, ability_name
 from training.fit.heads import Fitted
@@ -134,7 +133,7 @@ def _predicted(
     for model in rows["model"].unique():
         at = np.flatnonzero((rows["model"] == model).to_numpy())
         names = {**REFERENCE, tier: ability_name(tier, model)}
-        p[at] = fitted.predict(take(features, where[at]), names)[TIERS.index(tier)]
+        p[at] = fitted.predict(features.take(where[at]), names)[TIERS.index(tier)]
     return p
 
 
@@ -154,7 +153,7 @@ def _policies(
         t: ability_name(t, str(m.mode().iloc[0])) if len(m) else REFERENCE[t]
         for t, m in models.items()
     }
-    there = take(features, at)
+    there = features.take(at)
     p_local, p_cloud = fitted.predict(there, pair)
     known = KnownQuality.of_ratings(rows["score"].to_numpy(dtype="float64"))
     logged = Logged.of(rows, there.embedding, known)
@@ -170,15 +169,15 @@ def evaluate_one_tier(artifact: Artifact, data: Dataset, *, seed: int = 0) -> On
     rows = data.rows[unseen(data.rows["group"], seen)]
     log = None if data.log is None else _later(data.log, seen)
     wanted = set(rows["prompt_id"]) | (set() if log is None else set(log["prompt_id"]))
-    prompts = data.every_prompt
-    prompts = prompts[prompts["prompt_id"].isin(wanted)]
-    if prompts.empty:
+    every = data.every_answer
+    later = Dataset(every[every["prompt_id"].isin(wanted)])
+    if not len(later):
         raise DataError("The model was fitted on all of these prompts; evaluate on later ones.")
     return evaluate_answers(
         fitted_of(artifact),
-        featurize(of_artifact(artifact).extractor(), prompts["prompt"].tolist()),
+        featurize(of_artifact(artifact).extractor(), later.requests),
         rows,
-        {p: i for i, p in enumerate(prompts["prompt_id"])},
+        {p: i for i, p in enumerate(later.prompts["prompt_id"])},
         threshold=float(artifact.manifest["threshold"]["default"]),
         log=log,
         seed=seed,

@@ -40,7 +40,7 @@ def scored_by(
             "No prompt has outcomes on both tiers and is new to the model; "
             "evaluate on data that it was not fitted on."
         )
-    features = featurize(of_artifact(artifact).extractor(), prompts["prompt"].tolist())
+    features = featurize(of_artifact(artifact).extractor(), Dataset(prompts).requests)
     position = {p: i for i, p in enumerate(prompts["prompt_id"])}
     return scored_pairs(fitted_of(artifact), features, pairs, position)
 

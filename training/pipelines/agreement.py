@@ -17,7 +17,7 @@ from router.decide.heads import sigmoid
 from router.errors import TrainingError
 from router.registry.artifact import Artifact
 from router.types import FloatArray
-from training.data.dataset import COLUMNS, REFERENCE, Dataset, checked
+from training.data.dataset import CORE, REFERENCE, Dataset, checked
 from training.data.opinions import Abilities, Draw, Opinions
 from training.data.splits import group_folds, parts
 from training.fit.constants import ADAPT_PRIOR, FOLDS_PRIOR
@@ -47,7 +47,7 @@ def soft_labels(
     itself. Several draws of one answer are averaged.
     """
     frame = opinions.answers.frame.iloc[[i for i, _ in draws]]
-    p = sigmoid(verifier.logits(opinions.rows(draws, ability)))
+    p = sigmoid(verifier.served(opinions.rows(draws, ability)))
     weight = np.array([reliability.get(len(others), LEAST_RELIABLE) for _, others in draws])
     text = prompts.drop_duplicates("prompt_id").set_index("prompt_id")["prompt"]
     sides = []
@@ -59,9 +59,9 @@ def soft_labels(
             model=frame["model"] if tier == "local" else REFERENCE["cloud"],
         )
         side["prompt"] = side["prompt_id"].map(text)
-        keys = [c for c in COLUMNS if c not in ("score", "weight", "created_at")]
+        keys = [c for c in CORE if c not in ("score", "weight", "created_at")]
         side = side.groupby(keys, as_index=False, sort=False)[["score", "weight"]].mean()
-        sides.append(side.assign(created_at=None)[list(COLUMNS)])
+        sides.append(side.assign(created_at=None)[list(CORE)])
     return pd.concat(sides, ignore_index=True)
 
 

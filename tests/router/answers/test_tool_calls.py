@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from router import Answer, Router
 from router.answers.call_agreement import IN_COMMON, calls_in_common
-from router.answers.call_checks import CHECKS, checks
+from router.answers.call_checks import CHECKS, Offered, checks
 from router.answers.literals import CallLiteral
+from router.answers.tool_fit import ToolFit
+from router.decide.default import default_router
+from router.engine.call import Call
 from router.errors import InputError
 from router.types import Offer
 
@@ -45,6 +48,13 @@ BARE = {
 }
 
 
+FIT = ToolFit(default_router().extractor)
+
+
+def offered(tools: Any, prompt: str | None) -> Offered:
+    return Offered.of(Offer(tools, prompt), FIT)
+
+
 def call(name: str = "weather_get", **arguments: Any) -> CallLiteral:
     return CallLiteral(name, arguments)
 
@@ -52,7 +62,7 @@ def call(name: str = "weather_get", **arguments: Any) -> CallLiteral:
 def checked(
     *calls: CallLiteral, tools: Any = (OPENAI,), prompt: str | None = None
 ) -> dict[str, float]:
-    return dict(zip(CHECKS, checks(calls, "", Offer(tools, prompt)).tolist(), strict=True))
+    return dict(zip(CHECKS, checks(calls, "", offered(tools, prompt)).tolist(), strict=True))
 
 
 @pytest.mark.parametrize("tool", [OPENAI, ANTHROPIC, BARE])
@@ -95,7 +105,7 @@ def test_faults_are_shares_of_the_calls() -> None:
 def test_values_are_looked_for_in_the_words_of_the_request() -> None:
     given = "What is the weather in San José for 3 days?"
     found = checked(call(town="San José", days=3.0), prompt=given)
-    assert found["all values in the request"] == found["numbers of the request used"] == 1
+    assert found["values in the request"] == found["numbers of the request used"] == 1
     found = checked(call(town="Lima", days=5.0), prompt=given)
     assert found["values in the request"] == found["numbers of the request used"] == 0
 
@@ -149,7 +159,7 @@ def test_agreement_of_calls_is_symmetric_and_whole_with_itself(
 def test_no_definition_of_a_tool_breaks_the_checks(
     calls: tuple[CallLiteral, ...], tools: list[Any]
 ) -> None:
-    found = checks(calls, "", Offer(tools, "words"))
+    found = checks(calls, "", offered(tools, "words"))
     assert np.isfinite(found).all()
 
 
@@ -204,6 +214,33 @@ def test_a_decision_remembers_the_tools_and_shows_them_nowhere() -> None:
     assert batch[0].p_local == pytest.approx(told.p_local)
     with pytest.raises(InputError, match="tools must be a list"):
         router.predict_after(None, answer, tools={"name": "f"})  # type: ignore[arg-type]
+
+
+def test_where_no_tool_fits_the_request_the_checks_say_so() -> None:
+    fits = checked(call(town="Oslo"), prompt="What is the weather in the town of Oslo?")
+    not_so = checked(call(town="Oslo"), prompt="Who painted the ceiling of the Sistine Chapel?")
+    for name in ("best fit: words", "best fit: meaning", "fit of the calls: words"):
+        assert fits[name] > not_so[name]
+    talks = checked(prompt="Who painted the ceiling of the Sistine Chapel?")
+    assert talks["best fit, calls nothing: words"] == not_so["best fit: words"]
+
+
+def test_types_of_other_languages_take_values_written_in_them() -> None:
+    schema = {"properties": {"sizes": {"type": "ArrayList"}, "own": {"type": "Widget"}}}
+    tool = {"name": "f", "parameters": {**schema, "required": ["sizes", "absent"]}}
+    for value in ([1.0], "new ArrayList<>(1)"):
+        assert checked(call("f", sizes=value, own=3.0), tools=[tool])["valid"] == 1
+    assert checked(call("f", sizes=3.0), tools=[tool])["argument of another type"] == 1
+
+
+@pytest.mark.parametrize(("api", "tool"), [("openai", OPENAI), ("anthropic", ANTHROPIC)])
+def test_the_gateway_knows_what_a_request_offers(api: Any, tool: Any) -> None:
+    messages = [{"role": "user", "content": "Weather in Oslo?"}]
+    request = Call.of(api, {"messages": messages, "tools": [tool]}).request
+    assert request is not None and request.offer == Offer([tool], "Weather in Oslo?")
+    more = [*messages, {"role": "assistant", "content": "It rains."}, *messages]
+    request = Call.of(api, {"messages": more, "tools": [tool]}).request
+    assert request is not None and request.offer == Offer([tool], None)
 
 
 def test_a_request_without_tools_loads_no_schema_library() -> None:

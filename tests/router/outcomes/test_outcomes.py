@@ -158,6 +158,8 @@ def test_the_log_becomes_outcomes_that_training_reads(run: Run, tmp_path: Path) 
     assert list(frame["score"]) == [1.0, 0.0]
     answers = list(export.answers(gateway.service.log.engine))
     assert [a["text"] for a in answers] == ["Hello there."]
+    assert answers[0]["tool_calls"] is answers[0]["tools"] is answers[0]["messages"] is None
+    assert set(frame["judge"]) == {"user"}
     with pytest.raises(LogError, match="end in"):
         export.write([], tmp_path / "x.doc")
 

@@ -1,16 +1,18 @@
 """Answers that bring their own scores, judges and tool calls."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from router.answers.call_checks import CHECKS
 from router.answers.reading import Reader
 from router.decide.router import extractor_of
 from router.errors import DataError
 from router.registry.artifact import Artifact
-from training.data.answers import answered, read_answers
+from training.data.answers import answered, read_answers, read_prompts
 from training.data.dataset import Dataset
 
 
@@ -59,6 +61,28 @@ def test_calls_are_read_apart_from_their_text(
     read = answered(read_answers(tmp_path), small.prompts, Reader(extractor_of(shipped)), small)
     kinds = dict(zip(read.frame["prompt_id"], [r.final.kind for r in read.readings], strict=True))
     assert [kinds[i] == "call" for i in ids] == [True, False, False]
+
+
+def test_calls_are_checked_against_the_tools_of_their_prompt(
+    small: Dataset, shipped: Artifact, tmp_path: Path
+) -> None:
+    tools = [{"name": "add", "parameters": {"properties": {"a": {"type": "integer"}}}}]
+    rows = [("p1", "Add 1.", json.dumps(tools)), ("p2", "Add 2.", None)]
+    prompts = pd.DataFrame(rows, columns=["prompt_id", "prompt", "tools"])
+    prompts.to_parquet(tmp_path / "own.prompts.parquet")
+    call = '[{"name": "add", "arguments": {"a": 1}}]'
+    answers = pd.DataFrame(
+        {"prompt_id": ["p1", "p2"], "model": "small", "text": "Done.", "tool_calls": call}
+    )
+    answers.to_parquet(tmp_path / "own.answers.parquet")
+    reader = Reader(extractor_of(shipped))
+    read = answered(read_answers(tmp_path), read_prompts(tmp_path), reader)
+    checks = [dict(zip(CHECKS, r.checks, strict=True)) for r in read.readings]
+    assert [c["valid"] for c in checks] == [1, 0]
+    assert checks[0]["text beside calls"] > 0
+    prompts.assign(tools="[").to_parquet(tmp_path / "own.prompts.parquet")
+    with pytest.raises(DataError, match="p1 has messages or tools that cannot be read"):
+        answered(read_answers(tmp_path), read_prompts(tmp_path), reader)
 
 
 def test_answers_without_prompt_and_score_are_refused(

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,27 @@ def test_faults_are_named_with_row_column_and_rule(
     kept = checked(frame(good, {**good, **change}, good), "file.csv", skip_bad=True)
     assert len(kept) == 2
     assert sum(kept.left_out.values()) == 1
+
+
+def test_tools_and_conversations_are_what_features_are_made_of() -> None:
+    tools = [{"name": "f", "parameters": {"type": "object", "properties": {}}}]
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
+    said.append({"role": "user", "content": "Again."})
+    table = frame({"tools": tools}, {"messages": json.dumps(said), "language": "en"}, {})
+    read = checked(table, "x")
+    assert read.prompts["language"].tolist() == [None, "en", None]
+    assert [r.tools for r in read.requests] == [1, 0, 0]
+    assert [r.turns for r in read.requests] == [1, 3, 1]
+    assert read.digest != checked(table.drop(columns="tools"), "x").digest
+    with pytest.raises(DataError, match="row 1, column tools: must be a JSON list"):
+        checked(frame({"tools": "{}"}), "x")
+
+
+def test_two_judges_may_score_one_answer_differently() -> None:
+    rows = frame({"prompt_id": "p", "judge": "a"}, {"prompt_id": "p", "judge": "b", "score": 1.0})
+    assert len(checked(rows, "x")) == 2
+    with pytest.raises(DataError, match="must not contradict"):
+        checked(rows.drop(columns="judge"), "x")
 
 
 def test_missing_column() -> None:

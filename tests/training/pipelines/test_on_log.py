@@ -126,7 +126,7 @@ def test_the_commands_report_it_and_save_nothing_that_was_not_judged(
     given = (
         "fit",
         "--base",
-        str(ROOT / "models" / "default-2"),
+        str(ROOT / "models" / "default-3"),
         "--out",
         str(tmp_path / "m"),
         "--no-track",
