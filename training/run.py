@@ -78,6 +78,7 @@ def train_on_log(
         rolled_back = events.rolled_back(engine, learned.artifact.version)
         at_once = at_once or settings.shadow_requests == 0
         status = _settled(registry, learned, champion.version, rolled_back, at_once)
+        registry.tidy(events.refused(engine))
     finally:
         engine.dispose()
     return TrainingRun(

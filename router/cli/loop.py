@@ -2,10 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from router.cli.console import extra
 from router.cli.gateway import opened_log
+from router.cli.progress import progress_of
 from router.errors import ArtifactError, ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def study(
     ] = 1.0,
 ) -> None:
     """Ask a second local model about logged requests: labels that cost nothing."""
-    limit = seconds(budget)
+    ends = monotonic() + seconds(budget)  # what comes before the first question counts as well
     with extra("gateway"):
         from router.decide.router import Router
         from router.labelling.local import Local
@@ -73,13 +73,13 @@ def study(
                 first = local.chosen(settings)
                 second = local.model(model or settings.second_model or first).name
                 router = Router.from_settings(settings, local_model=first)
-                with opened_log(settings) as engine, _bar("asking") as progress:
+                with opened_log(settings) as engine, progress_of("asking", ends) as progress:
                     return await work(
                         engine,
                         router,
                         local,
                         second=second,
-                        budget_s=limit,
+                        budget_s=ends - monotonic(),
                         only_idle=only_idle,
                         load=load,
                         progress=progress,
@@ -121,7 +121,7 @@ def probe(
         async def run() -> Any:
             async with Local(settings) as local:
                 found = local.model(model or local.chosen(settings))
-                with opened_log(settings) as engine, _bar("probing") as progress:
+                with opened_log(settings) as engine, progress_of("probing") as progress:
                     return found, await answer_probes(
                         engine, local, found, chosen, progress=progress
                     )
@@ -201,7 +201,7 @@ def judge(
                 )
                 if not yes and not typer.confirm("Go on?"):
                     return None
-                with _bar("judging") as progress:
+                with progress_of("judging") as progress:
                     return await judging.judge(
                         engine,
                         service.aside,
@@ -271,12 +271,15 @@ def rollback() -> None:
     print(f"{version} is current; a running gateway takes it within seconds.")
 
 
-@contextmanager
-def _bar(what: str) -> Iterator[Any]:
-    """A progress bar on a terminal; yields a function of done and all."""
-    from rich.progress import Progress  # only those who wait for something pay for it
+@models_app.command(epilog="Example: router models tidy")
+def tidy() -> None:
+    """Remove refused versions but the last three; what is in use or was before stays."""
+    from router.registry.registry import Registry
+    from router.settings import load_settings
 
-    screen = Console(stderr=True)
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+    settings = load_settings()
+    with extra("gateway"), opened_log(settings) as engine:
+        from router.outcomes.events import refused
+
+        gone = Registry(settings.models_dir).tidy(refused(engine))
+    print(f"Removed {', '.join(gone)}." if gone else "There is nothing to tidy up.")

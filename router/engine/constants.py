@@ -20,6 +20,10 @@ LEAST_TIMED_CHARS = 100  # chosen: shorter answers tell more of the network than
 PACE_WEIGHT = 0.2  # chosen: of the latest stream in the mean, so that some five count
 SECOND_TEMPERATURE = 0.8  # chosen: at which one model gives a second opinion of its own
 
+# Exploration near the cut, in times of the probability that is set. Chosen: what is far is still
+# tried, as no estimate can speak of what never was.
+EXPLORED_AT_CUT, EXPLORED_FAR = 3.0, 0.25
+
 # Bounds.
 LONG_REQUEST_BYTES = 50_000  # chosen: scanned beside the event loop, as it takes milliseconds
 SIGNATURES_REMEMBERED = 50_000  # chosen: some MB of hashes

@@ -9,6 +9,7 @@ from router.backends.discovery import LocalModel, LocalServer
 from router.backends.resilience import Breaker
 from router.engine.call import Call
 from router.engine.constants import LONG_REQUEST_BYTES
+from router.engine.exploring import exploration_of
 from router.engine.in_force import Policy
 from router.engine.named import named
 from router.engine.record import Record
@@ -69,7 +70,7 @@ class Planner:
         request = call.request
         decision = await policy.batcher.decide(request) if request is not None else None
         est_usd = _estimate_usd(cloud_name, call, policy, decision)
-        explore = settings.exploration
+        explore = exploration_of(settings.exploration, settings.exploration_near, decision)
         facts = Facts(
             local=TierStatus(
                 model=local_name,

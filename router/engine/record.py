@@ -191,6 +191,7 @@ class Record:
             "status": self.status,
             "error": self.error,
             "finish": answer.finish if answer else None,
+            "max_tokens": self.call.max_tokens,
             "input_tokens": usage.input_tokens if usage else None,
             "output_tokens": usage.output_tokens if usage else None,
             "cost_usd": self.cost_usd,

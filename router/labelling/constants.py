@@ -7,6 +7,9 @@ NEAR_GAIN = 0.15  # chosen: gains this far from the threshold are decided either
 QUIET_S = 60.0  # chosen: a gateway that served nothing for so long is idle
 LOOK_AGAIN_S = 5.0  # chosen: while it is not
 GIVE_UP_FAILURES = 5  # chosen: failures one after another
+# Chosen: where the request set no limit. Longer than nearly every answer, and it ends a small model
+# that would ramble until its window is full.
+OPINION_TOKENS = 2048
 
 # The judge.
 VERDICT_TOKENS = 60  # chosen: room for two words in JSON, and a preface

@@ -8,9 +8,13 @@ from router.labelling.choosing import most_informative, worth
 from router.outcomes.queries import Logged
 
 
-def call_of(one: Logged) -> Call:
-    """The call that asks a logged request again."""
-    return Call.of(one.api, one.body)
+def call_of(one: Logged, most_tokens: int | None = None) -> Call:
+    """The call that asks a logged request again, its answer limited as the client limited it.
+
+    `most_tokens`: the limit where the client set none.
+    """
+    limit = one.max_tokens or most_tokens
+    return Call.of(one.api, {**one.body, "max_tokens": limit} if limit else one.body)
 
 
 def ordered(router: Router, found: list[Logged], count: int | None = None) -> list[Logged]:

@@ -1,8 +1,9 @@
 """Second opinions for logged requests, overnight: labels that cost nobody anything."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic, time
+from time import time
 
 from sqlalchemy import Engine
 
@@ -12,7 +13,12 @@ from router.decide.router import Router
 from router.engine.cascade import answer_of, second_body
 from router.errors import BackendError, BackendUnreachable, InputError
 from router.labelling import Progress, logged
-from router.labelling.constants import GIVE_UP_FAILURES, LOOK_AGAIN_S, QUIET_S
+from router.labelling.constants import (
+    GIVE_UP_FAILURES,
+    LOOK_AGAIN_S,
+    OPINION_TOKENS,
+    QUIET_S,
+)
 from router.labelling.local import Local
 from router.outcomes import queries
 from router.outcomes.queries import Logged
@@ -43,22 +49,28 @@ async def study(
     """Ask `second` about logged requests without a second opinion, most informative first.
 
     Each opinion is stored at once, so studying may be stopped at any moment and goes on where it
-    was. `load`: the share of the time that the model may be busy. `only_idle`: wait while the
-    gateway is in use. Raises BackendError when the server fails five times running.
+    was; when `budget_s` seconds are over, an opinion under way is given up. `load`: the share of
+    the time that the model may be busy. `only_idle`: wait while the gateway is in use. Raises
+    BackendError when the server fails five times running.
     """
-    began = monotonic()
+    now = asyncio.get_running_loop().time
+    began = now()
+    end = began + budget_s
     waiting = logged.ordered(router, await asyncio.to_thread(queries.without_opinion, engine))
     stored = skipped = failures = 0
     for number, one in enumerate(waiting):
         if only_idle:
-            await _until_idle(engine, began + budget_s)
-        if monotonic() - began >= budget_s:
+            await _until_idle(engine, now, end)
+        if now() >= end:
             break
         progress(number, len(waiting))
-        asked = monotonic()
+        asked = now()
         try:
-            found = await opinion(router, local, one, second)
+            async with asyncio.timeout_at(end):
+                found = await opinion(router, local, one, second)
             failures = 0
+        except TimeoutError:
+            break
         except (BackendError, InputError) as error:
             failures += isinstance(error, BackendError)
             if failures >= GIVE_UP_FAILURES or isinstance(error, BackendUnreachable):
@@ -79,9 +91,9 @@ async def study(
                 version=router.version,
             )
             stored += 1
-        await asyncio.sleep((monotonic() - asked) * (1 / load - 1))
+        await asyncio.sleep(min((now() - asked) * (1 / load - 1), max(end - now(), 0.0)))
     left = len(waiting) - stored - skipped
-    return Studied(stored, skipped, left, monotonic() - began)
+    return Studied(stored, skipped, left, now() - began)
 
 
 async def opinion(
@@ -90,9 +102,10 @@ async def opinion(
     """The label of one request, who gave the second opinion, and its words.
 
     Opinions that the gateway asked for are used; where the cloud was asked at once, the local
-    model answers now. None for answers without text.
+    model answers now. Either is as long as the client allowed, or OPINION_TOKENS. None for answers
+    without text.
     """
-    first, call = one.local, logged.call_of(one)
+    first, call = one.local, logged.call_of(one, most_tokens=OPINION_TOKENS)
     if first is None:
         body = second_body(call, same_model=False)
         first = answer_of(await local.ask(one.local_model, body, call.api), "").written
@@ -112,9 +125,9 @@ async def opinion(
     return label, model, answer
 
 
-async def _until_idle(engine: Engine, end: float) -> None:
-    while monotonic() < end:
+async def _until_idle(engine: Engine, now: Callable[[], float], end: float) -> None:
+    while now() < end:
         newest = await asyncio.to_thread(queries.newest_at, engine)
         if newest is None or time() - newest >= QUIET_S:
             return
-        await asyncio.sleep(LOOK_AGAIN_S)
+        await asyncio.sleep(min(LOOK_AGAIN_S, max(end - now(), 0.0)))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import time
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 
 from router.outcomes.tables import events
 from router.registry.registry import Change, Listener
@@ -47,6 +47,17 @@ def recent(engine: Engine, limit: int = 20) -> list[Event]:
     query = select(*columns).order_by(events.c.at.desc(), events.c.id.desc()).limit(limit)
     with engine.connect() as connection:
         return [Event(*row) for row in connection.execute(query)]
+
+
+def refused(engine: Engine) -> list[str]:
+    """Versions of which the last word was a refusal or a rollback, the newest first."""
+    moves = [c.value for c in Change]
+    last = select(func.max(events.c.id)).where(events.c.kind.in_(moves)).group_by(events.c.version)
+    against = events.c.kind.in_([Change.REFUSED.value, Change.ROLLED_BACK.value])
+    query = select(events.c.version).where(events.c.id.in_(last), against)
+    with engine.connect() as connection:
+        found = connection.execute(query.order_by(events.c.id.desc())).scalars()
+        return [version for version in found if version]
 
 
 def rolled_back(engine: Engine, version: str) -> bool:

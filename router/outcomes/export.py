@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Engine, RowMapping, func, select
+from sqlalchemy import Engine, RowMapping, func, or_, select
 
 from router.errors import InputError, LogError
 from router.outcomes.tables import decisions, feedback
@@ -16,11 +16,19 @@ from router.text.request import request_from_body
 from router.text.structure import clip
 from router.types import Request
 
+# How an answer came about, as columns of the log: what an estimate of another policy needs.
+LOGGED = (
+    *("rule", "explored", "escalated", "propensity", "audited", "audit"),
+    *("p_local", "p_cloud", "gain", "threshold", "max_tokens", "cost_usd", "cloud_usd"),
+    "latency_s",
+)
+
 
 def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
-    """One row per answer with feedback and words: the mean of its scores.
+    """One row per answer whose words were kept, with the mean of what was said of it.
 
-    A request whose words were not kept, or that nobody rated, gives none.
+    `score` is None where nobody rated it: what was not rated belongs to what a policy would have
+    come to. Beside the canonical columns stand how it was decided and what it took (LOGGED).
     """
     rated = (
         select(
@@ -29,16 +37,19 @@ def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
             func.min(feedback.c.source).label("one"),
             func.max(feedback.c.source).label("other"),
         )
-        .where(feedback.c.tier.is_(None))
+        .join(decisions, decisions.c.id == feedback.c.decision_id)
+        .where(or_(feedback.c.tier.is_(None), feedback.c.tier == decisions.c.tier))
         .group_by(feedback.c.decision_id)
         .subquery()
     )
     said = (rated.c.score.label("rated"), rated.c.one, rated.c.other)
-    joined = select(decisions, *said).join(rated, rated.c.decision_id == decisions.c.id)
+    joined = select(decisions, *said).join(
+        rated, rated.c.decision_id == decisions.c.id, isouter=True
+    )
     with engine.connect() as connection:
         for row in connection.execute(joined.order_by(decisions.c.at)).mappings():
             common = _common(row)
-            if common is None or row["tier"] is None:
+            if common is None or row["tier"] is None or not row["model"]:
                 continue
             yield {
                 **common,
@@ -49,6 +60,7 @@ def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
                 "created_at": row["at"],
                 "tool_calls": calls_of(row["answer"])[1],
                 "judge": row["one"] if row["one"] == row["other"] else "several",
+                **{name: row[name] for name in LOGGED},
             }
 
 

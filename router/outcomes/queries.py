@@ -43,7 +43,8 @@ class Logged:
 
     `body`: messages, tools and response format, in the dialect `api`. `local`: the local answer,
     None where the cloud was asked at once; `cloud`: its answer, None where it was not the one
-    given. `second`: an opinion that the gateway asked `second_model` for.
+    given. `second`: an opinion that the gateway asked `second_model` for. `max_tokens`: the limit
+    that the client set on the answer, None where it set none.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Logged:
     cloud: str | None
     second_model: str | None
     second: str | None
+    max_tokens: int | None
     audited: bool
     p_local: float
     p_cloud: float
@@ -105,6 +107,7 @@ def _logged(engine: Engine, query: Select[Any]) -> list[Logged]:
                 cloud=cloud or None,
                 second_model=row["second_model"],
                 second=row["second_answer"],
+                max_tokens=row["max_tokens"],
                 audited=bool(row["audited"]),
                 p_local=row["p_local"],
                 p_cloud=row["p_cloud"],

@@ -57,6 +57,7 @@ decisions = Table(
     Column("status", Integer, nullable=False),
     Column("error", Text),
     Column("finish", String(16)),
+    Column("max_tokens", Integer),  # the client's limit on the answer; null: it set none
     Column("input_tokens", Integer),
     Column("output_tokens", Integer),
     Column("cost_usd", Float),  # of this answer and of those thrown away for it

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,7 @@ from router.registry.artifact import Artifact, write_synced
 from router.settings import Settings, own_models, shipped_models
 
 PREVIOUS, CHALLENGER = "previous", "challenger"
+KEPT_REFUSED = 3  # chosen: what a person looks into after a week of refusals; each takes megabytes
 
 
 class Change(StrEnum):
@@ -121,6 +122,28 @@ class Registry:
         if self.challenger == version:
             self._point(CHALLENGER, None)
         self._tell(Change.REFUSED, version, words)
+
+    def tidy(self, refused: Sequence[str]) -> list[str]:
+        """Remove refused versions, the last KEPT_REFUSED apart; returns their names.
+
+        `refused`: names, the newest refusal first. What a pointer names stays, whatever was said
+        of it. A version is out of sight before the first of its files goes.
+        """
+        named = {self.current, self.challenger, self.previous}
+        there = [
+            v for v in dict.fromkeys(refused) if (self.folder / v / artifacts.MANIFEST).is_file()
+        ]
+        old = [v for v in there if v not in named][KEPT_REFUSED:]
+        for version in old:
+            folder = self.folder / artifacts.checked_version(version)
+            hidden = self.folder / f".removed-{version}"
+            try:
+                shutil.rmtree(hidden, ignore_errors=True)
+                os.replace(folder, hidden)
+                shutil.rmtree(hidden)
+            except OSError as error:
+                raise ArtifactError(f"{folder} could not be removed ({error.strerror}).") from error
+        return old
 
     def roll_back(self, why: str = "") -> str:
         """Make the version before current again; returns its name. `why`: a sentence."""

@@ -37,6 +37,13 @@ NEAR = 0.01  # chosen: an estimate this near to the truth is good enough to act 
 OUTPUT_TOKENS = 500  # the default of the setting
 CENTS = 100.0  # costs in cents, so that quality and cost are of one size
 
+# What-if on small logs.
+SERVED_AT, ASKED_SHARES = 0.3, (0.1, 0.2, 0.4, 0.6)  # chosen: of the cloud, served and asked about
+OPINION_ERRS = 0.2  # chosen: how often agreement is no sign of a good answer
+COPIED = 0.3  # chosen: share of the first model's mistakes that a second one of its kind repeats
+JUDGED = 60  # chosen: what half a dollar of judging gives
+RATERS, REQUEST_S = 8, 600.0  # chosen: keys, and seconds between requests, so that no cap is met
+
 # The quality floor.
 FLOORS = (0.9, 0.95)  # chosen: what a person would set
 FLOOR_LABELS = (100, 300, 1000, 3000)  # chosen: an evening of judging, up to all of a source

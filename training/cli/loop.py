@@ -40,9 +40,13 @@ def bench_loop(
 
             out["learning"] = loop_bench(data, model, seeds=seeds, jobs=jobs, progress=step)
         if part in ("all", "off-policy"):
+            from training.bench.asked import asked_bench
             from training.bench.off_policy import off_policy_bench
 
             out["off-policy"] = off_policy_bench(
+                data, model, simulations=simulations, jobs=jobs, progress=step
+            )
+            out["what-if"] = asked_bench(
                 data, model, simulations=simulations, jobs=jobs, progress=step
             )
     if "learning" in out:
@@ -54,6 +58,7 @@ def bench_loop(
             console.print(f"{name}: {value}")
     if "off-policy" in out:
         _off_policy(out["off-policy"])
+        _what_if(out["what-if"])
     write_json(json_file, out)
 
 
@@ -89,4 +94,13 @@ def _off_policy(found: dict[str, Any]) -> None:
                 f"{m['dr error']:.4f}",
                 f"{m['ips error']:.4f}",
             )
+    console.print(table)
+
+
+def _what_if(found: dict[str, Any]) -> None:
+    headings = ("log / labels", "answered", "covered", "width", "cost answered", "covered")
+    table = Table(*headings, box=None)
+    for name, m in found.items():
+        shown = ("answered", "covered", "width", "cost answered", "cost covered")
+        table.add_row(name, *(f"{m[key]:.3f}" for key in shown))
     console.print(table)

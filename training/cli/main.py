@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from router.cli.console import run
-from router.errors import PromotionRefused
+from router.errors import PromotionRefused, TrainingError
 from router.registry import artifact as artifacts
 from router.registry.registry import Registry
 from router.settings import shipped_models
@@ -56,6 +56,9 @@ def fit(
     jobs: Annotated[int, typer.Option(help="Processes for the held-out folds.")] = 1,
     json_file: Json = None,
     track: Annotated[bool, typer.Option(help="Log the run to MLflow, beside --out.")] = True,
+    unjudged: Annotated[
+        bool, typer.Option("--unjudged", help="Save even if nothing could be evaluated.")
+    ] = False,
 ) -> None:
     """Fit a model on labelled outcomes, calibrate and evaluate it, save and register it."""
     from training.fit.encoder import find
@@ -76,6 +79,8 @@ def fit(
             jobs=jobs,
             progress=step,
         )
+        if not (trained.judged or unjudged):
+            raise TrainingError(pipeline.unjudged(trained))
         step("saving")
         folder = pipeline.save(trained, out)
         if track:
@@ -84,7 +89,10 @@ def fit(
 
             Tracking(out.parent).log_fit(trained, folder)
     report.left_out(console, dataset)
-    report.evaluation(console, trained.evaluation)
+    if trained.one_tier is not None:
+        report.one_tier(console, trained.one_tier)
+    else:
+        report.evaluation(console, trained.evaluation)
     report.promised(console, trained.artifact)
     console.print(f"Saved {folder}.")
     write_json(json_file, trained.artifact.manifest)
@@ -129,15 +137,21 @@ def evaluate(
 ) -> None:
     """Judge a model on outcomes; groups that it was fitted on are left out."""
     from training.evaluate import scoring
+    from training.evaluate.one_tier import OneTier, evaluate_one_tier
 
     artifact = artifacts.load(folder_of(model))
     with steps() as step:
         step("reading the outcomes")
         dataset = read_all(data, skip_bad)
         step("evaluating")
-        result = scoring.evaluate(artifact, dataset, seed=seed)
+        both = scoring.paired(artifact, dataset)
+        scored = scoring.evaluate if both else evaluate_one_tier
+        result = scored(artifact, dataset, seed=seed)
     report.left_out(console, dataset)
-    report.evaluation(console, result)
+    if isinstance(result, OneTier):
+        report.one_tier(console, result)
+    else:
+        report.evaluation(console, result)
     write_json(json_file, {"model_version": artifact.version, **result.as_dict()})
 
 

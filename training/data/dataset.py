@@ -24,6 +24,11 @@ OF_PROMPT = ("tools", "messages", "language")  # what a row may say of its promp
 OF_ANSWER = ("tool_calls", "judge")
 LISTS = ("tools", "messages", "tool_calls")  # JSON in one column
 COLUMNS = (*CORE, *OF_PROMPT, *OF_ANSWER)
+# Of an exported log: how an answer came about (`router.outcomes.export`).
+LOGGED = (
+    *("rule", "explored", "escalated", "propensity", "p_local", "p_cloud"),
+    *("cost_usd", "cloud_usd"),
+)
 TIERS = ("local", "cloud")
 _SHOWN_FAULTS = 20
 # Grades of the rubric are about models of this class (data/README.md).
@@ -35,11 +40,13 @@ class Dataset:
     """Checked outcomes.
 
     `rows`: the canonical columns, index 0..n-1. `left_out`: rule -> number of rows that
-    `skip_bad` removed (empty when nothing was wrong).
+    `skip_bad` removed (empty when nothing was wrong). `log`: of an exported log every answer, rated
+    or not, with the columns LOGGED beside the canonical ones; None for other data.
     """
 
     rows: pd.DataFrame
     left_out: dict[str, int] = field(default_factory=dict)
+    log: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -63,6 +70,14 @@ class Dataset:
         return [request_of(*row) for row in self.prompts[columns].itertuples(index=False)]
 
     @property
+    def every_answer(self) -> pd.DataFrame:
+        """`rows`, and a log's answers that nobody rated."""
+        if self.log is None:
+            return self.rows
+        rest = self.log[~self.log["prompt_id"].isin(self.rows["prompt_id"])]
+        return pd.concat([self.rows, rest.reindex(columns=self.rows.columns)], ignore_index=True)
+
+    @property
     def digest(self) -> str:
         """sha256 over the canonical rows in a fixed order: the same data, the same digest."""
         ordered = self.rows.sort_values(["prompt_id", "model"])
@@ -76,7 +91,7 @@ class Dataset:
 
     def where(self, mask: "pd.Series[bool] | np.ndarray[Any, Any]") -> "Dataset":
         """The rows for which `mask` is true."""
-        return Dataset(self.rows[mask].reset_index(drop=True), self.left_out)
+        return Dataset(self.rows[mask].reset_index(drop=True), self.left_out, self.log)
 
 
 def request_of(prompt: str, messages: str | None = None, tools: str | None = None) -> Request:
@@ -190,6 +205,10 @@ def checked(frame: pd.DataFrame, where: str, *, skip_bad: bool = False) -> Datas
     for column in LISTS:
         if column in frame:
             frame[column] = frame[column].map(as_json)
+    log = None
+    if set(LOGGED) <= set(frame.columns):
+        log = frame[[c for c in (*COLUMNS, *LOGGED) if c in frame]]
+        frame = _rated(frame, where)
     faulty = np.zeros(len(frame), dtype=bool)
     faults: list[str] = []
     left_out: dict[str, int] = {}
@@ -215,7 +234,18 @@ def checked(frame: pd.DataFrame, where: str, *, skip_bad: bool = False) -> Datas
     frame = frame[~same].reset_index(drop=True)
     if frame.empty:
         raise DataError(f"{where} holds no usable row.")
-    return Dataset(frame[[c for c in COLUMNS if c in frame]], left_out)
+    return Dataset(frame[[c for c in COLUMNS if c in frame]], left_out, log)
+
+
+def _rated(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Of an exported log the answers that were rated, index 0..n-1. Raises DataError for none."""
+    rated = frame[frame["score"].notna()].reset_index(drop=True)
+    if rated.empty:
+        raise DataError(
+            f"{where} holds {len(frame)} answers and no rating; rate some (POST /v1/feedback), let "
+            "router judge do it, or learn without ratings: router study, then router learn."
+        )
+    return rated
 
 
 def combined(datasets: list[Dataset]) -> Dataset:
@@ -226,4 +256,6 @@ def combined(datasets: list[Dataset]) -> Dataset:
             left_out[rule] = left_out.get(rule, 0) + count
     rows = pd.concat([d.rows.astype({"created_at": "object"}) for d in datasets], ignore_index=True)
     joined = checked(rows, "The combined data")
-    return Dataset(joined.rows, {**left_out, **joined.left_out})
+    logs = [d.log for d in datasets if d.log is not None]
+    log = pd.concat(logs, ignore_index=True) if logs else None
+    return Dataset(joined.rows, {**left_out, **joined.left_out}, log)

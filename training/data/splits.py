@@ -39,6 +39,12 @@ def parts(groups: "pd.Series[str]", shares: dict[str, float] | None = None) -> N
     return groups.map(table).to_numpy(dtype="str")
 
 
+def newest(groups: "pd.Series[str]", at: "pd.Series[float]", share: float) -> set[str]:
+    """Groups that were first seen in the newest `share` of rows; `at`: when each row came."""
+    first = at.groupby(groups).transform("min")
+    return set(groups[first > at.quantile(1 - share)])
+
+
 def seen_hashes(groups: "pd.Series[str]", before: NDArray[Any] | None = None) -> NDArray[np.uint64]:
     """Sorted hashes of `groups`, joined with those of `before`."""
     mine = np.array([group_hash(str(g)) for g in groups.unique()], dtype=np.uint64)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from router.errors import DataError
 from router.types import FloatArray, IntArray
@@ -23,9 +24,11 @@ from training.evaluate.constants import (
     CROSS_FOLDS,
     LEVEL,
     MIN_EFFECTIVE_ROWS,
+    MIN_EXPLORED_ROWS,
     NORMAL_ROUNDS,
     RIDGE_BIAS_STRENGTH,
     RIDGE_STRENGTH,
+    UNSEEN_ROWS,
 )
 from training.evaluate.metrics import Interval
 
@@ -60,7 +63,8 @@ class Estimate:
 
     `effective`: how many rows of the policy's own the weighted rows are worth (Kish 1965).
     `here`: DR for just these requests: its interval leaves out that other traffic may differ.
-    `matched`: rows where the log did what the policy would.
+    `matched`: rows where the log did what the policy would. `differs`: rows that the policy sends
+    where the log hardly would have; `explored`: those of them where the log did even so.
     """
 
     replay: Interval
@@ -70,6 +74,8 @@ class Estimate:
     here: Interval
     effective: float
     matched: int
+    differs: int
+    explored: int
     rows: int
 
 
@@ -78,41 +84,79 @@ def evaluate(
     policy: FloatArray,
     predicted: FloatArray,
     *,
+    span: float = 1.0,
     seed: int = 0,
     rounds: int = NORMAL_ROUNDS,
 ) -> Estimate:
     """Estimate the mean outcome of `policy`, its probability of the cloud, shape (n,).
 
     `predicted` (n, 2): expected outcome of both actions for each row, by a model that has not seen
-    the row's group (`crossed`). Intervals: bootstrap of whole groups. Raises DataError, in words,
-    for a log without exploration or with too few effective rows.
+    the row's group (`crossed`). `span`: by how much outcomes can differ. Intervals: bootstrap of
+    whole groups; that of DR wider by what few explored rows cannot show. Raises DataError, in
+    words, for a log without exploration, with too few explored rows where the policies differ, or
+    with too few effective rows.
     """
     _checked(log, policy)
     chosen = np.where(log.action == CLOUD, policy, 1 - policy)
     weight = chosen / log.propensity
-    value = policy * predicted[:, CLOUD] + (1 - policy) * predicted[:, LOCAL]
+    expected = policy * predicted[:, CLOUD] + (1 - policy) * predicted[:, LOCAL]
     seen = predicted[np.arange(len(log)), log.action]
     terms = {
         "replay": (chosen * log.outcome, chosen),
         "ips": (weight * log.outcome, np.ones(len(log))),
         "snips": (weight * log.outcome, weight),
-        "dr": (value + weight * (log.outcome - seen), np.ones(len(log))),
+        "dr": (expected + weight * (log.outcome - seen), np.ones(len(log))),
     }
     rng = np.random.default_rng(seed)
     counts = _resampled(log.group, rng, rounds)
     found = {
         name: _interval(top, bottom, log.group, counts) for name, (top, bottom) in terms.items()
     }
+    region = differing(log, policy)
+    few = _unseen(weight, log.outcome - seen, region & (chosen > 0.5), span)
+    found["dr"] = _wider(found["dr"], few)
     missing = (log.propensity < 1) * weight**2 * (1 - log.propensity) * (log.outcome - seen) ** 2
     half = float(norm.ppf((1 + LEVEL) / 2)) * float(np.sqrt(missing.sum())) / len(log)
-    here = Interval(found["dr"].value, found["dr"].value - half, found["dr"].value + half)
+    value = found["dr"].value
+    here = _wider(Interval(value, value - half, value + half), few)
     return Estimate(
         **found,
         here=here,
         effective=effective(weight),
         matched=int((chosen > 0.5).sum()),
+        differs=int(region.sum()),
+        explored=int((region & (chosen > 0.5)).sum()),
         rows=len(log),
     )
+
+
+def differing(log: BanditLog, policy: FloatArray) -> NDArray[np.bool_]:
+    """Rows that `policy` would send where the log did not send them, or only by chance, (n,)."""
+    wanted = (policy > 0.5) == (log.action == CLOUD)
+    chance: NDArray[np.bool_] = np.where(wanted, log.propensity, 1 - log.propensity) <= 0.5
+    return chance
+
+
+def _unseen(
+    weight: FloatArray, residual: FloatArray, explored: NDArray[np.bool_], span: float
+) -> float:
+    """What to add to the square of an interval's half for being told by few rows.
+
+    Student's quantile in place of the normal one for the part that explored rows tell, and
+    UNSEEN_ROWS of the largest spread, as Agresti and Coull (1998) add rows to a share.
+    """
+    if not explored.any():
+        return 0.0
+    w, z = weight[explored], float(norm.ppf((1 + LEVEL) / 2))
+    quantile = float(student.ppf((1 + LEVEL) / 2, max(effective(w) - 1, 1.0)))
+    told = float(((w * residual[explored]) ** 2).sum())
+    untold = UNSEEN_ROWS * float((w**2).mean()) * (span / 2) ** 2
+    return ((quantile**2 - z**2) * told + quantile**2 * untold) / len(weight) ** 2
+
+
+def _wider(interval: Interval, square: float) -> Interval:
+    half = float(np.hypot(interval.high - interval.value, np.sqrt(square)))
+    return Interval(interval.value, interval.value - half, interval.value + half)
 
 
 def _checked(log: BanditLog, policy: FloatArray) -> None:
@@ -124,6 +168,14 @@ def _checked(log: BanditLog, policy: FloatArray) -> None:
     wanted = np.where(log.action == CLOUD, policy, 1 - policy)
     if (log.propensity >= 1 - 1e-9).all() and not (wanted > 1 - 1e-9).all():
         raise DataError(NO_EXPLORATION)
+    region = differing(log, policy)
+    explored = int((region & (wanted > 0.5)).sum())
+    if region.any() and explored < MIN_EXPLORED_ROWS:
+        raise DataError(
+            f"{explored} of the {int(region.sum())} requests that this policy would send elsewhere "
+            f"were explored, {MIN_EXPLORED_ROWS} are needed; log more, explore more "
+            "(exploration_near asks where policies differ), or ask about a nearer policy."
+        )
     rows = effective(wanted / log.propensity)
     if rows < MIN_EFFECTIVE_ROWS:
         raise DataError(
@@ -168,7 +220,7 @@ def by_ridge(log: BanditLog, features: FloatArray, strength: float = RIDGE_STREN
             penalty = np.eye(columns.shape[1]) * strength
             penalty[0, 0] = RIDGE_BIAS_STRENGTH
             weights.append(np.linalg.solve(x.T @ x + penalty, x.T @ y) if len(at) else None)
-        known = [w for w in weights if w is not None]
+        known = [w for w in weights if w is not None] or [np.zeros(columns.shape[1])]
         both = [w if w is not None else known[0] for w in weights]
         return lambda rows: np.column_stack([columns[rows] @ w for w in both])
 

@@ -49,3 +49,9 @@ def evaluate(artifact: Artifact, data: Dataset, *, seed: int = 0) -> Evaluation:
     """Evaluate a model folder on `data`; groups that it was fitted on are left out."""
     threshold = float(artifact.manifest["threshold"]["default"])
     return evaluate_scored(scored_by(artifact, data), threshold, seed=seed)
+
+
+def paired(artifact: Artifact, data: Dataset) -> bool:
+    """Whether any prompt that is new to a model folder has outcomes of both tiers."""
+    rows = data.rows[unseen(data.rows["group"], artifact.arrays["seen"])]
+    return not outcome_pairs(rows).empty

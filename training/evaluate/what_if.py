@@ -1,18 +1,21 @@
 """What other thresholds, or another model, would have cost and answered on the logged requests."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from sqlalchemy import Engine
 
 from router.errors import DataError
 from router.labels.signals import FAULTS, implicit
-from router.labels.trust import believed
 from router.outcomes import counts
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.data.log import Window, served_in
+from training.evaluate.constants import MIN_EXPLORED_ROWS, WIDEST
+from training.evaluate.known_quality import KnownQuality, known_quality
+from training.evaluate.metrics import Interval
 from training.evaluate.off_policy import (
     CLOUD,
     LOCAL,
@@ -20,6 +23,7 @@ from training.evaluate.off_policy import (
     BanditLog,
     Estimate,
     by_ridge,
+    differing,
     evaluate,
 )
 from training.evaluate.scoring import fitted_of
@@ -29,16 +33,45 @@ _NO_LABEL = "No logged request has a propensity and a label; collect some: route
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where the mean outcome surely (95 %) lies; `interval`: every answer was known, by rating.
+
+    `value`: its middle, the estimate itself where it is an interval.
+    """
+
+    value: float
+    low: float
+    high: float
+    interval: bool
+    effective: float
+    rows: int
+
+    def __str__(self) -> str:
+        if self.interval:
+            return str(Interval(self.value, self.low, self.high))
+        return f"{self.low:.3f} to {self.high:.3f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
     """A policy that might have served: its threshold, share of the cloud, quality and cost.
 
-    `quality`: mean, 0..1; `usd`: mean cost of a request in US dollars.
+    `rows`: requests that it is asked about; `differs`: those that it would send elsewhere;
+    `explored`: those of them that the log did send there; `told`: of these, ones of whose answer
+    something is known. `usd`: mean cost of a request in US dollars. `quality`: bounds of the mean,
+    0..1, an interval where every answer is rated. `words`: why quality or both are not known, else
+    what would narrow it; may be empty.
     """
 
     threshold: float
     share: float
-    quality: Estimate
-    usd: Estimate
+    rows: int
+    differs: int
+    explored: int
+    told: int
+    usd: Estimate | None = None
+    quality: Bounds | None = None
+    words: str = ""
 
 
 def check_answerable(
@@ -75,46 +108,105 @@ def what_if(
 ) -> list[WhatIf]:
     """Estimates for `thresholds` on the gain, as logged or as `model` would see it.
 
-    Only requests that were decided by the learned rule or explored count, and of those the ones
-    whose answer has a label or a second opinion. Raises DataError for a log without exploration,
-    or with too few effective rows for a threshold.
+    Only requests that were decided by the learned rule or explored count: all of them for the
+    cost, those and what is known of their answers (`training.evaluate.known_quality`) for the
+    quality. Raises DataError where no threshold can be answered: for a log without labels, without
+    exploration, or with too few explored rows where the policies differ.
     """
-    frame = window.frame
-    quality = _quality(window)
+    at = by_model(window.frame)
+    known = known_quality(window).only(at)
+    if not known.rated + known.agreed:
+        raise DataError(_NO_LABEL)
+    log = Logged.of(window.frame.iloc[at], window.features.embedding[at], known)
+    gain = _gains(window, at, model)
+    out = [asked(log, gain, threshold, seed) for threshold in thresholds]
+    if all(one.usd is None for one in out):
+        raise DataError(out[0].words)
+    return out
+
+
+def by_model(frame: pd.DataFrame) -> IntArray:
+    """Positions of the requests that the learned rule decided on or that were explored."""
     usable = (
         frame["rule"].isin(_LEARNED)
         & frame["propensity"].notna()
         & frame["tier"].notna()
-        & frame["gain"].notna()
-        & np.isfinite(quality)
+        & frame["p_local"].notna()
     )
-    at = np.flatnonzero(usable.to_numpy())
-    if not len(at):
-        raise DataError(_NO_LABEL)
-    rows = frame.iloc[at]
-    planned_cloud = rows["tier"].eq("cloud") & ~rows["escalated"].astype(bool)
-    action = np.where(planned_cloud, CLOUD, LOCAL)
-    propensity = rows["propensity"].to_numpy(dtype="float64")
-    group = rows["group"].to_numpy()
-    gain = _gains(window, at, model)
-    known = rows[["p_local", "p_cloud", "cloud_usd"]].fillna(0.0).to_numpy(dtype="float64")
-    features = np.column_stack([known, window.features.embedding[at]])
-    logs = {
-        "quality": BanditLog(action, propensity, quality[at], group),
-        "usd": BanditLog(
-            action,
-            propensity,
-            rows["cost_usd"].to_numpy(dtype="float64"),
-            group,
-        ),
-    }
-    predicted = {name: by_ridge(log, features) for name, log in logs.items()}
-    out = []
-    for threshold in thresholds:
-        policy = (gain > threshold) * 1.0
-        found = {n: evaluate(log, policy, predicted[n], seed=seed) for n, log in logs.items()}
-        out.append(WhatIf(threshold, float(policy.mean()), found["quality"], found["usd"]))
-    return out
+    return np.flatnonzero(usable.to_numpy())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """What is asked about, with a model of each outcome."""
+
+    usd: BanditLog
+    low: BanditLog
+    high: BanditLog
+    known: KnownQuality
+    predicted: dict[str, FloatArray]
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, embedding: FloatArray, known: KnownQuality) -> "Logged":
+        """Requests that a model decided on, as columns of the log, with vectors (n, d)."""
+        planned_cloud = rows["tier"].eq("cloud") & ~rows["escalated"].astype(bool)
+        action = np.where(planned_cloud, CLOUD, LOCAL)
+        propensity = rows["propensity"].to_numpy(dtype="float64")
+        group = rows["group"].to_numpy()
+        columns = rows[["p_local", "p_cloud", "cloud_usd"]].fillna(0.0).to_numpy(dtype="float64")
+        features = np.column_stack([columns, embedding])
+        usd = rows["cost_usd"].fillna(0.0).to_numpy(dtype="float64")
+        outcomes = {"usd": usd, "low": known.low, "high": known.high}
+        logs = {n: BanditLog(action, propensity, y, group) for n, y in outcomes.items()}
+        predicted = {n: by_ridge(log, features) for n, log in logs.items()}
+        return cls(**logs, known=known, predicted=predicted)
+
+
+def asked(log: Logged, gain: FloatArray, threshold: float, seed: int = 0) -> WhatIf:
+    """One threshold; what cannot be known of it is said in words."""
+    policy = (gain > threshold) * 1.0
+    region = differing(log.usd, policy)
+    explored = region & ((policy == 1) == (log.usd.action == CLOUD))
+    about = WhatIf(
+        threshold=threshold,
+        share=float(policy.mean()),
+        rows=len(policy),
+        differs=int(region.sum()),
+        explored=int(explored.sum()),
+        told=int((explored & log.known.told).sum()),
+    )
+    span = float(np.ptp(log.usd.outcome))
+    try:
+        usd = evaluate(log.usd, policy, log.predicted["usd"], span=span, seed=seed)
+    except DataError as error:
+        return replace(about, words=str(error))
+    if about.differs and about.told < MIN_EXPLORED_ROWS:
+        words = (
+            f"Of the {about.explored} explored answers where the policies differ, {about.told} are "
+            f"known and {MIN_EXPLORED_ROWS} are needed. {log.known.words()}"
+        )
+        return replace(about, usd=usd, words=words)
+    quality = _bounds(log, policy, seed)
+    if quality.high - quality.low > WIDEST:
+        words = f"Quality lies between {quality.low:.2f} and {quality.high:.2f}, no nearer is known"
+        return replace(about, usd=usd, words=f"{words}: {log.known.words()}")
+    return replace(about, usd=usd, quality=quality, words=log.known.words())
+
+
+def _bounds(log: Logged, policy: FloatArray, seed: int) -> Bounds:
+    """The interval of the lowest possible outcomes below, that of the highest above."""
+    low, high = (
+        evaluate(rows, policy, log.predicted[name], seed=seed)
+        for name, rows in (("low", log.low), ("high", log.high))
+    )
+    return Bounds(
+        value=(low.dr.value + high.dr.value) / 2,
+        low=max(low.dr.low, 0.0),
+        high=min(high.dr.high, 1.0),
+        interval=log.known.rated == len(log.known.low),
+        effective=low.effective,
+        rows=low.rows,
+    )
 
 
 def _gains(window: Window, at: IntArray, model: Artifact | None) -> FloatArray:
@@ -124,13 +216,3 @@ def _gains(window: Window, at: IntArray, model: Artifact | None) -> FloatArray:
     p_local, p_cloud = fitted_of(model).predict(window.features.take(at), window.pair)
     gain: FloatArray = p_cloud - p_local
     return gain
-
-
-def _quality(window: Window) -> FloatArray:
-    """How good the answer that was given is: by label, else by agreement; NaN where unknown."""
-    known = dict(window.free)
-    for one in believed(window.signals, window.free).labels:
-        if one.strong:
-            known[one.decision, one.tier] = one.score
-    pairs = zip(window.frame["id"], window.frame["tier"], strict=True)
-    return np.array([known.get(pair, np.nan) for pair in pairs], dtype="float64")

@@ -20,8 +20,9 @@ from training.data.conversations import conversations
 from training.data.dataset import Dataset
 from training.data.everyday import SOURCE as EVERYDAY
 from training.data.featurize import featurize
-from training.data.splits import parts, seen_hashes
+from training.data.splits import newest, parts, seen_hashes, unseen
 from training.evaluate.evaluation import Evaluation, evaluate_pairs, outcome_pairs
+from training.evaluate.one_tier import OneTier, evaluate_answers
 from training.fit.assemble import assembled
 from training.fit.calibrate import platt
 from training.fit.constants import FOLDS_PRIOR, ROWS_PRIOR
@@ -29,19 +30,33 @@ from training.fit.encoder import EncoderSource, of_artifact
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads, rows_of
 from training.fit.known import known_outcomes
-from training.pipelines.constants import CLEARLY_BETTER, MIN_THRESHOLD_ROWS, SOURCE_POWER
+from training.pipelines.constants import (
+    CLEARLY_BETTER,
+    MIN_THRESHOLD_ROWS,
+    SOURCE_POWER,
+    TEST_SHARE,
+)
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a fit made: the artifact (not yet on disk), its parts and its test evaluation."""
+    """What a fit made: the artifact (not yet on disk), its parts and its test evaluation.
+
+    `one_tier`: what the test rows tell where no prompt has outcomes of both tiers, else None.
+    """
 
     artifact: Artifact
     fitted: Fitted
     evaluation: Evaluation
     data: Dataset
+    one_tier: OneTier | None = None
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything was evaluated."""
+        return bool(self.evaluation.rows) or (self.one_tier is not None and self.one_tier.judged)
 
 
 def base_of(artifact: Artifact) -> Base:
@@ -66,19 +81,20 @@ def train(
 
     `recalibrate_on`: rows to calibrate on instead of the part kept for it. `outcomes`: whether
     scores are what came of answers, so that a promise can rest on those of the threshold part;
-    graded ones never are. Without `source` the base's encoder is used. Raises TrainingError.
+    graded ones never are. Without `source` the base's encoder is used. Of an exported log the
+    newest requests test. Raises TrainingError.
     """
     if source is None:
         if base is None:
             raise TrainingError("Name an encoder, or a base model to take it from.")
         source = of_artifact(base)
     progress("computing features")
-    part = parts(data.rows["group"])
+    part, log = _parts(data, base)
     to_fit = data.rows[part == "fit"]
     if base is None:
         to_fit = pd.concat([to_fit, conversations(to_fit, seed)], ignore_index=True)
         to_fit = by_source(to_fit)
-    whole = Dataset(pd.concat([data.rows, to_fit], ignore_index=True))
+    whole = Dataset(pd.concat([data.every_answer, to_fit], ignore_index=True))
     extractor = source.extractor()
     features = featurize(extractor, whole.requests)
     position = {p: i for i, p in enumerate(whole.prompts["prompt_id"])}
@@ -106,13 +122,22 @@ def train(
     progress("evaluating on the test rows")
     pairs = outcome_pairs(data.rows[part == "test"])
     evaluation = evaluate_pairs(fitted, features, pairs, position, threshold, seed=seed)
+    one_tier = None
+    if not evaluation.rows:
+        test = data.rows[part == "test"]
+        one_tier = evaluate_answers(
+            fitted, features, test, position, threshold=threshold, log=log, seed=seed
+        )
     seen = seen_hashes(
         data.rows.loc[part != "test", "group"], base.arrays["seen"] if base else None
     )
     about = {
         "data": _data_description(data, part),
         "seed": seed,
-        "metrics": evaluation.as_dict(),
+        "metrics": {
+            **evaluation.as_dict(),
+            **({"one_tier": one_tier.as_dict()} if one_tier else {}),
+        },
     }
     artifact = assembled(
         fitted,
@@ -125,7 +150,24 @@ def train(
         known=known,
         about=about,
     )
-    return Trained(artifact, fitted, evaluation, data)
+    return Trained(artifact, fitted, evaluation, data, one_tier)
+
+
+def _parts(data: Dataset, base: Artifact | None) -> tuple[NDArray[Any], pd.DataFrame | None]:
+    """The part of each row, and of an exported log those answers that are as new as the test's.
+
+    There the newest requests test that a base has not seen: their part is by time, its was not.
+    """
+    if data.log is None:
+        return parts(data.rows["group"]), None
+    later = newest(data.log["group"], pd.to_numeric(data.log["created_at"]), TEST_SHARE)
+    if base is not None:
+        known = data.log.loc[~unseen(data.log["group"], base.arrays["seen"]), "group"]
+        later -= set(known)
+    part = parts(data.rows["group"])
+    part[part == "test"] = "fit"
+    part[data.rows["group"].isin(later).to_numpy()] = "test"
+    return part, data.log[data.log["group"].isin(later)]
 
 
 def by_source(rows: pd.DataFrame) -> pd.DataFrame:
@@ -227,6 +269,12 @@ def best_cut(reference: FloatArray) -> float:
     at = int(np.argmax(enough))
     below = gain[order][min(at + 1, len(gain) - 1)]
     return round(float((gain[order][at] + below) / 2), 4)
+
+
+def unjudged(trained: Trained) -> str:
+    """Why a fit was not saved: nothing that it was not fitted on says how good it is."""
+    missing = " ".join(trained.one_tier.missing) if trained.one_tier else ""
+    return f"Nothing could be evaluated, so nothing was saved (--unjudged does). {missing}"
 
 
 def save(trained: Trained, models_dir: Path) -> Path:

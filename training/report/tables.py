@@ -12,6 +12,8 @@ from router.registry.artifact import Artifact
 from training.data.dataset import Dataset
 from training.data.everyday import SOURCE as EVERYDAY
 from training.evaluate.evaluation import Evaluation
+from training.evaluate.one_tier import OneTier
+from training.evaluate.what_if import WhatIf
 
 
 def left_out(console: Console, data: Dataset) -> None:
@@ -55,6 +57,43 @@ def evaluation(console: Console, result: Evaluation) -> None:
     for source, values in groups.items():
         measures.add_row(source, *(str(values[c]).replace(" [", "\n[") for c in columns))
     console.print(measures)
+
+
+def one_tier(console: Console, result: OneTier) -> None:
+    """What outcomes of one tier a request tell, and what they leave open."""
+    shown = {
+        "score": "mean\nscore",
+        "p": "mean\npromise",
+        "ece": "ECE",
+        "brier_skill": "Brier\nskill",
+        "auc": "AUC",
+    }
+    table = Table(title="Each head on later answers of its tier", title_justify="left")
+    table.add_column("tier")
+    for heading in ("answers", *shown.values()):
+        table.add_column(heading, justify="right")
+    for tier, (rows, measures) in result.heads.items():
+        cells = (str(measures[name]).replace(" [", "\n[") for name in shown)
+        table.add_row(tier, str(rows), *cells)
+    if result.heads:
+        console.print(table)
+    for who, policy in (("What served", result.served), ("This model's cut", result.policy)):
+        if policy is not None and policy.usd is not None:
+            console.print(f"{who} sends {_policy(policy)}", soft_wrap=True)
+    for sentence in result.missing:
+        console.print(f"Missing: {sentence}", soft_wrap=True)
+
+
+def _policy(found: WhatIf) -> str:
+    """What a policy comes to on the later requests of a log."""
+    cost = found.usd.dr if found.usd is not None else None
+    cents = f"{100 * cost.value:.3f} [{100 * cost.low:.3f}, {100 * cost.high:.3f}]" if cost else ""
+    quality = "not known" if found.quality is None else str(found.quality)
+    return (
+        f"{found.share:.0%} of {found.rows} later requests to the cloud: {cents} cents a request, "
+        f"quality {quality}; it differs from what served on {found.differs} of them, "
+        f"{found.explored} were explored."
+    )
 
 
 def promised(console: Console, artifact: Artifact) -> None:

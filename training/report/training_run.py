@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from router.labels.sources import SOURCES
+from training.evaluate.off_policy import Estimate
 from training.evaluate.what_if import WhatIf
 from training.run import TrainingRun
 
@@ -66,16 +67,26 @@ def show(console: Console, run: TrainingRun) -> None:
 
 
 def show_what_if(console: Console, found: Sequence[WhatIf]) -> None:
-    """Print what other policies would have done."""
-    table = Table("threshold", "to the cloud", "quality", "cents a request", "rows", box=None)
+    """Print what other policies would have done, and what cannot be known of them."""
+    headings = ("threshold", "to the cloud", "quality", "cents a request", "sent elsewhere")
+    table = Table(*headings, box=None)
     for one in found:
-        quality, usd = one.quality.dr, one.usd.dr
         table.add_row(
             f"{one.threshold:+.2f}",
             f"{one.share:.0%}",
-            str(quality),
-            f"{100 * usd.value:.3f} [{100 * usd.low:.3f}, {100 * usd.high:.3f}]",
-            f"{one.quality.rows}, worth {one.quality.effective:.0f}",
+            "not known" if one.quality is None else str(one.quality),
+            "not known" if one.usd is None else _cents(one.usd),
+            f"{one.differs}, {one.explored} of them explored",
         )
     console.print(table)
-    console.print("Doubly robust estimates with 95 % intervals; see training.evaluate.off_policy.")
+    for words in dict.fromkeys(one.words for one in found if one.words):
+        cuts = ", ".join(f"{one.threshold:+.2f}" for one in found if one.words == words)
+        console.print(f"{cuts}: {words}")
+    console.print(
+        "In brackets: doubly robust estimates with 95 % intervals. From - to: bounds, where not "
+        "every answer is rated. See training.evaluate.off_policy and known_quality."
+    )
+
+
+def _cents(usd: Estimate) -> str:
+    return f"{100 * usd.dr.value:.3f} [{100 * usd.dr.low:.3f}, {100 * usd.dr.high:.3f}]"

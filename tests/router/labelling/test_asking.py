@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 from router.decide.router import Router
 from router.errors import BackendUnreachable, RequestRefused
 from router.labelling import judge as judging
+from router.labelling.constants import OPINION_TOKENS
 from router.labelling.local import Local
 from router.labelling.second_opinions import Studied, study
 from router.outcomes.database import open_database
@@ -98,6 +99,37 @@ def test_study_stops_with_its_budget_and_goes_on_where_it_was(
     local.script = two_models
     assert studied(settings).stored == 2
     assert len(rows(engine, opinions)) == 3
+
+
+def test_an_opinion_under_way_is_given_up_when_the_budget_ends(
+    run: Run, local: Upstream, tmp_path: Path
+) -> None:
+    settings = logged(run, local, tmp_path)
+
+    async def never_done(connection: Connection, got: Got) -> None:
+        if got.path == "/v1/chat/completions":
+            await asyncio.Event().wait()
+        await two_models(connection, got)
+
+    local.script = never_done
+    done = studied(settings, budget_s=0.3)  # one request may take ten minutes
+    assert (done.stored, done.skipped, done.left) == (0, 0, 3)
+    local.script = two_models
+    assert studied(settings).stored == 3
+
+
+def test_an_opinion_is_as_long_as_the_client_allowed(
+    run: Run, local: Upstream, tmp_path: Path
+) -> None:
+    local.script = two_models
+    gateway = run(local_model="small")
+    gateway.chat(QUESTIONS[0], model="local", max_tokens=7)
+    gateway.chat(QUESTIONS[1], model="local")
+    before = len(local.asked)
+    assert studied(gateway.settings).stored == 2
+    asked = {g.body["messages"][-1]["content"]: g.body for g in local.asked[before:]}
+    limits = [asked[q]["max_tokens"] for q in QUESTIONS[:2]]
+    assert limits == [7, OPINION_TOKENS]
 
 
 def test_study_asks_the_local_model_where_the_cloud_had_answered(

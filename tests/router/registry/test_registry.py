@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 
 from router.errors import ArtifactError, ArtifactMissing
+from router.outcomes import events
+from router.outcomes.database import open_database
 from router.registry import artifact as artifacts
 from router.registry.registry import Change, Move, Registry
 
@@ -57,3 +59,36 @@ def test_rejecting_another_version_leaves_the_challenger(folder: Path) -> None:
     registry.shadow("two")
     registry.reject("one")
     assert registry.challenger == "two"
+
+
+def test_old_refused_versions_go_and_what_a_pointer_names_stays(tmp_path: Path) -> None:
+    names = ["current", "before", "waiting", "mine", *(f"refused-{n}" for n in range(5))]
+    for name in (f"v-{n}" for n in names):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / artifacts.MANIFEST).write_text(f'{{"version": "{name}"}}')
+    engine = open_database("sqlite://")
+    registry = Registry(tmp_path, events.listener(engine))
+    for number in range(5):
+        registry.reject(f"v-refused-{number}", "No.")
+    for refused_once in ("v-before", "v-current", "v-waiting"):
+        registry.reject(refused_once, "No.")
+    registry.promote("v-before")
+    registry.promote("v-current")
+    registry.shadow("v-waiting")
+    assert registry.tidy(events.refused(engine)) == ["v-refused-1", "v-refused-0"]
+    left = {version.name for version in registry.versions()}
+    assert left == {f"v-{n}" for n in names} - {"v-refused-0", "v-refused-1"}
+    assert registry.tidy(events.refused(engine)) == []
+    assert not list(tmp_path.glob(".removed-*"))
+    engine.dispose()
+
+
+def test_a_version_that_is_in_use_again_is_not_tidied_up(tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / f"v{number}").mkdir()
+        (tmp_path / f"v{number}" / artifacts.MANIFEST).write_text("{}")
+    registry = Registry(tmp_path)
+    registry.promote("v0")
+    everything = [f"v{number}" for number in range(6)]
+    assert registry.tidy(everything) == ["v4", "v5"]
+    assert registry.current == "v0"

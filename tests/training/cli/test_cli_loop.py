@@ -101,6 +101,7 @@ def test_study_then_learn_then_back(home: Shell, router: Router, local: Upstream
     if lesson["status"] == "promoted":
         assert "default-2" in home.good("models", "rollback")
         assert "by hand" in home.good("models")
+    assert "nothing to tidy up" in home.good("models", "tidy")
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence(home: Shell) -> None:

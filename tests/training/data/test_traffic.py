@@ -59,16 +59,17 @@ def test_off_policy_estimates_agree_with_what_routing_showed(window: Window) -> 
     (found,) = what_if(window, [0.0])
     assert found.share > 0.95
     strong = MEASURED["always strong"]
-    assert found.quality.dr.low < strong[2] and found.quality.dr.high > strong[1]
+    assert found.quality is not None and found.quality.interval and found.usd is not None
+    assert found.quality.low < strong[2] and found.quality.high > strong[1]
     assert found.quality.effective > MIN_EFFECTIVE_ROWS and found.usd.dr.value > 0
 
 
 def test_another_model_can_be_asked_about(window: Window, shipped: Artifact) -> None:
     """The log's local model has 135M parameters; it was taken for one of 2B when it was written."""
-    cut = float(window.frame["gain"].median())
+    cut = float(window.frame["gain"].quantile(0.3))
     logged, again = what_if(window, [cut]), what_if(window, [cut], model=shipped)
-    assert logged[0].share == pytest.approx(0.5, abs=0.01)
-    assert again[0].share > 0.75
+    assert logged[0].share == pytest.approx(0.7, abs=0.01)
+    assert again[0].share > 0.9
 
 
 def test_a_log_without_exploration_is_refused(shipped: Artifact) -> None:

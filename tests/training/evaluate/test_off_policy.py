@@ -64,13 +64,55 @@ def test_a_log_without_exploration_is_refused_in_words() -> None:
     assert same.dr.value == 1.0
 
 
-def test_too_few_effective_rows_are_refused_in_words() -> None:
-    rows = np.arange(400)
-    action = (rows < 8).astype(np.int64)  # eight explored
+def explored_among(rows: int, explored: int) -> BanditLog:
+    at = np.arange(rows)
+    action = (at < explored).astype(np.int64)
     propensity = np.where(action == CLOUD, 0.02, 0.98)
-    log = BanditLog(action, propensity, np.ones(400), rows)
-    with pytest.raises(DataError, match=r"worth 8 of this policy's own, 50 are needed"):
-        evaluate(log, np.ones(400), np.zeros((400, 2)))
+    return BanditLog(action, propensity, np.ones(rows), at)
+
+
+def test_too_few_explored_rows_where_policies_differ_are_refused_in_words() -> None:
+    words = r"8 of the 400 requests that this policy would send elsewhere were explored, 10 are"
+    with pytest.raises(DataError, match=words):
+        evaluate(explored_among(400, 8), np.ones(400), np.zeros((400, 2)))
+    # However many were explored elsewhere.
+    nearer = (np.arange(400) >= 395) * 1.0
+    with pytest.raises(DataError, match="0 of the"):
+        evaluate(explored_among(400, 20), nearer, np.zeros((400, 2)))
+
+
+def test_too_few_effective_rows_are_refused_in_words() -> None:
+    with pytest.raises(DataError, match=r"worth 12 of this policy's own, 50 are needed"):
+        evaluate(explored_among(400, 12), np.ones(400), np.zeros((400, 2)))
+
+
+def test_ten_explored_rows_that_all_came_out_good_do_not_prove_certainty() -> None:
+    log = explored_among(2000, 10)
+    found = evaluate(log, (np.arange(2000) < 500) * 1.0, np.ones((2000, 2)), rounds=100)
+    assert (found.differs, found.explored) == (500, 10)
+    assert found.dr.value == 1.0 and found.dr.low < 0.97
+    known = evaluate(log, np.zeros(2000), np.ones((2000, 2)), rounds=100)
+    assert (known.differs, known.explored) == (0, 0) and known.dr.low == 1.0
+
+
+@pytest.mark.slow
+def test_an_answer_from_few_explored_rows_covers_the_truth() -> None:
+    covered, truth = [], 0.7 + 0.3 * 0.95
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        x = rng.random(2500)
+        good = np.column_stack([x < 0.9, rng.random(len(x)) < 0.95]) * 1.0
+        action = (rng.random(len(x)) < 0.02).astype(np.int64)
+        propensity = np.where(action == CLOUD, 0.02, 0.98)
+        rows = np.arange(len(x))
+        log = BanditLog(action, propensity, good[rows, action], rows)
+        target = (x > 0.7) * 1.0
+        try:
+            found = evaluate(log, target, by_ridge(log, x[:, None]), seed=seed, rounds=100)
+        except DataError:
+            continue
+        covered.append(found.dr.low <= truth <= found.dr.high)
+    assert len(covered) > 100 and np.mean(covered) >= 0.93
 
 
 def test_impossible_propensities_and_empty_logs_are_refused() -> None:
