@@ -24,7 +24,7 @@ from router.text.asks import ASKS
 from router.types import FloatArray, IntArray
 from training.data.answers import GOOD_GRADE
 from training.data.opinions import Abilities, Draw, Opinions, PromptLogits
-from training.fit.by_kind import Freedom, fit_by_kind
+from training.fit.by_kind import Freedom, Rows, fit_by_kind
 from training.fit.calibrate import platt
 from training.fit.constants import (
     ADAPT_C,
@@ -205,14 +205,16 @@ def fit_verifier(
         known = np.isfinite(label)
         if known.any():
             weights[:, head], bias[:, head] = fit_by_kind(
-                columns[known],
-                kinds[known],
-                label[known],
-                rows.weight[known],
+                Rows(
+                    x=columns[known],
+                    kind=kinds[known],
+                    y=label[known],
+                    weight=rows.weight[known],
+                    grader=graders[known] if base is None and len(names) > 1 else None,
+                ),
                 _freedom(c, trust, start.dimensions),
                 start=weights[:, head],
                 start_bias=bias[:, head],
-                grader=graders[known] if base is None and len(names) > 1 else None,
                 sign=np.append(_SIGN, np.zeros(columns.shape[1] - SIZE, dtype=np.int64)),
             )
     return replace(start, weights=weights, bias=bias)
