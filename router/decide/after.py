@@ -209,9 +209,14 @@ class SecondLook:
             )
         if act == "look":
             reason += f" A second local opinion is worth asking: it should improve by {value:.3f}."
+        tier = choose(gain, threshold)
+        if evidence.unheard and not evidence.others and tier == "local":
+            # Whatever the cut: nobody is helped by a second refusal in place of an answer.
+            tier = act = "cloud"
+            reason += " Local models only refuse, so the cloud is asked."
         return replace(
             before,
-            tier=choose(gain, threshold),
+            tier=tier,
             p_local=p_local,
             p_cloud=p_cloud,
             gain=gain,

@@ -19,19 +19,21 @@ class Heads:
     `router.registry.artifact.ARRAYS`.
 
     A word's value in a request is its idf divided by the length of the request's idf vector
-    (TF-IDF with binary counts, normalised); pairs likewise.
+    (TF-IDF with binary counts, normalised); pairs and syllables likewise.
     """
 
     embedding: NDArray[Any]
     structure: NDArray[Any]
     words: NDArray[Any]
     pairs: NDArray[Any]
+    syllables: NDArray[Any]
     bias: NDArray[Any]
     calibration: NDArray[Any]
     structure_mean: NDArray[Any]
     structure_scale: NDArray[Any]
     word_idf: NDArray[Any]
     pair_idf: NDArray[Any]
+    syllable_idf: NDArray[Any]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Heads":
@@ -44,6 +46,8 @@ class Heads:
         raw += self.standardised(features.structure) @ self.structure.T
         raw += _weighted(self.words, self.word_idf, features.words)
         raw += _weighted(self.pairs, self.pair_idf, features.pairs)
+        if len(features.syllables.flat):
+            raw += _weighted(self.syllables, self.syllable_idf, features.syllables)
         raw += self.bias + ability
         calibrated: FloatArray = raw * self.calibration[:, 0] + self.calibration[:, 1]
         return calibrated

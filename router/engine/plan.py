@@ -47,6 +47,16 @@ class Planner:
         record.plan, record.decision = decide(facts), facts.decision
         record.models = {"local": facts.local.model, "cloud": facts.cloud.model}
         record.est_usd = record.cloud_usd = est_usd
+        self._draw_for_audit(record)
+
+    def _draw_for_audit(self, record: Record) -> None:
+        """By lot, before anybody has seen an answer; private ones only where features are kept."""
+        settings = record.policy.settings
+        may = not record.private or settings.private_learning == "features"
+        if record.decision is None or not may or not settings.audit:
+            return
+        record.audit = settings.audit
+        record.audited = self._rng.random() < settings.audit
 
     async def _facts(self, record: Record) -> tuple[Facts, float]:
         """What the rules look at, and the estimated price of a cloud answer in US dollars."""

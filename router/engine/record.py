@@ -32,6 +32,8 @@ class Record:
     deadline: float  # on the event loop's clock, for everything that is done for it
     screening: Screening | None = None
     plan: Plan = UNPLANNED
+    audited: bool = False  # drawn to be labelled, whatever comes of it
+    audit: float | None = None  # probability with which it was drawn; None: it could not be
     models: Mapping[Tier, str] = field(default_factory=dict)  # who would answer
     est_usd: float = 0.0  # of a cloud answer
     decision: Decision | None = None
@@ -105,6 +107,8 @@ class Record:
         out["x-router-cost-usd"] = f"{cost:.6f}"
         if streaming and self.tier == "cloud":
             out["x-router-cost"] = "estimated"
+        if self.audited and not self.private:
+            out["x-router-audit"] = "1"  # a rating of this answer is asked for
         if self.private:
             out["x-router-private"] = _ascii(", ".join(self.private))
         if self.escalated:
@@ -161,6 +165,8 @@ class Record:
             "threshold": known.threshold if known else None,
             "propensity": plan.propensity if planned else None,
             "explored": plan.explored,
+            "audited": self.audited,
+            "audit": self.audit,
             "private_kinds": json.dumps(self.private) if self.private else None,
             "cascade": self.cascade,
             "checks": self._checks(),

@@ -2,14 +2,17 @@
 
 import io
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import numpy as np
 
-from router.text.features import FeatureExtractor, Features
-from router.text.ragged import Ragged, bounds_of, concatenated
+from router.text.features import SCHEMA, FeatureExtractor, Features, stacked
+from router.text.ragged import Ragged, bounds_of
 from router.types import Request
 
 _BATCH = 256
+_MARK = f"features {SCHEMA}\n".encode()  # what was kept under another schema means something else
+_LISTS = ("words", "pairs", "syllables")
 
 
 def pack(features: Features) -> bytes:
@@ -19,21 +22,28 @@ def pack(features: Features) -> bytes:
         buffer,
         embedding=features.embedding.astype(np.float16),
         structure=features.structure.astype(np.float32),
-        words=features.words.flat.astype(np.int32),
-        pairs=features.pairs.flat.astype(np.int32),
+        **{name: getattr(features, name).flat.astype(np.int32) for name in _LISTS},
     )
-    return buffer.getvalue()
+    return _MARK + buffer.getvalue()
+
+
+def is_readable(data: bytes | None) -> TypeGuard[bytes]:
+    """Whether there is something that `pack` kept under the schema of today."""
+    return data is not None and data.startswith(_MARK)
 
 
 def unpack(data: bytes) -> Features:
-    """What `pack` kept, shape of one request."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as kept:
-        words, pairs = (kept[k].astype(np.int64) for k in ("words", "pairs"))
+    """What `pack` kept, shape of one request; `data` must be readable."""
+    with np.load(io.BytesIO(data[len(_MARK) :]), allow_pickle=False) as kept:
+        words, pairs, syllables = (
+            Ragged(kept[k].astype(np.int64), bounds_of([len(kept[k])])) for k in _LISTS
+        )
         return Features(
             embedding=kept["embedding"].astype(np.float32),
             structure=kept["structure"].astype(np.float64),
-            words=Ragged(words, bounds_of([len(words)])),
-            pairs=Ragged(pairs, bounds_of([len(pairs)])),
+            words=words,
+            pairs=pairs,
+            syllables=syllables,
         )
 
 
@@ -42,7 +52,8 @@ def features_of(
 ) -> Features:
     """Features of logged requests, in order: of kept words where there are some, else kept ones.
 
-    Every request must have one of the two. For no request at all, those of a placeholder.
+    Every request must have one of the two, the latter readable. For no request at all, those of a
+    placeholder.
     """
     written = [i for i, request in enumerate(requests) if request is not None]
     pieces: list[Features] = []
@@ -52,7 +63,7 @@ def features_of(
         pieces.append(extractor.extract([r for i in at if (r := requests[i]) is not None]))
         order += at
     for i, data in enumerate(packed):
-        if requests[i] is None and data:
+        if requests[i] is None and is_readable(data):
             pieces.append(unpack(data))
             order.append(i)
     if not pieces:
@@ -61,16 +72,4 @@ def features_of(
     if order == sorted(order):
         return found
     back = np.argsort(np.array(order), kind="stable")
-    return Features(
-        found.embedding[back], found.structure[back], found.words.take(back), found.pairs.take(back)
-    )
-
-
-def stacked(pieces: Sequence[Features]) -> Features:
-    """The features of several lots of requests as one; there must be at least one lot."""
-    return Features(
-        np.concatenate([p.embedding for p in pieces]),
-        np.concatenate([p.structure for p in pieces]),
-        concatenated([p.words for p in pieces]),
-        concatenated([p.pairs for p in pieces]),
-    )
+    return found.take(back)

@@ -55,6 +55,7 @@ class Logged:
     cloud: str | None
     second_model: str | None
     second: str | None
+    audited: bool
     p_local: float
     p_cloud: float
     threshold: float
@@ -104,12 +105,21 @@ def _logged(engine: Engine, query: Select[Any]) -> list[Logged]:
                 cloud=cloud or None,
                 second_model=row["second_model"],
                 second=row["second_answer"],
+                audited=bool(row["audited"]),
                 p_local=row["p_local"],
                 p_cloud=row["p_cloud"],
                 threshold=row["threshold"],
             )
             out.append(one)
     return out
+
+
+def to_rate(engine: Engine) -> list[Logged]:
+    """Audited requests that no person has rated, the newest first; of `answered`."""
+    rated = select(_f.decision_id).where(_f.source != "judge")
+    return _logged(engine, select(decisions).where(_askable(), _d.audited, _d.id.not_in(rated)))[
+        ::-1
+    ]
 
 
 def rated_by(engine: Engine, source: str) -> set[str]:
@@ -260,19 +270,28 @@ _KEPT = (_d.api, _d.request.label("words"), _d.features)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rated(Kept):
-    """A local answer with a label. `p_local`: before it was given; `p_final`: after it was looked
-    at, where it was.
+    """Something said about a local answer. `p_local`: before it was given; `p_final`: after it was
+    looked at, where it was; `agreement`: what a second opinion says of it; `audited`: drawn to be
+    labelled, whatever the answer.
     """
 
+    decision: str
+    at: float
+    key: str | None
+    source: str
+    score: float
     p_local: float
     p_final: float
-    score: float
+    agreement: float | None
+    audited: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recent(Kept):
     """A request that a model decided on, with words or features."""
 
+    at: float
+    key: str | None
     gain: float
     threshold: float
 
@@ -286,17 +305,20 @@ class InShadow:
 
 
 def fresh_labels(engine: Engine, version: str) -> list[Rated]:
-    """Explicit labels of local answers that a version decided on, in the order they came.
-
-    Of one key and request the last word counts.
-    """
+    """What was said of local answers that a version decided on, in the order it came."""
     about_local = or_(_f.tier == "local", and_(_f.tier.is_(None), _d.tier == "local"))
-    last = select(func.max(_f.id)).group_by(_f.decision_id, _f.key, _f.source)
+    agreement = (
+        select(func.avg(opinions.c.p_local))
+        .where(opinions.c.decision_id == _d.id)
+        .scalar_subquery()
+        .label("agreement")
+    )
+    said = (_d.id.label("decision"), _f.at, _f.key, _f.source, _f.score, _d.p_local)
     final = func.coalesce(_d.p_local_after, _d.p_local).label("p_final")
     query = (
-        select(*_KEPT, _d.p_local, final, _f.score)
+        select(*_KEPT, *said, final, agreement, _d.audited)
         .join(feedback, _d.id == _f.decision_id)
-        .where(_d.router_version == version, about_local, _d.p_local.is_not(None), _f.id.in_(last))
+        .where(_d.router_version == version, about_local, _d.p_local.is_not(None))
         .order_by(_f.at, _f.id)
     )
     with engine.connect() as connection:
@@ -308,7 +330,9 @@ def recent_requests(engine: Engine, limit: int) -> list[Recent]:
     oldest first.
     """
     usable = and_(_d.p_local.is_not(None), legible())
-    query = select(*_KEPT, _d.gain, _d.threshold).where(usable).order_by(_d.at.desc())
+    query = (
+        select(*_KEPT, _d.at, _d.key, _d.gain, _d.threshold).where(usable).order_by(_d.at.desc())
+    )
     with engine.connect() as connection:
         rows = connection.execute(query.limit(limit)).mappings()
         return [Recent(**row) for row in rows][::-1]
@@ -371,6 +395,8 @@ class Entry(Kept):
     threshold: float | None
     propensity: float | None
     explored: bool
+    audited: bool | None
+    audit: float | None
     escalated: bool
     status: int
     checks: str | None

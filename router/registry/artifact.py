@@ -38,7 +38,7 @@ from router.errors import (
     ArtifactMismatch,
     ArtifactMissing,
 )
-from router.text.constants import BIGRAM_BUCKETS
+from router.text.constants import BIGRAM_BUCKETS, SYLLABLE_BUCKETS
 from router.text.features import SCHEMA
 from router.text.structure import SIZE
 
@@ -57,12 +57,14 @@ ARRAYS = {
     "structure": ("2", "s"),
     "words": ("2", "v"),
     "pairs": ("2", "b"),
+    "syllables": ("2", "y"),
     "bias": ("2",),
     "calibration": ("2", "2"),  # per head: slope and shift of the logit
     "structure_mean": ("s",),
     "structure_scale": ("s",),
     "word_idf": ("v",),
     "pair_idf": ("b",),
+    "syllable_idf": ("y",),
     "reference": ("3", "n"),  # gain, local, cloud of the traffic that shares refer to
     "seen": ("m",),  # sorted 64-bit hashes of the groups that any fit so far has used
 }
@@ -178,7 +180,7 @@ def load(folder: Path) -> Artifact:
                 "it was cut short or altered. Restore it or use another version."
             )
     arrays = _unpacked(files[HEADS], folder / HEADS)
-    sizes = {"2": 2, "3": 3, "4": 4, "s": SIZE, "b": BIGRAM_BUCKETS}
+    sizes = {"2": 2, "3": 3, "4": 4, "s": SIZE, "b": BIGRAM_BUCKETS, "y": SYLLABLE_BUCKETS}
     sizes["d"] = int(manifest["encoder"]["dimensions"])
     more = {name: axes for name, axes in OPTIONAL.items() if name in arrays}
     _check_shapes(arrays, {**ARRAYS, **more}, sizes, folder / HEADS)

@@ -15,8 +15,16 @@ MIN_OPTIONS = 2  # chosen: one line that begins like an option may be a list of 
 
 # Words and pairs.
 BIGRAM_BUCKETS = 1 << 15  # chosen: about as many as the vocabulary has words
+SYLLABLE_BUCKETS = 1 << 14  # chosen: pieces of some thousand words of twenty languages
+# Chosen: two syllables, or four letters, are about the stem of a word.
+SYLLABLES_TOGETHER, LETTERS_TOGETHER = 2, 4
 # Chosen: token ids follow frequency, so about a quarter and half of the vocabulary are commoner.
 RARE_TOKEN_ID, RARER_TOKEN_ID = 8000, 16000
+# What the vocabulary cannot read counts as words of so many characters, each as the usual word of
+# the English prompts in data/everyday: share of pieces, digits, signs; rarity; rare, very rare.
+WORD_CHARS = 5.0
+USUAL_WORD = (0.09, 0.0, 0.0, 7.5, 0.16, 0.065)
+USUAL_VARIETY = 0.8  # and this many of them differ
 OPTIONS_SCALE = 10  # chosen: options go from A to J
 MAX_WORD_CHARS = 100  # `max_input_chars_per_word` of the bundled tokenizer
 

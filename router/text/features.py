@@ -14,13 +14,20 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from router.errors import MissingExtra
-from router.text.constants import BIGRAM_BUCKETS, MAX_TOKENS, PROGRESS_TEXTS
-from router.text.ragged import Ragged, bounds_of, distinct
+from router.text.constants import (
+    BIGRAM_BUCKETS,
+    MAX_TOKENS,
+    PROGRESS_TEXTS,
+    SYLLABLE_BUCKETS,
+)
+from router.text.ragged import Ragged, bounds_of, concatenated, distinct
+from router.text.scripts import codes_of, plain, scripts_of
 from router.text.structure import SIZE, Vocabulary, clip, structure
+from router.text.syllables import syllables
 from router.text.wordpiece import WordPiece
 from router.types import FloatArray, IntArray, Request
 
-SCHEMA = 1  # raise when the meaning of any feature changes; old artifacts are then refused
+SCHEMA = 2  # raise when the meaning of any feature changes; old artifacts are then refused
 # The golden ratio of 64 bits and xxHash's second prime: odd, with their bits well spread.
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
@@ -92,16 +99,39 @@ class Features:
     """Features of n requests.
 
     `embedding` (n, d) float32; `structure` (n, SIZE) float64;
-    `words` and `pairs`: per request the sorted distinct token ids and bigram buckets.
+    `words`, `pairs` and `syllables`: per request the sorted distinct token ids, bigram buckets, and
+    buckets of what the vocabulary cannot read.
     """
 
     embedding: FloatArray
     structure: FloatArray
     words: Ragged
     pairs: Ragged
+    syllables: Ragged
 
     def __len__(self) -> int:
         return len(self.words)
+
+    def take(self, rows: IntArray) -> "Features":
+        """The features of some requests, in the order of `rows`."""
+        return Features(
+            self.embedding[rows],
+            self.structure[rows],
+            self.words.take(rows),
+            self.pairs.take(rows),
+            self.syllables.take(rows),
+        )
+
+
+def stacked(pieces: Sequence[Features]) -> Features:
+    """The features of several lots of requests as one; there must be at least one lot."""
+    return Features(
+        np.concatenate([p.embedding for p in pieces]),
+        np.concatenate([p.structure for p in pieces]),
+        concatenated([p.words for p in pieces]),
+        concatenated([p.pairs for p in pieces]),
+        concatenated([p.syllables for p in pieces]),
+    )
 
 
 class FeatureExtractor:
@@ -115,27 +145,34 @@ class FeatureExtractor:
         self.vocabulary = Vocabulary(self.tokens)
 
     @property
-    def sizes(self) -> tuple[int, int, int, int]:
-        """Widths of the blocks: embedding, structure, words, pairs."""
-        return self.encoder.dimensions, SIZE, len(self.tokens), BIGRAM_BUCKETS
+    def sizes(self) -> tuple[int, int, int, int, int]:
+        """Widths of the blocks: embedding, structure, words, pairs, syllables."""
+        blocks = len(self.tokens), BIGRAM_BUCKETS, SYLLABLE_BUCKETS
+        return self.encoder.dimensions, SIZE, *blocks
 
-    def tokenize(self, texts: Sequence[str]) -> Ragged:
-        """Token ids of `texts`, at most MAX_TOKENS each."""
-        encoded = self.wordpiece.ids(texts)
+    def tokenize(self, texts: Sequence[str], *, lexicon: bool = False) -> Ragged:
+        """Token ids of `texts`, at most MAX_TOKENS each; with `lexicon`, see `WordPiece.ids`."""
+        encoded = self.wordpiece.ids(texts, lexicon=lexicon)
         bounds = bounds_of([len(e) for e in encoded])
         return Ragged(np.fromiter(chain.from_iterable(encoded), np.int64, int(bounds[-1])), bounds)
 
     def extract(self, requests: Sequence[Request]) -> Features:
         """Features of `requests`, in their order."""
-        texts = [clip(r.text) for r in requests]
-        ids = self.tokenize(texts)
+        texts = [plain(clip(r.text)) for r in requests]
+        codes = [codes_of(t.lower()) for t in texts]
+        ids = self.tokenize(texts, lexicon=True)
+        if any(own is not None for own in codes):
+            ids = ids.where(~self.vocabulary.foreign[ids.flat])
         owner = ids.owner
         words = distinct(owner, ids.flat, len(texts), len(self.tokens))
         return Features(
             embedding=self.encoder.encode(texts, ids),
-            structure=structure(requests, texts, ids, words.sizes, self.vocabulary),
+            structure=structure(
+                requests, texts, scripts_of(texts, codes), ids, words.sizes, self.vocabulary
+            ),
             words=words,
             pairs=_pairs(ids, owner),
+            syllables=syllables(codes),
         )
 
 

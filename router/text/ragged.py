@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from router.text.constants import FEW_BOUNDS
 from router.types import FloatArray, IntArray
@@ -42,6 +43,11 @@ class Ragged:
         bounds = bounds_of(size)
         at = np.arange(bounds[-1]) + np.repeat(self.bounds[rows] - bounds[:-1], size)
         return Ragged(self.flat[at], bounds)
+
+    def where(self, kept: NDArray[np.bool_]) -> "Ragged":
+        """The lists without the elements for which `kept` (one per element of `flat`) is false."""
+        bounds = np.concatenate([[0], np.cumsum(kept)])[self.bounds]
+        return Ragged(self.flat[kept], bounds)
 
 
 def bounds_of(sizes: "IntArray | list[int]") -> IntArray:

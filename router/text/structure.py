@@ -17,10 +17,17 @@ from router.text.constants import (
     OPTIONS_SCALE,
     RARE_TOKEN_ID,
     RARER_TOKEN_ID,
+    USUAL_VARIETY,
+    USUAL_WORD,
+    WORD_CHARS,
 )
 from router.text.ragged import Ragged, bounds_of, segment_sums
+from router.text.scripts import SCRIPTS, Scripts
 from router.types import FloatArray, IntArray, Request
 
+# What stands around the text.
+AROUND = ("turns of the conversation", "text before the last turn", "tools offered", "tool results")
+SHARES = tuple(f"share of {script}" for script in SCRIPTS[1:])
 NAMES: tuple[str, ...] = (
     "text length",
     "number of words",
@@ -53,16 +60,12 @@ NAMES: tuple[str, ...] = (
     "share of very rare words",
     "variety of words",
     "share of capitals",
-    "share of non-ASCII characters",
+    "share that the English vocabulary cannot read",
+    *SHARES,
     "negations",
     "conditions and quantities",
     "comparisons",
-    "turns of the conversation",
-    "text before the last turn",
-    "tools offered",
-    "tool results",
-    "images",
-    "JSON asked for",
+    *AROUND,
 )
 SIZE = len(NAMES)
 
@@ -130,9 +133,10 @@ def clip(text: str, head: int = CLIP_HEAD_CHARS, tail: int = CLIP_TAIL_CHARS) ->
 
 
 class Vocabulary:
-    """What is counted of a token, by its id."""
+    """What is counted of a token, by its id, and which tokens belong to no English word."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
+        self.foreign = np.array([not t.isascii() or t == "[UNK]" for t in tokens])
         bare = [t.removeprefix("##") for t in tokens]
         ids = np.arange(len(tokens))  # ids follow frequency: a high one is a rare word
         self.counted = np.column_stack(
@@ -152,7 +156,7 @@ _LISTS = (_CODE, _NEGATION, _CONDITION, _COMPARISON)
 
 
 def _byte_counts(texts: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-    """Per text: bytes of every class (n, 15), and words, numbers, decimals, stops, bytes (5, n)."""
+    """Per text: bytes of every class (n, 15), and words, numbers, decimals, stops (4, n)."""
     n = len(texts)
     encoded = [t.encode("utf-8", "replace") + b"\0" for t in texts]
     bounds = bounds_of([len(e) for e in encoded])
@@ -170,39 +174,48 @@ def _byte_counts(texts: Sequence[str]) -> tuple[FloatArray, FloatArray]:
     events[2, 1:-1] = (raw[1:-1] == 46) & digit[:-2] & digit[2:]
     events[3, :-1] = _IS_STOP[raw[:-1]] & _IS_SPACE[raw[1:]]
     runs = segment_sums(events.T.astype(np.float64), bounds).T
-    return counted.astype(np.float64), np.vstack([runs, np.maximum(sizes - 1, 1)])
+    return counted.astype(np.float64), runs
 
 
 def _around(requests: Sequence[Request]) -> FloatArray:
-    """What stands around the texts: other turns and text, tools, results and images, (n, 5)."""
+    """What stands around the texts: other turns and text, tools and their results, (n, 4)."""
     counts = [
-        (r.turns - 1, max(r.chars - len(r.text), 0), r.tools, r.tool_results, r.images)
-        for r in requests
+        (r.turns - 1, max(r.chars - len(r.text), 0), r.tools, r.tool_results) for r in requests
     ]
-    return np.array(counts, dtype=np.float64).reshape(len(requests), 5)
+    return np.array(counts, dtype=np.float64).reshape(len(requests), 4)
 
 
 def structure(
     requests: Sequence[Request],
     texts: Sequence[str],
+    scripts: Scripts,
     ids: Ragged,
     distinct: IntArray,
     vocabulary: Vocabulary,
 ) -> FloatArray:
     """The structure features of n requests, shape (n, SIZE), raw (not standardised).
 
-    `texts` are the clipped routing texts, `ids` their token ids, `distinct` (n,) how many of
-    these differ.
+    `texts` are the clipped routing texts with plain signs, `ids` the ids of their English tokens,
+    `distinct` (n,) how many of these differ. What is in no English word counts as words of the
+    usual kind, as many as say as much, so that no language is taken for hard by itself.
     """
     n = len(texts)
-    count, (words, numbers, decimals, stops, size) = _byte_counts(texts)
-    letters = count[:, [_CAPITAL, _SMALL, _FOREIGN]].sum(axis=1)
+    count, (words, numbers, decimals, stops) = _byte_counts(texts)
+    length = scripts.worth
+    size = np.maximum(length, 1)
+    letters = count[:, _CAPITAL] + count[:, _SMALL]
     options = np.array([len(_OPTION.findall(t)) for t in texts], dtype=np.float64)
-    length = np.array([len(t) for t in texts], dtype=np.float64)
     sentences = stops + 1
-    tokens = np.maximum(ids.sizes, 1)
     seen = ids.sums(vocabulary.counted[ids.flat])
-    share = seen / tokens[:, None]
+    tokens, told, variety = ids.sizes, seen[:, :6], distinct
+    if scripts.foreign.any():
+        size = np.maximum(np.array([len(t) for t in texts], dtype=np.float64), 1)
+        words = words + scripts.unspaced / WORD_CHARS
+        letters = letters + scripts.foreign
+        unread = scripts.unread / WORD_CHARS
+        tokens, variety = tokens + unread, variety + unread * USUAL_VARIETY
+        told = told + unread[:, None] * USUAL_WORD
+    tokens = np.maximum(tokens, 1)
     log = np.log1p
     out = np.empty((n, SIZE))
     columns: tuple[NDArray[Any], ...] = (
@@ -221,13 +234,13 @@ def structure(
         log(sentences),
         log(length / sentences),
         letters / (words + 1),
-        share[:, :6],
-        distinct / tokens,
+        told / tokens[:, None],
+        variety / tokens,
         count[:, _CAPITAL] / size,
-        count[:, _FOREIGN] / size,
+        scripts.unread / np.maximum(length, 1),
+        scripts.counts[:, 1:] / size[:, None],
         log(seen[:, 7:10]),
         log(_around(requests)),
-        np.array([r.json_schema for r in requests]),
     )
     at = 0
     for column in columns:

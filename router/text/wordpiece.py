@@ -11,6 +11,7 @@ from itertools import chain
 from tokenizers import Tokenizer
 
 from router.text.constants import MAX_WORD_CHARS, WORDS_REMEMBERED
+from router.text.lexicon import Lexicon
 
 _WORD = re.compile(r"[a-z0-9]+|[^a-z0-9\s]")
 # What the bundled tokenizer's normalizer removes, and its two special tokens.
@@ -29,9 +30,14 @@ class WordPiece:
         self._words = {
             w: [i] for w, i in self.vocabulary.items() if len(w) == 1 or not w.startswith("##")
         }
+        self.lexicon = Lexicon(self.vocabulary)
+        self._english: dict[str, int] = {}  # words of other languages, met in ASCII texts
 
-    def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of every text, at most `limit` each; equal to those of the tokenizer."""
+    def ids(self, texts: Sequence[str], *, lexicon: bool = False) -> list[list[int]]:
+        """Ids of every text, at most `limit` each; equal to those of the tokenizer.
+
+        With `lexicon`, the English words that a text's foreign ones stand for follow.
+        """
         fast = [t.isascii() and not _SPECIAL.search(t) for t in texts]
         slow = iter(
             self.tokenizer.encode_batch_fast(
@@ -42,23 +48,32 @@ class WordPiece:
             else ()
         )
         return [
-            self._ascii(t) if easy else next(slow).ids for t, easy in zip(texts, fast, strict=True)
+            self._ascii(t, lexicon) if easy else self._foreign(t, next(slow).ids, lexicon)
+            for t, easy in zip(texts, fast, strict=True)
         ]
 
-    def _ascii(self, text: str) -> list[int]:
+    def _foreign(self, text: str, ids: list[int], lexicon: bool) -> list[int]:
+        return [*ids, *self.lexicon.of_text(text.lower())] if lexicon else ids
+
+    def _ascii(self, text: str, lexicon: bool) -> list[int]:
         words = _WORD.findall(text.lower())
         pieces = list(map(self._words.get, words))
         if None in pieces:
             for i, word in enumerate(words):
                 if pieces[i] is None:
                     pieces[i] = self._remembered(word)
-        return list(chain.from_iterable(pieces))[: self.limit]  # type: ignore[arg-type]
+        ids = list(chain.from_iterable(pieces))[: self.limit]  # type: ignore[arg-type]
+        if lexicon and not self._english.keys().isdisjoint(words):
+            ids += [self._english[w] for w in words if w in self._english]
+        return ids
 
     def _remembered(self, word: str) -> list[int]:
         pieces = self._words.get(word)
         if pieces is None:
             pieces = self._pieces(word)
             if len(self._words) < WORDS_REMEMBERED:
+                if (english := self.lexicon.of_word(word)) is not None:
+                    self._english[word] = english
                 self._words[word] = pieces
         return pieces
 

@@ -25,7 +25,7 @@ from training.bench.constants import (
     WARM_UP_REQUESTS,
 )
 from training.bench.heldout import METHODS
-from training.data.dataset import Dataset
+from training.data.dataset import OF_PROMPT, Dataset
 from training.data.featurize import featurize
 from training.data.splits import group_sample, unseen
 from training.evaluate import metrics
@@ -219,12 +219,12 @@ def compare(artifact: Artifact, data: Dataset, *, seed: int = 0) -> Comparison:
     new = unseen(data.rows["group"], artifact.arrays["seen"])
     # The test rows come first, in the very order in which they were scored.
     test, train = (outcome_pairs(data.rows[mask]) for mask in (new, ~new))
-    texts = data.prompts[["prompt_id", "prompt"]]
+    texts = data.prompts[["prompt_id", "prompt", *OF_PROMPT]]
     prompts = pd.concat([test, train]).merge(texts, on="prompt_id", how="left")
     task = RoutingTask(
         name="comparison",
         prompts=prompts["prompt"].tolist(),
-        features=featurize(of_artifact(artifact).extractor(), prompts["prompt"].tolist()),
+        features=featurize(of_artifact(artifact).extractor(), Dataset(prompts).requests),
         local=prompts["local"].to_numpy(dtype="float64"),
         cloud=prompts["cloud"].to_numpy(dtype="float64"),
         group=prompts["group"].to_numpy(),

@@ -7,8 +7,13 @@ FOLDS, INNER_FOLDS = 5, 2  # chosen: grouped folds of a protocol, and within the
 
 # By prompts.
 MMLU_LABELS, GSM8K_LABELS = 1500, 200  # chosen: what a user might label; the rest tests
-BASE_C = 0.01  # chosen among a handful of values by splits of the works (models/BENCHMARK.md)
+BASE_C = 0.01  # chosen among a handful of values by splits of the works (models/BENCHMARK-LOOP.md)
+QUESTION_ROUNDS = 60  # chosen: the spread over questions is then known to a tenth
 CALIBRATION_LABELS, CALIBRATION_SHARE = 1000, 0.1  # chosen: labels, and their part to calibrate
+
+# Everyday prompts.
+LEAST_PROMPTS = 40  # chosen: of a language, for an AUC that says something
+RESAMPLES = 1000  # chosen: a 95 % interval is then steady
 
 # By answers.
 FIT_C = 0.1  # chosen: within one source every feature may count, so shrinkage is weak
@@ -62,3 +67,8 @@ STREAM_WAITS = (1.0, 2.0, 4.0)  # chosen: seconds around the default of 2
 STREAM_THRESHOLDS, CLOUD_SHARES = 60, 21  # chosen: points of a curve, and shares it is read at
 COMPARED_SHARE = 0.3  # chosen: of the cloud, at which policies are compared, as of the loop
 LEAST_STREAMS = 50  # chosen: of one local model; fewer say nothing of it
+# Logs that might mislead.
+SERVED_SHARE = 0.7  # chosen: what the champion's own cut gives on this traffic, about
+TRAFFIC_SOURCES = ("ZeroEval", "MMLU-Pro")  # that have answers of several local models in full
+LOG_REQUESTS, LOG_STEP_S = 3000, 600.0  # chosen: three weeks of one person's traffic
+AUDITED_SHARE = 0.02  # the setting's default

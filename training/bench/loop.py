@@ -37,7 +37,6 @@ from training.bench.prompts import (
 from training.data.splits import group_folds, group_sample
 from training.evaluate import metrics
 from training.evaluate.baselines import RoutingTask
-from training.fit.design import take
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted
 from training.pipelines.prompts import Progress
@@ -80,7 +79,7 @@ class _Target:
 
     def measured(self, fitted: Fitted, test: IntArray) -> dict[str, float]:
         """Ranking and calibration on test rows."""
-        p_local, p_cloud = fitted.predict(take(self.task.features, test), self.pair)
+        p_local, p_cloud = fitted.predict(self.task.features.take(test), self.pair)
         local, cloud = self.task.local[test], self.task.cloud[test]
         gain = p_cloud - p_local
         quality = metrics.curve(gain, local, cloud).quality
@@ -122,7 +121,7 @@ def _exploring(target: _Target, given: TrainingSet, seed: int) -> dict[str, floa
     by_id = {t: target.rows[target.rows["tier"] == t] for t in TIERS}
     for start in range(0, len(stream), ROUND_REQUESTS):
         part = stream[start : start + ROUND_REQUESTS]
-        p_local, p_cloud = fitted.predict(take(target.task.features, part), target.pair)
+        p_local, p_cloud = fitted.predict(target.task.features.take(part), target.pair)
         gain = p_cloud - p_local
         cloud = gain > np.quantile(gain, 1 - CLOUD_SHARE)
         cloud ^= rng.random(len(part)) < EXPLORED_SHARE
@@ -212,7 +211,7 @@ def _split(target: _Target, seed: int) -> tuple[IntArray, IntArray]:
 
 
 def _p_local(fitted: Fitted, given: TrainingSet, at: IntArray) -> FloatArray:
-    return fitted.predict(take(given.features, at), {"local": _SWAPPED, "cloud": ""})[0]
+    return fitted.predict(given.features.take(at), {"local": _SWAPPED, "cloud": ""})[0]
 
 
 def _logit(p: FloatArray) -> FloatArray:

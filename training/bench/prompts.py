@@ -7,6 +7,7 @@ group of the target.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +21,26 @@ from router.errors import DataError, MissingExtra
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.bench.constants import (
-    BASE_C,
     CALIBRATION_LABELS,
     CALIBRATION_SHARE,
     FOLDS,
     GSM8K_LABELS,
     MMLU_LABELS,
+    QUESTION_ROUNDS,
 )
 from training.bench.everyday import everyday_bench
+from training.data.dataset import combined
+from training.data.everyday import SOURCE as EVERYDAY
 from training.data.featurize import featurize
 from training.data.readers import read
 from training.data.splits import group_folds, group_sample, part_of
 from training.evaluate import metrics
 from training.evaluate.baselines import BASELINES, RoutingTask
 from training.evaluate.constants import LEVEL
-from training.fit.design import take
 from training.fit.encoder import of_artifact, with_transformer
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted
-from training.pipelines.prompts import calibrated
+from training.pipelines.prompts import by_source, calibrated
 from training.pipelines.training_set import TrainingSet
 
 _MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -94,13 +96,13 @@ WORKS = (
 )
 
 
-def load_training_set(data: Path, model: Artifact) -> TrainingSet:
-    """Read the folder and compute features (kept on disk for the next run)."""
-    known = TrainingSet.of(read(data), model)
-    texts = known.data.prompts["prompt"].tolist()
+def load_training_set(data: Path, model: Artifact, graded: Path | None = None) -> TrainingSet:
+    """Read the folder, and graded prompts, and compute features (kept on disk for the next run)."""
+    outcomes = read(data)
+    known = TrainingSet.of(combined([outcomes, read(graded)]) if graded else outcomes, model)
     try:
         other = with_transformer(of_artifact(model), _MINILM).extractor()
-        minilm = featurize(other, texts).embedding
+        minilm = featurize(other, known.data.requests).embedding
     except MissingExtra:
         minilm = None
     return replace(known, minilm=minilm)
@@ -113,7 +115,8 @@ def works_in(rows: pd.DataFrame) -> list[Work]:
     """
     known = [w for w in WORKS if {w.local, w.cloud} <= set(_rows_of(w, rows)["model"])]
     others = []
-    for source, part in rows[~rows["source"].isin([w.source for w in WORKS])].groupby("source"):
+    apart = [EVERYDAY, *(w.source for w in WORKS)]  # grades are no outcomes
+    for source, part in rows[~rows["source"].isin(apart)].groupby("source"):
         pair = [part.loc[part["tier"] == t, "model"].mode().tolist()[:1] for t in TIERS]
         if all(pair):
             others.append(
@@ -148,7 +151,7 @@ def task_of(work: Work, known: TrainingSet) -> tuple[RoutingTask, IntArray]:
     task = RoutingTask(
         name=work.name,
         prompts=part["prompt"].tolist(),
-        features=take(known.features, at),
+        features=known.features.take(at),
         local=both["local"].to_numpy(dtype="float64"),
         cloud=both["cloud"].to_numpy(dtype="float64"),
         group=part["group"].to_numpy(),
@@ -158,13 +161,13 @@ def task_of(work: Work, known: TrainingSet) -> tuple[RoutingTask, IntArray]:
 
 
 def base_for(work: Work, known: TrainingSet) -> Base | None:
-    """A base fitted on the other works, without any group that the target holds."""
+    """A base fitted as the shipped model is, but without the target's source and its questions."""
     rows = known.data.rows
-    taken = rows["group"].isin(_rows_of(work, rows)["group"].unique())
-    other = rows[~taken & ~rows["category"].str.startswith("mt_bench")]
+    mine = rows["source"] == work.source
+    other = rows[~mine & ~rows["group"].isin(rows.loc[mine, "group"].unique())]
     if other["tier"].nunique() < len(TIERS):
         return None
-    return known.fit(other, strength=BASE_C).as_base()
+    return known.fit(by_source(other)).as_base()
 
 
 def _splits(work: Work, task: RoutingTask, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
@@ -184,7 +187,10 @@ def _run_seed(
     base: Base | None,
     seed: int,
 ) -> dict[str, dict[str, float]]:
-    """Every method's measures for one seed, averaged over its folds."""
+    """Every method's measures for one seed, averaged over its folds.
+
+    Beside each measure stands, under its name and VARIANCE, how it varies with the questions.
+    """
     sums: dict[str, list[dict[str, float]]] = {}
     for train, test in _splits(work, task, seed):
         rng = np.random.default_rng(seed)
@@ -201,7 +207,13 @@ def _run_seed(
         for name, start in starts.items():
             p = fit_and_predict(work, known, task, at, train, test, start, seed)
             sums.setdefault(name, []).append(_measures(p[1] - p[0], task, test))
-    return {name: mean_of(measures) for name, measures in sums.items()}
+    return {name: _over_folds(measures) for name, measures in sums.items()}
+
+
+def _over_folds(folds: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of every measure, and the variance of that mean; folds share no question."""
+    mean = mean_of(folds)
+    return {k: v / len(folds) if k.endswith(VARIANCE) else v for k, v in mean.items()}
 
 
 def mean_of(runs: list[dict[str, float]]) -> dict[str, float]:
@@ -247,17 +259,27 @@ def _predict(
     test: IntArray,
 ) -> tuple[FloatArray, FloatArray]:
     fitted = Fitted(heads, {t: dict(m) for t, m in models.items()}, {})
-    return fitted.predict(take(task.features, test), {"local": work.local, "cloud": work.cloud})
+    return fitted.predict(task.features.take(test), {"local": work.local, "cloud": work.cloud})
 
 
 def _measures(gain: FloatArray, task: RoutingTask, test: IntArray) -> dict[str, float]:
     local, cloud = task.local[test], task.cloud[test]
-    return {
-        "apgr": metrics.apgr(gain, local, cloud),
-        "apgr_routellm": metrics.apgr_routellm(gain, local, cloud),
-        "cpt_50": metrics.cpt(gain, local, cloud, 0.5),
-        "cpt_80": metrics.cpt(gain, local, cloud, 0.8),
-    }
+    out = {}
+    draws = metrics.resamples(task.group[test], np.random.default_rng(0), QUESTION_ROUNDS)
+    for name, statistic in _STATISTICS.items():
+        out[name] = statistic(gain, local, cloud)
+        drawn = [statistic(gain[at], local[at], cloud[at]) for at in draws]
+        out[name + VARIANCE] = float(np.nanvar(drawn, ddof=1))
+    return out
+
+
+_STATISTICS: Mapping[str, Callable[..., float]] = {
+    "apgr": metrics.apgr,
+    "apgr_routellm": metrics.apgr_routellm,
+    "cpt_50": partial(metrics.cpt, target=0.5),
+    "cpt_80": partial(metrics.cpt, target=0.8),
+}
+VARIANCE = " variance over questions"
 
 
 def _calibration_after(
@@ -295,7 +317,7 @@ def bench(
 ) -> dict[str, Any]:
     """All works and the everyday rows; plain values, ready for JSON."""
     progress("computing features")
-    known = load_training_set(data, model)
+    known = load_training_set(data, model, everyday)
     results: dict[str, Any] = {"seeds": seeds, "works": {}, "calibration": {}}
     for work in works_in(known.data.rows):
         progress(f"{work.name}: base from the other works")
@@ -314,22 +336,27 @@ def bench(
         )
         results["calibration"][work.name] = summary(calibrations)
     progress("everyday, unseen kinds")
-    results["everyday"] = everyday_bench(everyday, model, seeds)
+    results["everyday"] = everyday_bench(everyday, model, seeds, jobs)
     return results
 
 
 def summary(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Mean over seeds with a t interval (the seeds share test rows, so it is a lower bound)."""
+    """Mean over seeds with a t interval.
+
+    Where a run tells how a measure varies with its questions, that is added to how its mean varies
+    with the seeds: seeds share test rows, so their spread alone is too sure.
+    """
     out = {}
     for key in runs[0]:
+        if key.endswith(VARIANCE):
+            continue
         values = np.array([r[key] for r in runs])
-        half = 0.0
-        if len(values) > 1:
-            half = float(
-                student.ppf((1 + LEVEL) / 2, len(values) - 1)
-                * values.std(ddof=1)
-                / np.sqrt(len(values))
-            )
+        variance = values.var(ddof=1) / len(values) if len(values) > 1 else 0.0
+        degrees = max(len(values) - 1, 1)
+        if key + VARIANCE in runs[0]:
+            variance += float(np.mean([r[key + VARIANCE] for r in runs]))
+            degrees = QUESTION_ROUNDS
+        half = float(student.ppf((1 + LEVEL) / 2, degrees) * np.sqrt(variance))
         mean = float(values.mean())
         out[key] = {"value": mean, "low": mean - half, "high": mean + half}
     return out

@@ -12,7 +12,6 @@ from training.bench.cases import Bench, Case, Setup, judged
 from training.bench.constants import FEW_LABELS, FOLDS
 from training.data.splits import group_folds, group_sample
 from training.fit.constants import ADAPT_PRIOR
-from training.fit.design import take
 from training.fit.verifier import (
     VerifierRows,
     acquainted,
@@ -32,7 +31,7 @@ def run_transfer(
     """
     rng = np.random.default_rng(seed)
     case = Case.of(target, bench)
-    core = _core_of_others(bench, target.source, rng)
+    core = core_of_others(bench, target.source, rng)
     rows = case.rows(bench, None)
     p = sigmoid(core.logits(rows.features))
     out = {"no label": judged(p, (case.local, case.cloud))}
@@ -43,7 +42,7 @@ def run_transfer(
     return {**out, **_studied(bench, case, core, labels, rng)}
 
 
-def _core_of_others(bench: Bench, source: str, rng: np.random.Generator) -> Verifier:
+def core_of_others(bench: Bench, source: str, rng: np.random.Generator) -> Verifier:
     """A core fitted on the other sources, without groups of `source`, the prompt unknown."""
     taken = set(bench.answers[source].answers.frame["group"])
     parts = [
@@ -90,7 +89,7 @@ def _studied(
         f"prompt from agreement labels and {labels} true": learn(bench.prompts, soft(moved), known),
     }
     at = np.array([bench.prompts.position[p] for p in case.prompts[test]])
-    features = take(bench.prompts.features, at)
+    features = bench.prompts.features.take(at)
     y = case.local[test], case.cloud[test]
     return {
         name: judged(np.column_stack(fitted.predict(features, pair)), y)

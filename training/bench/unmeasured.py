@@ -26,6 +26,7 @@ from router.types import Decision
 from training.bench.cases import Bench
 from training.bench.constants import UNMEASURED_ROWS
 from training.bench.unseen import Strangers
+from training.data.dataset import Dataset
 from training.data.readers import read
 from training.evaluate.constants import GOOD_SCORE
 
@@ -144,7 +145,8 @@ def _sent(one: _Asked, model: Artifact, left_out: Artifact | None) -> dict[str, 
     }
     before: list[Decision] = []
     for words, router in routers.items():
-        before = [router.predict(p) if known else router.before(None) for p in prompts]
+        unknown = [router.before(None)] * len(prompts)
+        before = router.decide_batch(Dataset(one.frame).requests) if known else unknown
         shares(words, before if known else None)
     if known:
         out["predicted"] = float(np.mean([d.p_local for d in before]))

@@ -10,13 +10,14 @@ from zipfile import BadZipFile
 import numpy as np
 from platformdirs import user_cache_path
 
-from router.text.features import SCHEMA, FeatureExtractor, Features
-from router.text.ragged import Ragged, concatenated
+from router.text.features import SCHEMA, FeatureExtractor, Features, stacked
+from router.text.ragged import Ragged
 from router.text.request import request_from_prompt
 from router.types import Request
 
 CACHE = user_cache_path("hybrid-router") / "features"  # may be removed at any time
 _CHUNK = 256
+_LISTS = ("words", "pairs", "syllables")
 
 
 def featurize(
@@ -28,25 +29,21 @@ def featurize(
     cannot be written is not used.
     """
     key = hashlib.sha256(f"{SCHEMA}:{extractor.encoder.name}:{extractor.sizes}".encode())
-    requests = [request_from_prompt(p) if isinstance(p, str) else p for p in prompts]
+    requests = [p if isinstance(p, Request) else request_from_prompt(p) for p in prompts]
     for request in requests:
         key.update(hashlib.sha256(repr(request).encode("utf-8", "replace")).digest())
     path = CACHE / f"{key.hexdigest()[:32]}.npz" if cache else None
     if path and (kept := _kept(path)) is not None:
         return kept
     pieces = [extractor.extract(requests[i : i + _CHUNK]) for i in range(0, len(requests), _CHUNK)]
-    features = Features(
-        np.concatenate([p.embedding for p in pieces]),
-        np.concatenate([p.structure for p in pieces]),
-        concatenated([p.words for p in pieces]),
-        concatenated([p.pairs for p in pieces]),
-    )
+    features = stacked(pieces)
     if path and len(prompts) > 1000:
         _keep(path, features)
     return features
 
 
 def _keep(path: Path, features: Features) -> None:
+    lists = {name: getattr(features, name) for name in _LISTS}
     temporary = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,10 +52,8 @@ def _keep(path: Path, features: Features) -> None:
                 file,
                 embedding=features.embedding,
                 structure=features.structure,
-                words=features.words.flat.astype(np.int32),
-                words_bounds=features.words.bounds,
-                pairs=features.pairs.flat.astype(np.int32),
-                pairs_bounds=features.pairs.bounds,
+                **{name: kept.flat.astype(np.int32) for name, kept in lists.items()},
+                **{f"{name}_bounds": kept.bounds for name, kept in lists.items()},
             )
         os.replace(temporary, path)
     except OSError:
@@ -70,10 +65,9 @@ def _kept(path: Path) -> Features | None:
     """Features that were kept before; None where there are none, or none that can be read."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            words, pairs = (
-                Ragged(kept[name].astype(np.int64), kept[f"{name}_bounds"])
-                for name in ("words", "pairs")
+            words, pairs, syllables = (
+                Ragged(kept[name].astype(np.int64), kept[f"{name}_bounds"]) for name in _LISTS
             )
-            return Features(kept["embedding"], kept["structure"], words, pairs)
+            return Features(kept["embedding"], kept["structure"], words, pairs, syllables)
     except (OSError, ValueError, KeyError, BadZipFile, EOFError):
         return None

@@ -13,7 +13,6 @@ from training.data.dataset import REFERENCE
 from training.evaluate import metrics
 from training.evaluate.constants import COST_STEPS, CPT_TARGETS, GOOD_SCORE
 from training.evaluate.metrics import Interval
-from training.fit.design import take
 from training.fit.head import ability_name
 from training.fit.heads import Fitted
 
@@ -93,7 +92,7 @@ def scored_pairs(
         at = part.index.to_numpy()
         names = {"local": ability_name("local", local), "cloud": ability_name("cloud", cloud)}
         where = part["prompt_id"].map(position).to_numpy()
-        p[0, at], p[1, at] = fitted.predict(take(features, where), names)
+        p[0, at], p[1, at] = fitted.predict(features.take(where), names)
     return Scored(
         p_local=p[0],
         p_cloud=p[1],

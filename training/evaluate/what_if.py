@@ -23,7 +23,6 @@ from training.evaluate.off_policy import (
     evaluate,
 )
 from training.evaluate.scoring import fitted_of
-from training.fit.design import take
 
 _LEARNED = ("learned", "exploration")
 _NO_LABEL = "No logged request has a propensity and a label; collect some: router study."
@@ -122,7 +121,7 @@ def _gains(window: Window, at: IntArray, model: Artifact | None) -> FloatArray:
     logged: FloatArray = window.frame["gain"].to_numpy(dtype="float64")[at]
     if model is None:
         return logged
-    p_local, p_cloud = fitted_of(model).predict(take(window.features, at), window.pair)
+    p_local, p_cloud = fitted_of(model).predict(window.features.take(at), window.pair)
     gain: FloatArray = p_cloud - p_local
     return gain
 

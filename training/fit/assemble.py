@@ -21,7 +21,7 @@ from training.fit.heads import Fitted
 from training.fit.known import KnownOutcomes
 
 _LIBRARIES = ("numpy", "scikit-learn", "scipy", "tokenizers", "safetensors", "pandas")
-_SINGLE = ("words", "pairs", "word_idf", "pair_idf")
+_SINGLE = ("words", "pairs", "syllables", "word_idf", "pair_idf", "syllable_idf")
 _INHERITED = ("verifier", "measured")
 
 

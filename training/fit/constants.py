@@ -8,9 +8,14 @@ that it reports, one value for all works.
 # others'. Of 0 to 2 times each, tried on MMLU, GSM8K, ZeroEval and MMLU-Pro, these are good
 # everywhere and best nowhere by much (models/BENCHMARK.md).
 EMBEDDING_SCALE, STRUCTURE_SCALE, WORDS_SCALE, PAIRS_SCALE = 1.5, 0.3, 3.0, 1.5
+SYLLABLES_SCALE = 1.5
 MODEL_SCALE = 3.0  # chosen: ability terms are few and well supported, so they are hardly shrunk
 BASE_SCALE = 3.0  # chosen: the base's logits are trained already, so less shrunk than words
 LEAST_DEVIATION = 1e-6  # chosen: a feature that varies less has not varied
+# Chosen: what stands around few prompts differs by steps of this size (logarithms of counts), so
+# that it is cut off, by Z_LIMIT, at four tools or rounds and not at one.
+LEAST_AROUND_SCALE = 0.4
+LEAST_SHARE_SCALE = 0.1  # chosen: one Greek letter in a formula is no Greek text
 
 # The heads.
 # scikit-learn's C. Of {.003, .01, .03, .1, .3} this ranks best (APGR) on MMLU, GSM8K and ZeroEval

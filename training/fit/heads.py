@@ -20,7 +20,7 @@ from router.text.features import Features
 from router.types import FloatArray
 from training.data.dataset import REFERENCE
 from training.fit.constants import MIN_ROWS
-from training.fit.design import Scaling, matrix, take
+from training.fit.design import Scaling, matrix
 from training.fit.head import (
     TIERS,
     Base,
@@ -86,6 +86,7 @@ def fit_heads(
     base: Base | None = None,
     strength: float | None = None,
     focus: Mapping[str, str] | None = None,
+    own_only: bool = False,
     seed: int = 0,
     jobs: int = 1,
 ) -> Fitted:
@@ -94,20 +95,26 @@ def fit_heads(
     `position` maps prompt_id to the row of `features`; `vocabulary` is the tokenizer's size.
     `strength` is scikit-learn's C; with it, a base is always built upon. `focus` names the pair of
     models that counts; all others' rows of a prompt then weigh together as much as that one's.
+    `own_only`: each head builds on its own logit alone, not on the other's.
     Raises TrainingError for fewer than 20 rows or one class only (unless there is a base).
     """
     tiers = {t: _focused(rows_of(rows, position, t), (focus or {}).get(t)) for t in TIERS}
     used = np.unique(np.concatenate([r.prompt for r in tiers.values()]))
     _check(tiers, base)
     scaling = (
-        Scaling.from_heads(base.heads) if base else Scaling.of(take(features, used), vocabulary)
+        Scaling.from_heads(base.heads) if base else Scaling.of(features.take(used), vocabulary)
     )
     columns = matrix(features, scaling)
     base_logits = _base_logits(base, features) if base else None
     weights, models, chosen, estimators = [], {}, {}, {}
     for tier in TIERS:
         problem = Problem(
-            tier=tier, rows=tiers[tier], columns=columns, base=base, base_logits=base_logits
+            tier=tier,
+            rows=tiers[tier],
+            columns=columns,
+            base=base,
+            base_logits=base_logits,
+            own_only=own_only,
         )
         choice = problem.choose(strength, seed, jobs)
         weight, models[tier], estimator = problem.solve(
@@ -124,6 +131,7 @@ def fit_heads(
         structure_scale=scaling.structure_scale,
         word_idf=scaling.word_idf,
         pair_idf=scaling.pair_idf,
+        syllable_idf=scaling.syllable_idf,
     )
     return Fitted(heads, models, chosen, estimators)
 

@@ -10,7 +10,6 @@ import pandas as pd
 from router.text.features import Features
 from router.types import FloatArray
 from training.fit.constants import MOST_PAIRS
-from training.fit.design import take
 from training.fit.heads import Fitted
 
 _COLUMNS = ["z_local", "z_cloud", "local", "cloud"]
@@ -40,7 +39,7 @@ def known_outcomes(
     if both.empty:
         return None
     at = both["prompt_id"].map(position).to_numpy(dtype="int64")
-    logits = fitted.heads.logits(take(features, at), np.zeros(2))
+    logits = fitted.heads.logits(features.take(at), np.zeros(2))
     both["z_local"], both["z_cloud"] = logits.T
     both = both.rename(columns={"score_local": "local", "score_cloud": "cloud"})
     blocks, about = [], []

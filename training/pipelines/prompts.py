@@ -16,6 +16,7 @@ from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray
+from training.data.conversations import conversations
 from training.data.dataset import Dataset
 from training.data.everyday import SOURCE as EVERYDAY
 from training.data.featurize import featurize
@@ -24,12 +25,11 @@ from training.evaluate.evaluation import Evaluation, evaluate_pairs, outcome_pai
 from training.fit.assemble import assembled
 from training.fit.calibrate import platt
 from training.fit.constants import FOLDS_PRIOR, ROWS_PRIOR
-from training.fit.design import take
 from training.fit.encoder import EncoderSource, of_artifact
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads, rows_of
 from training.fit.known import known_outcomes
-from training.pipelines.constants import CLEARLY_BETTER, MIN_THRESHOLD_ROWS
+from training.pipelines.constants import CLEARLY_BETTER, MIN_THRESHOLD_ROWS, SOURCE_POWER
 
 Progress = Callable[[str], None]
 
@@ -73,15 +73,19 @@ def train(
             raise TrainingError("Name an encoder, or a base model to take it from.")
         source = of_artifact(base)
     progress("computing features")
-    prompts = data.prompts
-    extractor = source.extractor()
-    features = featurize(extractor, data.requests)
-    position = {p: i for i, p in enumerate(prompts["prompt_id"])}
     part = parts(data.rows["group"])
+    to_fit = data.rows[part == "fit"]
+    if base is None:
+        to_fit = pd.concat([to_fit, conversations(to_fit, seed)], ignore_index=True)
+        to_fit = by_source(to_fit)
+    whole = Dataset(pd.concat([data.rows, to_fit], ignore_index=True))
+    extractor = source.extractor()
+    features = featurize(extractor, whole.requests)
+    position = {p: i for i, p in enumerate(whole.prompts["prompt_id"])}
     progress("fitting both heads")
     fitted = fit_heads(
         features,
-        data.rows[part == "fit"],
+        to_fit,
         position,
         len(extractor.tokens),
         base=base_of(base) if base else None,
@@ -124,6 +128,22 @@ def train(
     return Trained(artifact, fitted, evaluation, data)
 
 
+def by_source(rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` with weights by which a source of outcomes counts by the root of its size.
+
+    So a thousand tool calls are heard beside ten thousand exam questions. All outcomes together
+    weigh as before beside the grades.
+    """
+    outcomes = rows["source"] != EVERYDAY
+    sizes = rows[outcomes].groupby("source")["prompt_id"].nunique()
+    if len(sizes) < 2:
+        return rows
+    share = rows["source"].map(sizes**-SOURCE_POWER).where(outcomes, 1.0)
+    weight = rows["weight"] * share
+    weight[outcomes] *= rows.loc[outcomes, "weight"].sum() / weight[outcomes].sum()
+    return rows.assign(weight=weight)
+
+
 def _data_description(data: Dataset, part: NDArray[Any]) -> dict[str, Any]:
     return {
         "sha256": data.digest,
@@ -152,7 +172,7 @@ def calibrated(
             continue
         mine = rows_of(rows, position, tier)
         used, where = np.unique(mine.prompt, return_inverse=True)
-        logit = fitted.heads.logits(take(features, used), np.zeros(2))[where, index]
+        logit = fitted.heads.logits(features.take(used), np.zeros(2))[where, index]
         slope = fitted.heads.calibration[index, 0]
         term = {m: fitted.ability(tier, m) for m in set(mine.model)}
         own = np.array([term[m] for m in mine.model])
@@ -181,16 +201,17 @@ def _reference(
     if chosen.empty:
         return np.zeros((3, 1))
     at = chosen["prompt_id"].map(position).to_numpy()
-    p_local, p_cloud = fitted.predict(take(features, at))
+    p_local, p_cloud = fitted.predict(features.take(at))
     order = np.argsort(p_local - p_cloud, kind="stable")
     columns = p_cloud - p_local, chosen["local"].to_numpy(), chosen["cloud"].to_numpy()
     return np.stack(columns)[:, order]
 
 
 def best_cut(reference: FloatArray) -> float:
-    """The cut that best separates requests whose cloud answer is clearly better from the rest.
+    """The cut that separates requests whose cloud answer is clearly better from the rest.
 
-    It has the largest true-positive minus false-positive rate (Youden 1950), in the middle of the
+    The largest whose true-positive minus false-positive rate (Youden 1950) lies within a standard
+    error of the best one's: local unless the cloud demonstrably pays. It lies in the middle of the
     gap between the two neighbouring gains.
     """
     gain, worth = reference[0], reference[2] - reference[1] > CLEARLY_BETTER
@@ -199,8 +220,13 @@ def best_cut(reference: FloatArray) -> float:
     order = np.argsort(-gain, kind="stable")
     true, false = np.cumsum(worth[order]) / worth.sum(), np.cumsum(~worth[order]) / (~worth).sum()
     best = int(np.argmax(true - false))
-    below = gain[order][min(best + 1, len(gain) - 1)]
-    return round(float((gain[order][best] + below) / 2), 4)
+    variance = true[best] * (1 - true[best]) / worth.sum() + false[best] * (1 - false[best]) / sum(
+        ~worth
+    )
+    enough = true - false >= true[best] - false[best] - np.sqrt(variance)
+    at = int(np.argmax(enough))
+    below = gain[order][min(at + 1, len(gain) - 1)]
+    return round(float((gain[order][at] + below) / 2), 4)
 
 
 def save(trained: Trained, models_dir: Path) -> Path:

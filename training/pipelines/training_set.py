@@ -13,7 +13,6 @@ from router.types import FloatArray
 from training.data.dataset import REFERENCE, Dataset
 from training.data.featurize import featurize
 from training.data.opinions import PromptLogits
-from training.fit.design import take
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads
 
@@ -51,6 +50,7 @@ class TrainingSet:
         base: Base | None = None,
         strength: float | None = None,
         focus: Mapping[str, str] | None = None,
+        own_only: bool = False,
         seed: int = 0,
     ) -> Fitted:
         """Heads fitted on some rows; the choices are those of `fit_heads`."""
@@ -62,6 +62,7 @@ class TrainingSet:
             base=base,
             strength=strength,
             focus=focus,
+            own_only=own_only,
             seed=seed,
         )
 
@@ -69,7 +70,7 @@ class TrainingSet:
         """Logits of both heads for the reference models."""
         at = prompts.map(self.position).to_numpy(dtype=np.int64)
         ability = np.array([fitted.ability(t, REFERENCE[t]) for t in TIERS])
-        z = fitted.heads.logits(take(self.features, at), ability)
+        z = fitted.heads.logits(self.features.take(at), ability)
         return {p: (float(a), float(b)) for p, (a, b) in zip(prompts, z, strict=True)}
 
     def probabilities(self, fitted: Fitted, rows: pd.DataFrame) -> FloatArray:
@@ -80,6 +81,6 @@ class TrainingSet:
         for tier, model in sorted(set(names)):
             at = np.flatnonzero([name == (tier, model) for name in names])
             pair = {**REFERENCE, tier: model}
-            p = fitted.predict(take(self.features, ids_of[at]), pair)
+            p = fitted.predict(self.features.take(ids_of[at]), pair)
             out[at] = p[TIERS.index(tier)]
         return out

@@ -10,6 +10,7 @@ from router.decide.promises import promises
 from router.decide.router import Router
 from router.registry.artifact import Artifact
 from training.data.dataset import Dataset
+from training.data.everyday import SOURCE as EVERYDAY
 from training.evaluate.evaluation import Evaluation
 
 
@@ -20,14 +21,14 @@ def left_out(console: Console, data: Dataset) -> None:
 
 
 def evaluation(console: Console, result: Evaluation) -> None:
-    """Accuracy against cost, and calibration."""
+    """Score against cost, and calibration; where all prompts were graded, it says so."""
     if not result.rows:
         console.print("No test row has outcomes on both tiers, so nothing could be evaluated.")
         return
-    table = Table(
-        title=f"Accuracy against cost on {result.rows} test prompts", title_justify="left"
-    )
-    for heading in ("cloud share", "threshold on the gain", "mean score", "gap recovered"):
+    what = "grade" if set(result.by_source) == {EVERYDAY} else "score"
+    title = f"Mean {what} against cost on {result.rows} test prompts"
+    table = Table(title=title, title_justify="left")
+    for heading in ("cloud share", "threshold on the gain", f"mean {what}", "gap recovered"):
         table.add_column(heading, justify="right")
     for row in result.table:
         mark = "  (default)" if row["is_default"] else ""
@@ -93,11 +94,24 @@ def bench(console: Console, result: dict[str, Any]) -> None:
         table.add_row(measure, *(_cell(result["calibration"][w][measure]) for w in works))
     console.print(table)
     everyday = result["everyday"]
-    aucs = ", ".join(f"{k} {v['value']:.3f}" for k, v in everyday["auc"].items())
     console.print(
-        f"Everyday, unseen kinds ({everyday['rows']} prompts, {everyday['kinds']} kinds): "
-        f"AUC {aucs}; length alone {everyday['auc_length']:.3f}."
+        f"Graded everyday prompts, kinds never seen ({everyday['rows']} prompts, "
+        f"{everyday['kinds']} kinds): AUC {_cell(everyday['auc'])}; on the same rows length "
+        f"{everyday['auc_length']:.3f}, length by what a language needs "
+        f"{everyday['auc_fair length']:.3f}."
     )
+    table = Table(title="By language: AUC for the grades' needs_cloud", title_justify="left")
+    for column in ("language", "prompts", "kinds never seen", "language left out", *_LENGTHS):
+        table.add_column(column, justify="left" if column == "language" else "right")
+    for language, found in everyday["languages"].items():
+        aucs = (_cell(found["unseen kinds"]), _cell(found["left out"]))
+        table.add_row(
+            language, str(found["rows"]), *aucs, *(f"{found[name]:.3f}" for name in _LENGTHS)
+        )
+    console.print(table)
+
+
+_LENGTHS = ("length", "fair length")
 
 
 def look(console: Console, result: dict[str, Any]) -> None:

@@ -123,7 +123,7 @@ def test_fit_evaluate_promote_and_rollback(tmp_path: Path, small: Dataset) -> No
             cwd=tmp_path,
         )
         assert code == 0, err
-        assert "Accuracy against cost" in out
+        assert "Mean grade against cost" in out
     manifest = json.loads((tmp_path / "first.json").read_text())
     assert manifest["data"]["sha256"] == read(data).digest
     code, _, err = command(

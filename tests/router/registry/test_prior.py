@@ -5,13 +5,15 @@ import pytest
 
 from router.registry.ability import ability_for, size_of
 from router.registry.artifact import Artifact
-from router.registry.prior import prior_ability, released
+from router.registry.prior import is_for_tools, prior_ability, released
 
 
 def left_out(known: dict[str, float], guess: str) -> float:
     """Root mean squared error of a guess at each model, in logits."""
     errors = []
     for name, ability in known.items():
+        if is_for_tools(name) or released(name) is None or size_of(name) is None:
+            continue
         others = {k: v for k, v in known.items() if k != name}
         sizes = {k: s for k in others if (s := size_of(k)) is not None}
         size = size_of(name)
@@ -27,7 +29,15 @@ def left_out(known: dict[str, float], guess: str) -> float:
 
 def test_size_and_generation_say_more_than_the_nearest_size(shipped: Artifact) -> None:
     known = shipped.manifest["models"]["local"]
-    assert left_out(known, "prior") < 0.4 < 0.6 < left_out(known, "nearest size")
+    assert left_out(known, "prior") < 0.4 < 0.5 < left_out(known, "nearest size")
+
+
+def test_what_was_made_for_tools_says_nothing_of_others(shipped: Artifact) -> None:
+    known = shipped.manifest["models"]["local"]
+    without = {k: v for k, v in known.items() if not is_for_tools(k)}
+    assert len(without) < len(known)
+    one, other = (ability_for("llama3.2:1b", k, "llama3.1:8b").value for k in (known, without))
+    assert one == other
 
 
 def test_a_newer_and_a_larger_model_is_abler(shipped: Artifact) -> None:

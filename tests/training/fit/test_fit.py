@@ -17,7 +17,7 @@ from training.data.splits import SHARES, group_folds, group_sample, part_of, par
 from training.evaluate import metrics
 from training.evaluate.scoring import fitted_of
 from training.fit.calibrate import platt
-from training.fit.design import Scaling, matrix, one_hot, take
+from training.fit.design import Scaling, matrix, one_hot
 from training.fit.encoder import find, of_artifact, write
 from training.fit.encoder import read as read_encoder
 from training.fit.head import REFERENCE, soft_rows
@@ -151,6 +151,7 @@ def test_folding_the_base_equals_scikit_learn(
         for name, idf, lists in (
             ("words", base.heads.word_idf, features.words),
             ("pairs", base.heads.pair_idf, features.pairs),
+            ("syllables", base.heads.syllable_idf, features.syllables),
         ):
             values = idf[lists.flat].astype(float)
             norm = np.sqrt(np.maximum(lists.sums(values**2), 1e-12))
@@ -175,7 +176,7 @@ def test_base_helps_with_fifty_labels(
     skill = {}
     for name, base in (("scratch", None), ("base", base_of(shipped))):
         fitted = fit_heads(features, mine, position, VOCABULARY, base=base)
-        p, _ = fitted.predict(take(features, test_at), pair)
+        p, _ = fitted.predict(features.take(test_at), pair)
         skill[name] = metrics.brier_skill(p, y)
     assert skill["base"] > skill["scratch"]
     assert skill["base"] > 0.1

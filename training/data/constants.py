@@ -1,0 +1,7 @@
+"""The numbers of this package that were chosen by hand."""
+
+# Conversations that are made of single outcomes.
+CHATS, TASKS = 2000, 600  # chosen: enough to tell that a weight is near 0, or is not
+EARLIER_TURNS = (1, 1, 2, 3, 5, 10)  # chosen: pairs of turns, few oftener than many
+# Chosen: with eight rounds hardly a task is done by a small local model; more says no more.
+TOOL_ROUNDS = (1, 1, 2, 2, 3, 4, 6, 8)
