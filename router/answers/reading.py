@@ -69,6 +69,24 @@ STATISTICS: tuple[str, ...] = (
     *PROGRAM,
 )
 
+# Yes or no; the others are amounts.
+BINARY = frozenset(
+    (
+        "text unknown",
+        "very short",
+        "cut off",
+        "refusal",
+        "final answer stands in the last words",
+        "final answer is a whole number",
+        "final answer is negative",
+        "final answer is a fraction or decimal",
+        "token probability unknown",
+        "ends with a question",
+        "ends with a colon",
+        "opens politely",
+        *PROGRAM,
+    )
+)
 # What only an answer that has ended can have.
 _OF_AN_END = (
     "very short",

@@ -3,8 +3,8 @@
 Agreement of models stands in for a judge (agreement-based cascading, arXiv 2407.02348; semantic
 agreement, arXiv 2509.21837). Two logistic heads, in the form of the prompt classifier: what models
 disagree on is hard, so the cloud's probability moves as well. Each kind of evidence has weights of
-its own (`router.answers.kinds`), on the features named in NAMES, the squares of those that may be
-too small as well as too large, and the meaning of the answer's end.
+its own (`router.answers.kinds`), on the features named in NAMES, the squares of amounts, which may
+be too small as well as too large, and the meaning of the answer's end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from router.answers.constants import CONTENT_SHARES, LEAST_RELIABLE, MAX_OPINION
 from router.answers.familiar import Familiar
 from router.answers.final import EXACT, KINDS
 from router.answers.kinds import EVIDENCE, kind_of_evidence
-from router.answers.reading import STATISTICS, Reading
+from router.answers.reading import BINARY, STATISTICS, Reading
 from router.text.asks import ASKS
 from router.types import FloatArray, IntArray
 
@@ -95,8 +95,8 @@ _CONTENT_AT = [_MEASURE[c] for c in CONTENT_SHARES]
 _CONTENT_SHARE = np.array([*CONTENT_SHARES.values()])
 _GRADED_AT = [_MEASURE[g] for g in _GRADED]
 _KINDS = slice(_AT[f"evidence: {EVIDENCE[0]}"], _AT[f"evidence: {EVIDENCE[-1]}"] + 1)
-# An answer may be too short and too long, and so on.
-SQUARED = np.array([_AT[name] for name in STATISTICS])
+# Amounts: an answer may be too short and too long, and so on.
+SQUARED = np.array([_AT[name] for name in STATISTICS if name not in BINARY])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,12 +171,8 @@ def diagrams(strangers: Strangers) -> dict[str, dict[str, list[dict[str, float]]
 
 def _points(p: FloatArray, good: FloatArray) -> list[dict[str, float]]:
     """Mean probability and share of good answers, by bin of equal size."""
-    bins = np.array_split(np.argsort(p, kind="stable"), RELIABILITY_BINS)
-    return [
-        {"p": float(p[at].mean()), "good": float(good[at].mean()), "rows": float(len(at))}
-        for at in bins
-        if len(at)
-    ]
+    found = zip(*metrics.reliability(p, good, RELIABILITY_BINS), strict=True)
+    return [{"p": float(a), "good": float(b), "share": float(c)} for a, b, c in found]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ call good: their levels are terms of their own, of which a kind keeps the mean o
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import minimize
@@ -14,6 +16,8 @@ from scipy.optimize import minimize
 from router.decide.heads import sigmoid
 from router.types import FloatArray, IntArray
 from training.fit.constants import BIAS_C, LEVEL_C, LOSS_TOLERANCE, MAX_ITERATIONS
+
+_Bounds = list[tuple[float | None, float | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,121 +28,154 @@ class Freedom:
     own: FloatArray
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """`x` (n, c), `kind` (n,), labels `y` (n,) 0..1, `weight` (n,), `grader` (n,) from 0."""
+
+    x: FloatArray
+    kind: IntArray
+    y: FloatArray
+    weight: FloatArray
+    grader: IntArray | None = None
+
+
 def fit_by_kind(
-    x: FloatArray,
-    kind: IntArray,
-    y: FloatArray,
-    weight: FloatArray,
+    rows: Rows,
     freedom: Freedom,
     *,
     start: FloatArray,
     start_bias: FloatArray,
-    grader: IntArray | None = None,
     sign: IntArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """Weights (k, c) and intercepts (k,) for rows `x` (n, c) of kinds `kind` (n,), labels `y` 0..1.
+    """Weights (k, c) and intercepts (k,), from `start` (k, c) and `start_bias` (k,).
 
-    `start` (k, c), `start_bias` (k,): what to start from. `grader` (n,): numbers from 0.
     `sign` (c,): 1 where no weight may be below 0, -1 where none may be above, else 0.
     """
-    live = np.flatnonzero(np.any(x, axis=0))  # of the others nothing can be learned
-    moved = start.copy()
-    moved[:, live], bias = _fitted(
-        x[:, live],
-        kind,
-        y,
-        weight,
-        Freedom(common=freedom.common[live], own=freedom.own[:, live]),
+    live = np.flatnonzero(np.any(rows.x, axis=0))  # of the others nothing can be learned
+    order = np.argsort(rows.kind, kind="stable")
+    problem = _Problem(
+        rows=Rows(
+            x=np.asarray(rows.x[np.ix_(order, live)], dtype=np.float32),
+            kind=rows.kind[order],
+            y=rows.y[order],
+            weight=rows.weight[order],
+            grader=np.zeros_like(rows.kind) if rows.grader is None else rows.grader[order],
+        ),
+        freedom=Freedom(common=freedom.common[live], own=freedom.own[:, live]),
         start=start[:, live],
         start_bias=start_bias,
-        grader=grader,
-        sign=None if sign is None else sign[live],
+        graders=0 if rows.grader is None else int(rows.grader.max()) + 1,
     )
-    return moved, bias
+    found = problem.solved(None if sign is None else sign[live])
+    weights = start.copy()
+    weights[:, live] += found.common + found.own
+    return weights, start_bias + found.bias + problem.levels_kept(found)
 
 
-def _fitted(
-    x: FloatArray,
-    kind: IntArray,
-    y: FloatArray,
-    weight: FloatArray,
-    freedom: Freedom,
-    *,
-    start: FloatArray,
-    start_bias: FloatArray,
-    grader: IntArray | None,
-    sign: IntArray | None,
-) -> tuple[FloatArray, FloatArray]:
-    """`fit_by_kind` for columns that all hold something."""
-    kinds, columns = start.shape
-    order = np.argsort(kind, kind="stable")
-    parts = np.searchsorted(kind[order], np.arange(kinds + 1))
-    rows = np.asarray(x[order], dtype=np.float32)
-    y, weight, kind_of = y[order], weight[order], kind[order]
-    codes = np.zeros(len(y), dtype=np.int64) if grader is None else grader[order]
-    graders = 0 if grader is None else int(codes.max()) + 1
-    shared, own = columns, columns * (1 + kinds)
-    present = [(k, slice(parts[k], parts[k + 1])) for k in range(kinds) if parts[k] < parts[k + 1]]
-    held = np.concatenate(
-        [
-            1 / freedom.common,
-            1 / freedom.own.ravel(),
-            np.full(graders, 1 / LEVEL_C),
-            [1 / BIAS_C],
-        ]
-    )
-    curved = np.zeros((kinds, columns))
-    for k, part in present:
-        curved[k] = weight[part] @ rows[part] ** 2 / 4
-    levels = np.bincount(codes, weight, graders) / 4 if graders else np.zeros(0)
-    steep = np.concatenate([curved.sum(axis=0), curved.ravel(), levels, [weight.sum() / 4]])
-    # In steps of the size that each weight takes the minimiser ends after tens of rounds.
-    step = 1 / np.sqrt(held + steep)
+@dataclass(frozen=True)
+class _Terms:
+    """What is fitted: shared weights (c,), each kind's own (k, c), levels (g,), an intercept."""
 
-    def loss(scaled: FloatArray) -> tuple[float, FloatArray]:
-        theta = step * scaled
-        common, apart = theta[:shared], theta[shared:own].reshape(kinds, columns)
-        z = start_bias[kind_of] + theta[-1]
-        for k, part in present:
-            z[part] += rows[part] @ (start[k] + common + apart[k]).astype(np.float32)
-        if graders:
-            z += theta[own:-1][codes]
-        residual = weight * (sigmoid(z) - y)
-        value = weight @ (np.logaddexp(0, z) - y * z) + 0.5 * (held * theta) @ theta
-        gradient = held * theta
-        for k, part in present:
-            slope = residual[part].astype(np.float32) @ rows[part]
-            gradient[:shared] += slope
-            gradient[shared + k * columns : shared + (k + 1) * columns] += slope
-        if graders:
-            gradient[own:-1] += np.bincount(codes, residual, graders)
-        gradient[-1] += residual.sum()
-        return float(value), step * gradient
+    common: FloatArray
+    own: FloatArray
+    level: FloatArray
+    bias: float
 
-    bounds = None
-    if sign is not None:
-        room = np.maximum((sign * start).min(axis=0), 0.0) / step[:shared]
-        bounds = [
-            *(_sided(int(s), float(r)) for s, r in zip(sign, room, strict=True)),
-            *[_sided(int(s), 0.0) for s in sign] * kinds,
-            *[(None, None)] * (graders + 1),
-        ]
-    end = minimize(
-        loss,
-        np.zeros(len(held)),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds,
-        options={"maxiter": MAX_ITERATIONS, "ftol": LOSS_TOLERANCE},
-    )
-    found = step * end.x
-    level = np.zeros(kinds)
-    if graders:
-        given = found[own:-1][codes]
-        for k, part in present:
-            level[k] = np.average(given[part], weights=weight[part])
-    moved = start + found[:shared] + found[shared:own].reshape(kinds, columns)
-    return moved, start_bias + float(found[-1]) + level
+
+@dataclass(frozen=True, kw_only=True)
+class _Problem:
+    """The loss and its gradient in one vector of terms; rows stand in the order of their kinds."""
+
+    rows: Rows
+    freedom: Freedom
+    start: FloatArray
+    start_bias: FloatArray
+    graders: int
+
+    @cached_property
+    def parts(self) -> list[tuple[int, slice]]:
+        """Where the rows of each kind stand, of the kinds that there are."""
+        ends = np.searchsorted(self.rows.kind, np.arange(len(self.start) + 1)).tolist()
+        return [(k, slice(a, b)) for k, (a, b) in enumerate(pairwise(ends)) if a < b]
+
+    @cached_property
+    def held(self) -> FloatArray:
+        """How strongly every term is held back."""
+        levels = np.full(self.graders, 1 / LEVEL_C)
+        return _flat(_Terms(1 / self.freedom.common, 1 / self.freedom.own, levels, 1 / BIAS_C))
+
+    @cached_property
+    def step(self) -> FloatArray:
+        """How far each term moves about; in such units a fit ends after tens of rounds."""
+        rows = self.rows
+        curved = np.zeros_like(self.start)
+        for k, part in self.parts:
+            curved[k] = rows.weight[part] @ rows.x[part] ** 2 / 4
+        levels = self._by_grader(rows.weight / 4)
+        steep = _Terms(curved.sum(axis=0), curved, levels, float(rows.weight.sum() / 4))
+        step: FloatArray = 1 / np.sqrt(self.held + _flat(steep))
+        return step
+
+    def solved(self, sign: IntArray | None) -> _Terms:
+        """The terms of least loss."""
+        end = minimize(
+            self._loss,
+            np.zeros(len(self.held)),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=None if sign is None else self._bounds(sign),
+            options={"maxiter": MAX_ITERATIONS, "ftol": LOSS_TOLERANCE},
+        )
+        return self._terms(self.step * end.x)
+
+    def levels_kept(self, found: _Terms) -> FloatArray:
+        """The mean level of the graders of each kind, over its rows, shape (k,)."""
+        out = np.zeros(len(self.start))
+        if self.graders:
+            given = found.level[self.rows.grader]
+            for k, part in self.parts:
+                out[k] = np.average(given[part], weights=self.rows.weight[part])
+        return out
+
+    def _loss(self, scaled: FloatArray) -> tuple[float, FloatArray]:
+        theta = self.step * scaled
+        rows, terms = self.rows, self._terms(theta)
+        z = self.start_bias[rows.kind] + terms.bias
+        for k, part in self.parts:
+            weights = self.start[k] + terms.common + terms.own[k]
+            z[part] += rows.x[part] @ weights.astype(np.float32)
+        if self.graders:
+            z += terms.level[rows.grader]
+        residual = rows.weight * (sigmoid(z) - rows.y)
+        value = rows.weight @ (np.logaddexp(0, z) - rows.y * z)
+        slopes = np.zeros_like(self.start)
+        for k, part in self.parts:
+            slopes[k] = residual[part].astype(np.float32) @ rows.x[part]
+        down = _Terms(slopes.sum(axis=0), slopes, self._by_grader(residual), float(residual.sum()))
+        gradient = self.held * theta + _flat(down)
+        return float(value + 0.5 * (self.held * theta) @ theta), self.step * gradient
+
+    def _by_grader(self, values: FloatArray) -> FloatArray:
+        if self.rows.grader is None or not self.graders:
+            return np.zeros(0)
+        return np.bincount(self.rows.grader, values, self.graders).astype(np.float64)
+
+    def _terms(self, theta: FloatArray) -> _Terms:
+        kinds, columns = self.start.shape
+        own = columns * (1 + kinds)
+        apart = theta[columns:own].reshape(kinds, columns)
+        return _Terms(theta[:columns], apart, theta[own:-1], float(theta[-1]))
+
+    def _bounds(self, sign: IntArray) -> _Bounds:
+        kinds, columns = self.start.shape
+        room = np.maximum((sign * self.start).min(axis=0), 0.0) / self.step[:columns]
+        shared = [_sided(int(s), float(r)) for s, r in zip(sign, room, strict=True)]
+        own = [_sided(int(s), 0.0) for s in sign] * kinds
+        return [*shared, *own, *[(None, None)] * (self.graders + 1)]
+
+
+def _flat(terms: _Terms) -> FloatArray:
+    return np.concatenate([terms.common, terms.own.ravel(), terms.level, [terms.bias]])
 
 
 def _sided(sign: int, room: float) -> tuple[float | None, float | None]:

@@ -24,7 +24,7 @@ from router.text.asks import ASKS
 from router.types import FloatArray, IntArray
 from training.data.answers import GOOD_GRADE
 from training.data.opinions import Abilities, Draw, Opinions, PromptLogits
-from training.fit.by_kind import Freedom, fit_by_kind
+from training.fit.by_kind import Freedom, Rows, fit_by_kind
 from training.fit.calibrate import platt
 from training.fit.constants import (
     ADAPT_C,
@@ -102,11 +102,28 @@ _RISING = np.array(
         for n in NAMES
     ]
 )
-# Nor is the word of an abler model worth less than another's.
-_FALLING = np.isin(NAMES, ["unlike abler others", "calls differ, by ability of the others"])
-_RISING |= np.isin(NAMES, ["equal to abler others", "calls agree, by ability of the others"])
-_SIGN = _RISING.astype(np.int64) - _FALLING
 _MIN_SCALE = np.where(_RISING, LEAST_SIMILARITY_SCALE, 0.0)
+# Nor is the word of an abler model worth less than another's, and a fault is never a merit.
+_FAULTS = (
+    "cut off",
+    "refusal",
+    "calculations wrong",
+    "program does not parse",
+    "brackets do not close",
+    "call: unknown function",
+    "call: argument missing",
+    "call: argument too many",
+    "call: argument of another type",
+    "call: argument out of range",
+    "call: same call twice",
+    "others' calls: valid, ours not",
+    "unlike abler others",
+    "calls differ, by ability of the others",
+)
+_MERITS = ("call: valid", "equal to abler others", "calls agree, by ability of the others")
+_UPWARDS = _RISING.astype(np.int64)
+# Of the local head and of the cloud's, on which a local fault has no certain bearing.
+_SIGNS = (np.where(np.isin(NAMES, _MERITS), 1, _UPWARDS) - np.isin(NAMES, _FAULTS), _UPWARDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,15 +222,17 @@ def fit_verifier(
         known = np.isfinite(label)
         if known.any():
             weights[:, head], bias[:, head] = fit_by_kind(
-                columns[known],
-                kinds[known],
-                label[known],
-                rows.weight[known],
+                Rows(
+                    x=columns[known],
+                    kind=kinds[known],
+                    y=label[known],
+                    weight=rows.weight[known],
+                    grader=graders[known] if base is None and len(names) > 1 else None,
+                ),
                 _freedom(c, trust, start.dimensions),
                 start=weights[:, head],
                 start_bias=bias[:, head],
-                grader=graders[known] if base is None and len(names) > 1 else None,
-                sign=np.append(_SIGN, np.zeros(columns.shape[1] - SIZE, dtype=np.int64)),
+                sign=np.append(_SIGNS[head], np.zeros(columns.shape[1] - SIZE, dtype=np.int64)),
             )
     return replace(start, weights=weights, bias=bias)
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from router.answers.constants import MAX_OPINIONS
+from router.answers.kinds import EVIDENCE
 from router.answers.reading import Reader
-from router.answers.verifier import NAMES, Verifier
+from router.answers.verifier import NAMES, Verifier, kinds_of
 from router.decide.deferral import TO_BEGINNING
 from router.decide.heads import sigmoid
 from router.decide.router import extractor_of
@@ -143,6 +144,7 @@ def fit_second(
         "base": base.version if base.verifier and not scratch else None,
         "seed": seed,
         "metrics": _measures(opinions, at["test"], verifier, ability, logits, rng),
+        "kinds": _measures_of_kinds(opinions, at["test"], verifier, ability, rng),
     }
     manifest = {**base.manifest, "version": name, "verifier": described, "base": base.version}
     return replace(base, manifest=manifest, verifier=arrays)
@@ -203,14 +205,41 @@ def _measures(
     """AUC, Brier skill and ECE of p_local on test rows, by number of other opinions."""
     draws = opinions.draws(rng, at, singles=1, pairs=1)
     rows = rows_of(opinions, draws, ability, logits)
-    p = sigmoid(verifier.logits(rows.features))[:, 0]
     count = np.array([len(others) for _, others in draws])
+    return _by_count(sigmoid(verifier.logits(rows.features))[:, 0], rows.local, count)
+
+
+def _measures_of_kinds(
+    opinions: Opinions,
+    at: IntArray,
+    verifier: Verifier,
+    ability: Abilities,
+    rng: np.random.Generator,
+) -> dict[str, dict[str, dict[str, float]]]:
+    """The same by kind of evidence, the prompt unknown: what labels from agreement rest on."""
+    draws = opinions.draws(rng, at, singles=1, pairs=1)
+    rows = rows_of(opinions, draws, ability)
+    p = sigmoid(verifier.served(rows.features))[:, 0]
+    count = np.array([len(others) for _, others in draws])
+    kinds = kinds_of(rows.features)
+    out = {}
+    for kind, name in enumerate(EVIDENCE):
+        mine = kinds == kind
+        if np.isfinite(rows.local[mine]).sum() >= MIN_ROWS:
+            out[name] = _by_count(p[mine], rows.local[mine], count[mine])
+    return out
+
+
+def _by_count(p: FloatArray, label: FloatArray, count: IntArray) -> dict[str, dict[str, float]]:
+    """Measures by the number of other opinions."""
     out = {}
     for n in range(MAX_OPINIONS + 1):
-        mine = (count == n) & np.isfinite(rows.local)
+        mine = (count == n) & np.isfinite(label)
         if mine.any():
-            values = measured(p[mine], rows.local[mine])
-            out[f"{n} other opinions"] = {"rows": int(mine.sum()), **values}
+            out[f"{n} other opinions"] = {
+                "rows": int(mine.sum()),
+                **measured(p[mine], label[mine]),
+            }
     return out
 
 

@@ -157,8 +157,7 @@ def look(console: Console, result: dict[str, Any]) -> None:
     """The benchmark of looking at answers, one table per part."""
     titles = {
         "protocols": "The local answer judged (grouped folds within the source)",
-        "transfer": "A verifier fitted on the other source, and a prompt classifier it teaches",
-        "unseen": "Local models that the verifier never saw",
+        "transfer": "A verifier fitted on the other sources, and a prompt classifier it teaches",
     }
     for part, title in titles.items():
         columns = ("case", "method", "APGR", "by p_local", "AUC", "Brier skill", "ECE")
@@ -167,6 +166,18 @@ def look(console: Console, result: dict[str, Any]) -> None:
             for method, m in methods.items():
                 cells = (_cell(m[k]) if k in m else "" for k in _LOOK_MEASURES)
                 table.add_row(case, method, *cells)
+        console.print(table)
+    strangers = {
+        "models": "Models and questions that no fit has seen",
+        "sources": "Sources that no fit has seen",
+    }
+    for part, title in strangers.items():
+        columns = ("source", "looked at", "AUC within a model", "AUC", "ECE", "mean p", "good")
+        table = Table(*columns, title=title, title_justify="left")
+        for source, methods in result.get(part, {}).items():
+            for method, m in methods.items():
+                cells = (_cell(m[k]) if k in m else "" for k in _STRANGER_MEASURES)
+                table.add_row(source, method, *cells)
         console.print(table)
     table = Table(
         "case", "policy", "quality", "looks per request", title="Three acts", title_justify="left"
@@ -177,6 +188,7 @@ def look(console: Console, result: dict[str, Any]) -> None:
     console.print(table)
 
 
+_STRANGER_MEASURES = ("auc_within", "auc", "ece", "mean_p", "good")
 _LOOK_MEASURES = ("apgr", "apgr_local", "auc", "brier_skill", "ece")
 
 

@@ -144,6 +144,13 @@ def test_looking_is_judged_on_any_source_with_answers(folder: Path, shipped: Art
     assert asked["verifier"]["auc"]["value"] > alone["verifier"]["auc"]["value"]
     moved = next(iter(result["transfer"].values()))
     assert {"no label", "50 labels", "prompt from agreement labels"} <= set(moved)
+    hidden = result["models"]["mine"]
+    asked_of = hidden["one opinion"]["auc_within"]["value"]
+    assert asked_of > hidden["answer"]["auc_within"]["value"]
+    assert asked_of > hidden["length of the answer, one opinion"]["auc_within"]["value"]
+    assert {"answer", "answer, 100 labels"} <= set(result["sources"]["mine"])
+    points = result["diagrams"]["mine"]["one opinion"]
+    assert all(0 <= point[k] <= 1 for point in points for k in ("p", "good"))
     acts = next(iter(result["acts"].values()))
     assert acts["three acts at 0.05, 30% cloud"]["looks"]["value"] < 1
     console = Console(width=200, record=True, quiet=True)
@@ -159,6 +166,16 @@ def test_an_unmeasured_model_is_judged_as_if_never_seen(folder: Path, shipped: A
         }
         for side in ("right", "wrong"):
             assert 0 <= row[f"{side} sent, burden"] <= row[f"{side} sent, estimate"] <= 1
+            assert np.isnan(row[f"{side} sent, read"])
+
+
+def test_an_unmeasured_model_is_judged_after_reading(folder: Path, shipped: Artifact) -> None:
+    data = read(folder)
+    for seed, source in enumerate(("ZeroEval", "mine")):
+        write_answers(folder, data.rows[data.rows["source"] == source], source, seed)
+    for row in run_unmeasured(folder, shipped):
+        for seen in ("read", "read, source left out"):
+            assert 0 <= row[f"right sent, {seen}"] <= 1, row
 
 
 def test_held_out_rows_have_every_prompt_of_every_work_and_no_text(

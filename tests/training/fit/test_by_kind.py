@@ -5,7 +5,7 @@ import pytest
 
 from router.decide.heads import sigmoid
 from router.types import FloatArray, IntArray
-from training.fit.by_kind import Freedom, fit_by_kind
+from training.fit.by_kind import Freedom, Rows, fit_by_kind
 
 EVEN = Freedom(common=np.full(2, 1.0), own=np.full((2, 2), 1.0))
 
@@ -20,17 +20,19 @@ def made(counts: tuple[int, int], truth: FloatArray) -> tuple[FloatArray, IntArr
 
 
 def fitted(
-    x: FloatArray, kind: IntArray, y: FloatArray, grader: IntArray | None = None
+    x: FloatArray,
+    kind: IntArray,
+    y: FloatArray,
+    grader: IntArray | None = None,
+    sign: IntArray | None = None,
+    start: float = 0.0,
 ) -> tuple[FloatArray, FloatArray]:
     return fit_by_kind(
-        x,
-        kind,
-        y,
-        np.ones(len(y)),
+        Rows(x=x, kind=kind, y=y, weight=np.ones(len(y)), grader=grader),
         EVEN,
-        start=np.zeros((2, 2)),
+        start=np.full((2, 2), start),
         start_bias=np.zeros(2),
-        grader=grader,
+        sign=sign,
     )
 
 
@@ -63,22 +65,12 @@ def test_what_graders_call_good_moves_the_level_and_not_the_weights() -> None:
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_sign_is_kept_whatever_the_sample_says(sign: int) -> None:
     x, kind, y = made((500, 500), np.array([[-2.0 * sign, 1.0], [-1.0 * sign, 1.0]]))
-    weights, _ = fit_by_kind(
-        x,
-        kind,
-        y,
-        np.ones(len(y)),
-        EVEN,
-        start=np.zeros((2, 2)),
-        start_bias=np.zeros(2),
-        sign=np.array([sign, 0]),
-    )
+    weights, _ = fitted(x, kind, y, sign=np.array([sign, 0]))
     assert np.allclose(weights[:, 0], 0, atol=1e-6) and (weights[:, 1] > 0.5).all()
 
 
 def test_a_column_that_never_varies_keeps_its_weights() -> None:
     x, kind, y = made((200, 200), np.ones((2, 2)))
     x[:, 1] = 0.0
-    start = np.full((2, 2), 0.7)
-    weights, _ = fit_by_kind(x, kind, y, np.ones(len(y)), EVEN, start=start, start_bias=np.zeros(2))
+    weights, _ = fitted(x, kind, y, start=0.7)
     assert (weights[:, 1] == 0.7).all() and (weights[:, 0] != 0.7).all()
