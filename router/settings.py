@@ -1,5 +1,6 @@
 """Settings: from the environment (`ROUTER_*`) or a file `router.toml`, read once."""
 
+import os
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
@@ -34,6 +35,7 @@ from router.threshold import (
     QualityFloor,
     QualityShare,
 )
+from router.wire import Api
 
 
 def shipped_models() -> Path:
@@ -119,12 +121,16 @@ class Settings(BaseSettings):
     stream_wait: Annotated[float, Field(ge=0, le=60)] = STREAM_WAIT_S
     second_model: str | None = None
     exploration: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    audit: Annotated[float, Field(ge=0, le=1)] = 0.02
     auto_models: list[str] = []
+    model_names: dict[str, str] = {}
 
     # The backends
     local_url: Url = "http://127.0.0.1:11434"
     local_api_key: SecretStr | None = None
     cloud_url: Url = "https://api.anthropic.com"
+    cloud_api: Api = "anthropic"
+    cloud_models: list[str] | None = None
     cloud_api_key: SecretStr | None = Field(
         None, validation_alias=AliasChoices("ROUTER_CLOUD_API_KEY", "ANTHROPIC_API_KEY")
     )
@@ -165,7 +171,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
-        """Another address than loopback needs keys, and keys are kept as hashes only."""
+        """Other addresses need keys, keys are hashes, and a cloud sees its own key only."""
         for name, value in self.api_keys.items():
             digest = value.removeprefix("sha256:")
             if digest == value or len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
@@ -176,6 +182,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"host {self.host} can be reached by others, so api_keys must be set; "
                 "make one with: router key NAME"
+            )
+        key = self.cloud_api_key.get_secret_value() if self.cloud_api_key else None
+        own, claudes = (os.environ.get(f"{n}_API_KEY") for n in ("ROUTER_CLOUD", "ANTHROPIC"))
+        if self.cloud_api == "openai" and key is not None and key == claudes != own:
+            raise ValueError(
+                'the key found is ANTHROPIC_API_KEY, which the cloud of cloud_api = "openai" may '
+                "not see; set ROUTER_CLOUD_API_KEY"
             )
         return self
 
@@ -194,6 +207,13 @@ class Settings(BaseSettings):
             env_settings,
             TomlConfigSettingsSource(settings_cls),
         )
+
+    @property
+    def clouds_own(self) -> list[str]:
+        """Patterns of the names of the cloud's own models, beside `cloud_model`."""
+        if self.cloud_models is not None:
+            return self.cloud_models
+        return ["claude*"] if self.cloud_api == "anthropic" else []
 
     def operating_point(self) -> OperatingPoint | None:
         """What the threshold is set by, if anything is."""

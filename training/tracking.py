@@ -119,7 +119,7 @@ class Tracking:
             with mlflow.start_run(run_name="evaluation", nested=True):
                 mlflow.log_param("judged_on", learned.judged_on)
                 self._log_before_after(learned)
-                traffic = {k: manifest["traffic"][k] for k in ("requests", "escalation", "limit")}
+                traffic = {k: manifest["traffic"][k] for k in ("requests", "escalation", "spread")}
                 report = {"curve": found["curve"], "traffic": traffic, "drift": found["drift"]}
                 mlflow.log_dict(report, "evaluation.json")
             with mlflow.start_run(run_name="promotion", nested=True):
@@ -134,6 +134,10 @@ class Tracking:
         better = learned.better
         self._mlflow.log_metrics(
             {
+                "equal": learned.equal.value,
+                "equal_low": learned.equal.low,
+                "own": learned.own.value,
+                "own_low": learned.own.low,
                 "better": better.value,
                 "better_low": better.low,
                 "better_high": better.high,

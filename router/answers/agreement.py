@@ -3,6 +3,7 @@
 import numpy as np
 
 from router.answers.call_agreement import IN_COMMON, calls_in_common
+from router.answers.programs import programs_in_common
 from router.answers.reading import STATISTICS, Reading
 from router.answers.same import same
 from router.types import FloatArray, IntArray
@@ -20,6 +21,9 @@ MEASURES: tuple[str, ...] = (
     "names known",
     "calls",
     "length",
+    "programs known",
+    "programs: definitions",
+    "programs: calls",
 )
 AGREEMENT: tuple[str, ...] = (*MEASURES, *IN_COMMON)
 _SIZE = len(AGREEMENT)
@@ -51,6 +55,9 @@ def agreement(a: Reading, b: Reading, weight: FloatArray) -> FloatArray:
     out[5] = _words_in_common(a.words, b.words, weight)
     out[6], out[7] = _shared(a.numbers, b.numbers)
     out[8], out[9] = _shared(a.names, b.names)
+    if a.program and b.program:
+        out[12] = 1.0
+        out[13], out[14] = programs_in_common(a.program, b.program)
     shorter, longer = sorted((a.statistics[_LENGTH], b.statistics[_LENGTH]))
     out[11] = shorter / longer if longer else 1.0
     return out

@@ -38,6 +38,7 @@ MAX_FAULTS = 20  # chosen: a call with so many faults is no better for one more
 MAX_CALCULATIONS = 40  # chosen: enough to see whether an answer calculates well
 VERY_SHORT_CHARS, VERY_LONG_CHARS = 20, 1500  # chosen: a word or two; about a page
 COMPLETE_CHARS = 200  # chosen: a shorter text may well end without a mark
+MAX_CODE_CHARS, MAX_PROGRAM_NAMES = 3000, 100  # chosen: about what is read of an answer anyway
 CODE_LINE_CHARS = 20  # chosen: code has a line break every so many characters
 LARGEST_NUMBER = 1e9  # chosen: beyond, the size of a number says nothing more
 LOWEST_MEAN_LOGPROB, LOWEST_LOGPROB = -10, -20  # chosen: an outlier shall not outweigh the rest
@@ -47,6 +48,10 @@ LOWEST_MEAN_LOGPROB, LOWEST_LOGPROB = -10, -20  # chosen: an outlier shall not o
 # to real requests the first 120 have an AUC of .71, 240 .73, 480 .75, the whole answer .76.
 MARKS = (120, 240, 480)
 MAX_OPINIONS = 2  # chosen: three votes are the fewest of which two can outvote one
+# Familiarity: rows of a kind that make it known, and times the usual squared distance up to which
+# an answer is like those learned from. Chosen: a hundred answers set a level to a twentieth, and of
+# a fit's own answers one in a hundred is beyond.
+SUPPORT, FAR = 100.0, 3.0
 LEAST_RELIABLE = 0.05  # chosen: a label that hardly counts, rather than none
 Z_LIMIT = 4.0  # chosen: a feature further from its mean carries no more information
 # Chosen: how alike free texts are. None of the three says it alone (texts on one topic have much

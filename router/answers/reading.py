@@ -30,6 +30,8 @@ from router.answers.constants import (
     WORDS_TAIL_CHARS,
 )
 from router.answers.final import EXACT, Final, final_of
+from router.answers.form import FORM, form_statistics
+from router.answers.programs import PROGRAM, Program, program_in, program_statistics
 from router.answers.tool_fit import ToolFit
 from router.text.features import FeatureExtractor
 from router.text.ragged import Ragged, bounds_of, concatenated, unique
@@ -63,8 +65,18 @@ STATISTICS: tuple[str, ...] = (
     "token probability unknown",
     "mean token log-probability",
     "lowest token log-probability",
+    *FORM,
+    *PROGRAM,
 )
 
+# What only an answer that has ended can have.
+_OF_AN_END = (
+    "very short",
+    "final answer stands in the last words",
+    "program does not parse",
+    "brackets do not close",
+    "ends with a colon",
+)
 _REFUSAL_AT = STATISTICS.index("refusal")
 _REFUSAL = re.compile(
     r"\bI(?:'m| am) (?:sorry|unable|not able)|\bI (?:can(?:no|')t|won't|do not have|don't have)\b"
@@ -133,7 +145,8 @@ class Reading:
     `conclusion` unit vectors (d,) of the whole text and of its last 48 tokens.
     `known` is False where only the final answer is known, not the text it came from; `so_far`
     where the answer is still being written.
-    `checks`: see `router.answers.call_checks`; all 0 where no tool was offered.
+    `checks`: see `router.answers.call_checks`; all 0 where no tool was offered. `program`: the code
+    in it, None where there is none.
     """
 
     final: Final
@@ -145,6 +158,7 @@ class Reading:
     names: frozenset[str]
     known: bool = True
     so_far: bool = False
+    program: Program | None = None
     checks: FloatArray = field(default_factory=lambda: NOTHING_CHECKED)
 
     @property
@@ -201,17 +215,20 @@ class Reader:
             if offer is not seen:
                 seen, offered = offer, Offered.of(offer, self._fit) if offer else None
             numbers = _NUMBERS.findall(short[i])
-            known = _Known(text, final, ids[i], numbers)
+            words = unique(ids[i])
+            program = program_in(text)
+            known = _Known(text, short[i], final, ids[i], len(words), numbers, program)
             out.append(
                 Reading(
                     final=final,
                     statistics=_statistics(answer, known, self._marks),
-                    words=unique(ids[i]),
+                    words=words,
                     meaning=vectors[i],
                     conclusion=vectors[n + i],
                     numbers=frozenset(map(_bare, numbers)),
                     names=frozenset(_NAMES.findall(short[i])),
                     so_far=answer.so_far,
+                    program=program,
                     checks=checks(final.calls, answer.text if made else "", offered),
                 )
             )
@@ -242,12 +259,19 @@ def only_final(final: Final, characters: float) -> Reading:
 
 
 class _Known(NamedTuple):
-    """What statistics are taken of: the clipped text, its final answer, tokens and numbers."""
+    """What statistics are taken of.
+
+    The clipped text, the sample of it that was made into tokens, its final answer, tokens, how many
+    of these differ, numbers, and its program.
+    """
 
     text: str
+    sample: str
     final: Final
     ids: IntArray
+    distinct: int
     numbers: list[str]
+    program: Program | None
 
 
 def _statistics(answer: Answer, known: _Known, marks: FloatArray) -> FloatArray:
@@ -255,7 +279,7 @@ def _statistics(answer: Answer, known: _Known, marks: FloatArray) -> FloatArray:
 
     `marks` (v, 3) tells which tokens hedge, announce second thoughts, or may refuse.
     """
-    text, final, ids, numbers = known
+    text, sample, final, ids, distinct, numbers, program = known
     hedging, second, refusing = marks[ids].sum(axis=0).tolist()
     size = max(len(text), 1)
     shown, wrong = check_calculations(text[:HEAD_CHARS])
@@ -277,8 +301,9 @@ def _statistics(answer: Answer, known: _Known, marks: FloatArray) -> FloatArray:
         "final answer stands in the last words": float(_stands_in(final, tail)),
     }
     values |= _final_statistics(final) | _logprob_statistics(answer.logprobs)
+    values |= form_statistics(text, sample, len(ids), distinct) | program_statistics(program)
     if answer.so_far:
-        values["very short"] = values["final answer stands in the last words"] = 0.0
+        values |= dict.fromkeys(_OF_AN_END, 0.0)
     return np.array([values[name] for name in STATISTICS], dtype=np.float64)
 
 

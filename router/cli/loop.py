@@ -1,4 +1,4 @@
-"""`router study`, `probe`, `judge` and `models`: what asks for labels, and the versions."""
+"""`router study`, `probe`, `rate`, `judge` and `models`: what asks for labels, and the versions."""
 
 import asyncio
 import re
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from router.settings import Settings
 
 models_app = typer.Typer(invoke_without_command=True, help="The versions of the model.")
+_VERDICTS = {"y": 1.0, "n": 0.0}
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 Budget = Annotated[str, typer.Option(help="How long at most: 90s, 30m, 2h.")]
 
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
     app.command(epilog="Example: router study --model qwen2.5:3b --budget 2h --only-idle")(study)
     app.command(epilog="Example: router probe --model qwen3:8b")(probe)
+    app.command(epilog="Example: router rate --count 10")(rate)
     app.command(epilog="Example: router judge --sample 50 --max-usd 0.50")(judge)
     app.add_typer(models_app, name="models")
 
@@ -139,6 +141,29 @@ def probe(
         f"{version} is current and bound to these weights ({measured.digest[:19]}); "
         "back: router models rollback"
     )
+
+
+def rate(
+    count: Annotated[int, typer.Option(min=1, help="How many answers at most.")] = 10,
+) -> None:
+    """Rate answers that were drawn by lot: what promotion and rollback rest on."""
+    with extra("gateway"):
+        from router.outcomes import queries
+        from router.settings import load_settings
+
+        rated = 0
+        with opened_log(load_settings()) as engine:
+            waiting = queries.to_rate(engine)
+            for one in waiting[:count]:
+                tier, answer = ("local", one.local) if one.local else ("cloud", one.cloud)
+                print(f"\n--- request\n{one.request.text}\n--- answer\n{answer}\n---")
+                said = typer.prompt("Good enough? y, n, s to skip, q to end", default="s")
+                if said == "q":
+                    break
+                if said in _VERDICTS:
+                    queries.add_verdict(engine, one.id, "user", {tier: _VERDICTS[said]})
+                    rated += 1
+        print(f"{rated} rated, {len(waiting) - rated} of the audit are left. Next: router learn")
 
 
 def judge(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from router.answers.agreement import AGREEMENT, agreement
 from router.answers.constants import LEAST_RELIABLE, MAX_OPINIONS
+from router.answers.familiar import anchored
 from router.answers.final import EXACT
 from router.answers.reading import Answer, Reader, Reading
 from router.answers.same import same
@@ -18,8 +19,10 @@ from router.answers.verifier import (
     Verifier,
     features,
     heard,
+    with_meaning,
 )
-from router.decide.constants import LEAST_PROBABILITY, NAMES_REMEMBERED
+from router.decide.bar import Bar, Judged
+from router.decide.constants import LEAST_PROBABILITY, NAMES_REMEMBERED, UNFAMILIAR
 from router.decide.deferral import (
     FROM_ANSWER,
     act_for,
@@ -66,6 +69,7 @@ class SecondLook:
     ) -> None:
         self.verifier = Verifier.from_arrays(arrays)
         self._reliability = reliability or {}
+        self._level = tuple(arrays["level"].tolist())
         self.look = completed(arrays["look"].astype(np.float64))
         self._idf = idf.astype(np.float64)
         self.reader = Reader(extractor, self._idf)
@@ -116,7 +120,7 @@ class SecondLook:
             asks=asks,
             ability=self.ability(answer.model),
             abilities=[self.ability(others[i].model) for i in at],
-            prompt=_logits_of(decision) if decision is not None else None,
+            prompt=prompt_logits(decision) if decision is not None else None,
             unheard=len(opinions) - len(at),
         )
 
@@ -127,7 +131,7 @@ class SecondLook:
         read = 1 + len(others)
         own, *rest = self.reader.read([answer, *others], [asks] * read, [offer] * read)
         evidence = self._evidence(own, rest, answer, others, asks)
-        p_local, p_cloud = sigmoid(self.verifier.logits(self.rows([evidence])))[0].tolist()
+        p_local, p_cloud = sigmoid(self.judged([evidence])[0])[0].tolist()
         measures = agreement(own, rest[0], self._idf).tolist() if rest else []
         return AgreementLabel(
             p_local,
@@ -137,17 +141,43 @@ class SecondLook:
         )
 
     def rows(self, evidence: Sequence[Evidence]) -> FloatArray:
-        """Feature rows, shape (n, SIZE)."""
-        return np.stack([features(e, self._idf) for e in evidence])
+        """Feature rows, shape (n, f + d); see `Verifier`."""
+        d = self.verifier.dimensions
+        return np.stack([with_meaning(features(e, self._idf), e.answer, d) for e in evidence])
+
+    def judged(self, evidence: Sequence[Evidence]) -> tuple[FloatArray, FloatArray]:
+        """Logits of p_local and p_cloud (n, 2), and how familiar the answers are (n,), 0..1.
+
+        As far as they are not, what the prompt says stands, or where it is unknown the level of
+        such models.
+        """
+        rows = self.rows(evidence)
+        degree = self.verifier.familiarity(rows)
+        logits = self.verifier.logits(rows)
+        otherwise = np.array([self._otherwise(e) for e in evidence])
+        return anchored(logits, degree, otherwise), degree
+
+    def _otherwise(self, evidence: Evidence) -> tuple[float, float]:
+        if evidence.prompt is not None:
+            return evidence.prompt
+        return self._level[0] + evidence.ability, self._level[1]
 
     def decide(
-        self, decisions: Sequence[Decision], evidence: Sequence[Evidence], price: float
+        self,
+        decisions: Sequence[Decision],
+        evidence: Sequence[Evidence],
+        price: float,
+        bar: Bar,
     ) -> list[Decision]:
         """The decision after each answer; see `Router.predict_after`."""
-        p = sigmoid(self.verifier.logits(self.rows(evidence))).tolist()
+        logits, degree = self.judged(evidence)
+        p = sigmoid(logits)
+        burdens = sigmoid(logits[:, 0] + bar.doubts(degree)) - p[:, 0]
+        cuts = [bar.threshold(d.est_cost_usd) for d in decisions]
+        found = zip(*p.T.tolist(), cuts, burdens.tolist(), degree.tolist(), strict=True)
         return [
-            self._decision(d, e, local, cloud, price)
-            for d, e, (local, cloud) in zip(decisions, evidence, p, strict=True)
+            self._decision(d, e, Judged(*one), price)
+            for d, e, one in zip(decisions, evidence, found, strict=True)
         ]
 
     def reads_on(self, decision: Decision, at: int, reach: float, price: float) -> bool:
@@ -157,9 +187,10 @@ class SecondLook:
         return bool(pays_to_read_on(values, at, reach, price)[0])
 
     def _decision(
-        self, before: Decision, evidence: Evidence, p_local: float, p_cloud: float, price: float
+        self, before: Decision, evidence: Evidence, judged: Judged, price: float
     ) -> Decision:
-        gain, threshold = p_cloud - p_local, before.threshold
+        p_local, p_cloud = judged.p_local, judged.p_cloud
+        gain, threshold = p_cloud - p_local, judged.cut + judged.burden
         value = 0.0
         if not evidence.others and not evidence.unheard:
             value = value_of_looking(self.look[FROM_ANSWER], p_local, p_cloud, threshold)
@@ -168,8 +199,14 @@ class SecondLook:
         reason = (
             f"{_seen(evidence)} The local answer is good with probability {p_local:.2f} "
             f"({_said(before.p_local, ' from the prompt alone')}), the cloud's with {p_cloud:.2f} "
-            f"({_said(before.p_cloud)}); the gain {gain:+.2f} {verb} the threshold {threshold:.2f}."
+            f"({_said(before.p_cloud)}); the gain {gain:+.2f} {verb} the threshold {threshold:.2f}"
+            f"{' and the burden of proof' * (judged.burden > 0)}."
         )
+        if judged.familiarity < UNFAMILIAR:
+            reason += (
+                " Little like this answer was learned from, so the probabilities stay near what is "
+                "known without it."
+            )
         if act == "look":
             reason += f" A second local opinion is worth asking: it should improve by {value:.3f}."
         tier = choose(gain, threshold)
@@ -183,6 +220,7 @@ class SecondLook:
             p_local=p_local,
             p_cloud=p_cloud,
             gain=gain,
+            threshold=threshold,
             reason=reason,
             act=act,
             look_value=value,
@@ -239,7 +277,7 @@ def _said(p: float, whence: str = "") -> str:
     return "the prompt is not known" if isnan(p) else f"{p:.2f}{whence}"
 
 
-def _logits_of(decision: Decision) -> tuple[float, float] | None:
+def prompt_logits(decision: Decision) -> tuple[float, float] | None:
     """What the prompt alone says; None where it is not known."""
     if isnan(decision.p_local):
         return None

@@ -11,6 +11,10 @@ BATCH_REQUESTS = 256  # chosen: keeps a large batch within the cache and its mem
 # Logits by which the ability of an unmeasured model is off: root mean square over the 19 measured
 # ones, each left out (tests/router/registry/test_prior.py).
 UNMEASURED_DEVIATION = 0.30
+# Logits by which a source of answers like none learned from may be better than is thought: root
+# mean square of the levels of four sources, each left out.
+STRANGE_DEVIATION = 0.9
+UNFAMILIAR = 0.5  # chosen: where less than half of a probability is from the answer, it is said
 NAMES_REMEMBERED = 1000  # chosen: clients may invent names of models without end
 SHOWN_CONTRIBUTIONS = 8  # chosen: what fits on a screen beside the decision
 LEAST_SHOWN_LOGITS = 0.005  # chosen: contributions below this are noise to a reader

@@ -48,10 +48,9 @@ def contributions_after(second: SecondLook, evidence: Evidence) -> tuple[Contrib
     In the units of `contributions_before`, measured from an average answer of the training data.
     """
     row = second.rows([evidence])
-    z = second.verifier.standardised(row)[0]
-    logits = z * (second.verifier.weights[1] - second.verifier.weights[0])
+    logits = second.verifier.toward_cloud(row)
     # What an answer has says something to a reader; what it lacks hardly does, but for equality.
-    shown = (row[0] != 0) & ~np.isin(VERIFIED, _COUNTS)
+    shown = (row[0, : len(VERIFIED)] != 0) & ~np.isin(VERIFIED, _COUNTS)
     shown[VERIFIED.index("agreement: equal")] = bool(evidence.others)
     order = np.argsort(-np.abs(logits * shown))[: min(SHOWN_CONTRIBUTIONS, int(shown.sum()))]
     found = tuple(Contribution(VERIFIED[i], float(logits[i])) for i in order)

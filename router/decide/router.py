@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 
 from router.answers.verifier import Evidence, reliability_of
 from router.decide.after import AnswerLike, SecondLook, checked_answer, checked_others
-from router.decide.constants import BATCH_REQUESTS, UNMEASURED_DEVIATION
+from router.decide.bar import Bar
+from router.decide.constants import BATCH_REQUESTS, STRANGE_DEVIATION, UNMEASURED_DEVIATION
 from router.decide.deferral import FROM_PROMPT, act_for, values_of_looking
 from router.decide.explain import assumptions, contributions_after, contributions_before
 from router.decide.heads import Heads, sigmoid
@@ -82,12 +83,15 @@ class Router:
         # What a floor sends to the cloud was promised to be the cloud's: nothing keeps it back.
         self._floor = isinstance(self.operating_point, QualityFloor)
         self.confidence = confidence
-        self._doubt = 0.0  # logits by which an unmeasured model may be better than is thought
-        if not self.abilities[0].known and not self._floor:
-            from statistics import NormalDist  # here, as most routers never need it
+        from statistics import NormalDist  # here, as it is slow to load
 
-            slope = float(self.heads.calibration[0, 0])
-            self._doubt = slope * UNMEASURED_DEVIATION * NormalDist().inv_cdf(confidence)
+        sure = NormalDist().inv_cdf(confidence)
+        self._doubt = 0.0  # logits by which an unmeasured model may be better than is thought
+        if self._floor:
+            sure = 0.0
+        if not self.abilities[0].known:
+            self._doubt = float(self.heads.calibration[0, 0]) * UNMEASURED_DEVIATION * sure
+        self._bar = Bar(self._threshold, self._doubt, STRANGE_DEVIATION * sure)
         self.look_price = look_price
         if isinstance(self.operating_point, Money) and self.operating_point.look_usd:
             self.look_price = self.operating_point.look_usd / self.operating_point.value_usd
@@ -154,12 +158,7 @@ class Router:
         logits = self.heads.logits(self.extractor.extract(requests), self._ability)
         p = sigmoid(logits)
         costs = [estimate_usd(self.cloud_model, r.chars, self.output_tokens) for r in requests]
-        thresholds = [
-            self.operating_point.threshold(self.reference, cost)
-            if self._fixed is None
-            else self._fixed
-            for cost in costs
-        ]
+        thresholds = [self._threshold(cost) for cost in costs]
         if self._doubt:
             burdens = (sigmoid(logits[:, 0] + self._doubt) - p[:, 0]).tolist()
             thresholds = [t + burden for t, burden in zip(thresholds, burdens, strict=True)]
@@ -177,6 +176,12 @@ class Router:
                 requests, p.tolist(), costs, thresholds, values, strict=True
             )
         ]
+
+    def _threshold(self, cost_usd: float) -> float:
+        """The cut for a request whose cloud answer costs `cost_usd`."""
+        if self._fixed is not None:
+            return self._fixed
+        return self.operating_point.threshold(self.reference, cost_usd)
 
     def predict_batch(self, prompts: Sequence[str | Request]) -> BatchPrediction:
         """Probabilities for many prompts at once, arrays of shape (n,)."""
@@ -216,9 +221,15 @@ class Router:
         >>> same.p_local > other.p_local
         True
         """
-        before = _offering(self._before(decision), tools)
+        before = _offering(self.before(decision), tools)
         evidence = self._evidence_after(before, answer, others, logprobs=logprobs)
-        return self.second_look().decide([before], [evidence], self.look_price)[0]
+        return self.decide_after([before], [evidence])[0]
+
+    def decide_after(
+        self, decisions: Sequence[Decision], evidence: Sequence[Evidence]
+    ) -> list[Decision]:
+        """`predict_after` for answers that were read already."""
+        return self.second_look().decide(decisions, evidence, self.look_price, self._bar)
 
     @property
     def _burden_words(self) -> str:
@@ -227,7 +238,7 @@ class Router:
             return ""
         return f" and the burden of proof, as nobody measured {self.local_model}"
 
-    def _before(self, decision: Decision | None) -> Decision:
+    def before(self, decision: Decision | None) -> Decision:
         """`decision`, or one that knows nothing of the prompt: its probabilities are NaN."""
         if decision is not None:
             return decision
@@ -237,7 +248,7 @@ class Router:
             p_local=nan,
             p_cloud=nan,
             gain=nan,
-            threshold=self.operating_point.threshold(self.reference, cost),
+            threshold=self._threshold(cost),
             reason="The prompt is not known.",
             model_version=self.version,
             est_cost_usd=cost,
@@ -275,12 +286,12 @@ class Router:
         own = [checked_answer(a, f"Answer {i}", self.local_model) for i, a in enumerate(answers)]
         opinions = [checked_others(o, a.model) for o, a in zip(rest, own, strict=True)]
         second = self.second_look()
-        before = [_offering(self._before(d), t) for d, t in zip(decisions, offered, strict=True)]
+        before = [_offering(self.before(d), t) for d, t in zip(decisions, offered, strict=True)]
         out: list[Decision] = []
         for i in range(0, len(own), BATCH_REQUESTS):
             part = slice(i, i + BATCH_REQUESTS)
             evidence = second.evidence(before[part], own[part], opinions[part])
-            out += second.decide(before[part], evidence, self.look_price)
+            out += self.decide_after(before[part], evidence)
         return out
 
     def reads_on(self, decision: Decision, at: int, reach: float) -> bool:
@@ -329,7 +340,7 @@ class Router:
         """
         second = self.second_look()
         evidence = self._evidence_after(decision, answer, others)
-        after = second.decide([decision], [evidence], self.look_price)[0]
+        after = self.decide_after([decision], [evidence])[0]
         empty = not (answer if isinstance(answer, str) else answer.text).strip()
         notes = ("The answer is empty, so nothing in it could be judged.",) if empty else ()
         return Explanation(after, contributions_after(second, evidence), notes)

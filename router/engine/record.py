@@ -18,7 +18,7 @@ from router.types import Decision, Tier
 from router.wire import Json
 from router.wire.summary import Summary
 
-_KEPT_FIELDS = ("messages", "system", "tools", "response_format", "output_config")
+_KEPT_FIELDS = ("messages", "system", "tools", "response_format", "output_config", "router")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +32,8 @@ class Record:
     deadline: float  # on the event loop's clock, for everything that is done for it
     screening: Screening | None = None
     plan: Plan = UNPLANNED
+    audited: bool = False  # drawn to be labelled, whatever comes of it
+    audit: float | None = None  # probability with which it was drawn; None: it could not be
     models: Mapping[Tier, str] = field(default_factory=dict)  # who would answer
     est_usd: float = 0.0  # of a cloud answer
     decision: Decision | None = None
@@ -93,6 +95,7 @@ class Record:
     def headers(self, streaming: bool = False) -> dict[str, str]:
         """What every answer tells about its way."""
         out = {"x-router-decision-id": self.id, "x-router-policy-version": self.policy.version}
+        out["x-router-model-asked"] = _ascii(self.call.model)
         if self.tier is not None:
             out |= {"x-router-tier": self.tier, "x-router-model": _ascii(self.model)}
         if self.plan is not UNPLANNED:
@@ -104,6 +107,8 @@ class Record:
         out["x-router-cost-usd"] = f"{cost:.6f}"
         if streaming and self.tier == "cloud":
             out["x-router-cost"] = "estimated"
+        if self.audited and not self.private:
+            out["x-router-audit"] = "1"  # a rating of this answer is asked for
         if self.private:
             out["x-router-private"] = _ascii(", ".join(self.private))
         if self.escalated:
@@ -122,18 +127,27 @@ class Record:
             "decision_id": self.id,
         }
 
+    @property
+    def keeps(self) -> str:
+        """What the log may keep of it: `full`, `features` or `none`. A client may ask for less."""
+        settings = self.policy.settings
+        if self.private:
+            return "features" if settings.private_learning == "features" else "none"
+        if settings.store == "full" and self.call.body.get("store") is False:
+            return "features"
+        return settings.store
+
     def row(self) -> dict[str, Any]:
         """The row of the outcome log; of a private request no word is kept."""
         plan, known, answer, held = self.plan, self.decision, self.answer, self.held
         after = self.at_end or self.after
-        full = self.policy.settings.store == "full"
-        words = full and self.screening is not None and not self.private
+        words = self.keeps == "full" and self.screening is not None
         planned = plan is not UNPLANNED
         usage = answer.usage if answer else None
         return {
             "id": self.id,
             "at": self.at,
-            "api": self.call.api,
+            "api": self.call.dialect,
             "key": self.call.key,
             "stream": self.call.stream,
             "rule": plan.rule,
@@ -151,6 +165,8 @@ class Record:
             "threshold": known.threshold if known else None,
             "propensity": plan.propensity if planned else None,
             "explored": plan.explored,
+            "audited": self.audited,
+            "audit": self.audit,
             "private_kinds": json.dumps(self.private) if self.private else None,
             "cascade": self.cascade,
             "checks": self._checks(),

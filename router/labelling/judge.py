@@ -47,22 +47,25 @@ class Judged:
 def chosen(
     engine: Engine, router: Router, count: int, seed: int = 0, *, at_random: bool = False
 ) -> list[Logged]:
-    """Requests worth judging: half of them where a label moves the decision most, half at random.
+    """Requests worth judging: audited ones, then half of the rest where a label moves the decision
+    most, half at random.
 
-    Only those with a local answer, whose words were kept and that nobody judged. The random half
-    keeps what is learned of calibration honest. `at_random`: all of them are, as a quality floor
-    must rest on requests like those to come.
+    Only those with a local answer, whose words were kept and that nobody judged. What is random
+    keeps what is learned of calibration honest. `at_random`: all of them are, and the audited come
+    by chance, as a quality floor must rest on requests like those to come.
     """
     done = queries.rated_by(engine, SOURCE)
     found = [x for x in queries.answered(engine) if x.local and x.id not in done]
     if len(found) <= count:
         return found
+    audited = [] if at_random else [x for x in found if x.audited][:count]
+    found, count = [x for x in found if x not in audited], count - len(audited)
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(found))
     picked = 0 if at_random else count // 2
     drawn = set(shuffled[: count - picked].tolist())
     rest = [x for i, x in enumerate(found) if i not in drawn]
-    return [found[i] for i in sorted(drawn)] + logged.ordered(router, rest, picked)
+    return audited + [found[i] for i in sorted(drawn)] + logged.ordered(router, rest, picked)
 
 
 def estimated_usd(found: Sequence[Logged], model: str, output_tokens: int) -> float:

@@ -14,7 +14,7 @@ def call_of(one: Logged) -> Call:
 
 
 def ordered(router: Router, found: list[Logged], count: int | None = None) -> list[Logged]:
-    """`count` of `found` (default: all), those first where a label moves the decision most."""
+    """`count` of `found` (default: all): audited ones, then where a label moves a decision most."""
     if not found:
         return []
     p_local, p_cloud, threshold = np.array(
@@ -23,4 +23,4 @@ def ordered(router: Router, found: list[Logged], count: int | None = None) -> li
     vectors = router.extractor.extract([one.request for one in found]).embedding
     wanted = len(found) if count is None else count
     order = most_informative(worth(p_local, p_cloud, threshold), vectors, wanted)
-    return [found[i] for i in order]
+    return sorted((found[i] for i in order), key=lambda one: not one.audited)

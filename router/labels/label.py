@@ -21,7 +21,8 @@ from router.labels.sources import EXPLICIT, KEY_SHARE, PER_GROUP, SOURCES, STRON
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """One thing that was said or happened. `at`: Unix time in seconds; `score`: 0..1, None for
-    sources that bring their own; `group`: requests that say the same share one.
+    sources that bring their own; `group`: requests that say the same share one. `worth`: its
+    weight, where that was measured.
     """
 
     decision: str
@@ -31,6 +32,12 @@ class Signal:
     at: float
     score: float | None = None
     key: str | None = None
+    worth: float | None = None
+
+    @property
+    def weight(self) -> float:
+        """How much it counts, 0..1; a person's word counts 1."""
+        return SOURCES[self.source].weight if self.worth is None else self.worth
 
     @property
     def value(self) -> float:
@@ -62,8 +69,8 @@ def labelled(signals: Iterable[Signal]) -> list[Label]:
     """One label per request and tier, as said above, in the order of time and decision.
 
     >>> one = {"decision": "a", "group": "g", "tier": "local"}
-    >>> quiet = Signal(**one, source="quiet", at=1.0)
-    >>> [found] = labelled([quiet, Signal(**one, source="user", at=2.0, score=0.0)])
+    >>> cut = Signal(**one, source="cut off", at=1.0)
+    >>> [found] = labelled([cut, Signal(**one, source="user", at=2.0, score=0.0)])
     >>> found.score, found.weight, found.source
     (0.0, 1.0, 'user')
     """
@@ -86,7 +93,7 @@ def _latest(signals: Sequence[Signal]) -> list[Signal]:
 def _resolved(signals: Sequence[Signal]) -> Label:
     best = min(SOURCES[s.source].rank for s in signals)
     deciding = [s for s in signals if SOURCES[s.source].rank == best]
-    weights = np.array([SOURCES[s.source].weight for s in deciding])
+    weights = np.array([s.weight for s in deciding])
     values = np.array([s.value for s in deciding])
     opinions = [s.value for s in signals if SOURCES[s.source].rank <= EXPLICIT] or [0.0]
     doubt = max(opinions) - min(opinions)
@@ -95,7 +102,7 @@ def _resolved(signals: Sequence[Signal]) -> Label:
         decision=main.decision,
         group=main.group,
         tier=main.tier,
-        score=float(np.average(values, weights=weights)),
+        score=float(np.average(values, weights=weights if weights.any() else None)),
         weight=float(weights.max() * (1 - doubt)),
         source=main.source,
         at=max(s.at for s in deciding),

@@ -24,7 +24,8 @@ class Source:
 
 # Chosen: a person's word weighs 1 and the judge's less, as it errs; what merely happened weighs the
 # less the more innocent reasons it can have. Faults leave little good in an answer, a correction or
-# a repeated request some, silence is mostly content. Delays: who is not content asks again at once.
+# a repeated request some. Silence weighs nothing until the audit has measured what it is worth
+# (`router.labels.silence`). Delays: who is not content asks again at once.
 SOURCES: Mapping[str, Source] = {
     "user": Source(rank=0, weight=1.0, score=None, delay_s=float("inf"), words="feedback"),
     "corrected": Source(
@@ -49,7 +50,7 @@ SOURCES: Mapping[str, Source] = {
         rank=3, weight=0.3, score=0.3, delay_s=0.25 * _HOUR_S, words="the same request again soon"
     ),
     "quiet": Source(
-        rank=4, weight=0.1, score=0.85, delay_s=float("inf"), words="nobody complained"
+        rank=4, weight=0.0, score=None, delay_s=float("inf"), words="nobody complained"
     ),
 }
 
@@ -63,3 +64,11 @@ PER_KEY_DAY = 50  # chosen: opinions of one key that count in a day, the first o
 ONE_SIDED, SAME_DEVIATION = 20, 0.02
 ENOUGH_ANSWERS = 10  # chosen: that must have other evidence before a key is doubted
 DOUBT_Z = -1.645  # one-sided 5 % quantile: how surely a key must say the opposite of it
+
+# What silence is worth.
+SILENT_AUDITED = 50  # chosen: audited answers that nobody complained of, to know what that says
+SILENCE_WEIGHT = 0.1  # chosen: the most that silence may weigh, so common as it is
+
+# Who has shown to tell good answers from bad.
+PROVEN_BY = 30  # chosen: opinions of one key from which on they must show it
+PROOF_Z, TOGETHER_Z = 1.645, 2.326  # one-sided 5 % for each key, 1 % for all that are left together

@@ -1,27 +1,47 @@
 """Watching over a model at work: is it still calibrated, and is the traffic still the same?
 
-Calibration is watched by a test martingale: a gambler bets on every label that the probabilities
-are off by more than a tolerance. If they are not, his wealth is a supermartingale, and by Ville's
-inequality (1939; Shafer and Vovk 2019) it ever reaches 1 / alpha with probability alpha at most,
-however often one looks.
+Calibration is watched by an e-detector (Shin, Ramdas and Rinaldo, arXiv 2203.03532) of the form of
+Shiryaev (1963) and Roberts (1966): with every label a new gambler comes and bets, with what the
+former ones have, that the probabilities are off by more than a tolerance. While they are not, the
+mean wealth grows by 1 a label at most, so a false alarm comes on average after LIMIT labels or
+later; and however long a model was right, the gambler who comes when it breaks starts fresh.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import log1p
+from math import sqrt
 from typing import Any
 
 import numpy as np
 
-from router.monitor.constants import ALPHA, BETS, TOLERANCE, WINDOW
-from router.registry.gates import RARE, unexpected
-from router.types import FloatArray
+from router.monitor.constants import (
+    EDGE,
+    FEWEST_SESSIONS,
+    LIMIT,
+    MOST_STAKED,
+    NEW_REQUESTS,
+    NEW_SHARE,
+    RARE_Z,
+    SESSION_MOST,
+    SESSION_PAUSE_S,
+    SHIFTS,
+    TOLERANCE,
+    WINDOW,
+)
+from router.registry.gates import unexpected
+from router.types import FloatArray, IntArray
+
+_SIDES = np.repeat([1.0, -1.0], len(SHIFTS))  # that answers are better, or worse, than promised
+_SHIFTS = np.tile(SHIFTS, 2)
 
 
 @dataclass(slots=True, kw_only=True)
 class CalibrationTest:
     """Feed it labels in the order they come; `broken` once the evidence suffices.
+
+    `since`: the label, from 0, that the strongest evidence began with.
 
     >>> test = CalibrationTest()
     >>> for _ in range(200):
@@ -30,39 +50,59 @@ class CalibrationTest:
     True
     """
 
-    alpha: float = ALPHA
+    limit: float = LIMIT
     tolerance: float = TOLERANCE
     labels: int = 0
-    _wealth: FloatArray = field(default_factory=lambda: np.zeros((2, len(BETS))))  # logarithms
+    since: int = 0
+    _wealth: FloatArray = field(default_factory=lambda: np.zeros(len(_SIDES)))
+    _best: FloatArray = field(default_factory=lambda: np.ones(len(_SIDES)))  # one gambler's
+    _began: FloatArray = field(default_factory=lambda: np.zeros(len(_SIDES)))
     _most: float = 0.0
 
-    def add(self, p: float, y: float, weight: float = 1.0) -> None:
-        """A probability beside what came of it, 0..1; `weight` 0..1 scales the stake."""
+    def add(self, p: float, y: float, weight: float = 1.0, odds: float = 1.0) -> None:
+        """A probability beside what came of it, 0..1; `weight` 0..1 scales the stake.
+
+        `odds`: good answers may have been rated so many times more or less often than bad ones
+        (odds ratio, from 1); what that alone could explain is no evidence.
+        """
+        fresh = self._best <= 1.0
+        self._best, self._began = np.maximum(self._best, 1.0), self._began.copy()
+        self._began[fresh] = self.labels
+        claimed = np.where(_SIDES > 0, _tilted(p, odds), _tilted(p, 1 / odds))
+        null = np.clip(claimed + _SIDES * self.tolerance, EDGE, 1 - EDGE)
+        stake = np.minimum(_SHIFTS / (null * (1 - null)), MOST_STAKED / np.maximum(null, 1 - null))
+        won = 1 + weight * stake * _SIDES * (y - null)
+        self._wealth = np.minimum((1 + self._wealth) * won, 1e300)
+        self._best = np.minimum(self._best * won, 1e300)
         self.labels += 1
-        for side, sign in enumerate((1.0, -1.0)):
-            won = sign * (y - p) - self.tolerance
-            for i, bet in enumerate(BETS):
-                self._wealth[side, i] += log1p(bet * weight * won)
-        self._most = max(self._most, self.evidence)
+        before, self._most = self.broken, max(self._most, self.evidence)
+        if self.broken and not before:
+            self.since = int(self._began[int(np.argmax(self._wealth))])
 
     @property
     def evidence(self) -> float:
-        """The gamblers' mean wealth: 1 at the start, 1 / alpha when calibration is broken."""
-        return float(np.exp(np.minimum(self._wealth, 700.0)).mean())
+        """The gamblers' mean wealth; LIMIT and above is an alarm."""
+        return float(self._wealth.mean())
 
     @property
     def broken(self) -> bool:
         """Whether the evidence ever sufficed."""
-        return self._most >= 1 / self.alpha
+        return self._most >= self.limit
 
     def words(self) -> str:
         """What it says."""
         if self.broken:
             return (
-                f"p_local is off by more than {self.tolerance:g} on {self.labels} fresh labels "
-                f"(false alarm in at most {self.alpha:.0%} of all models)."
+                f"p_local is off by more than {self.tolerance:g} on {self.labels - self.since} of "
+                f"{self.labels} fresh labels (a false alarm comes once in {self.limit:,.0f} labels "
+                "or more rarely)."
             )
         return f"p_local agrees with {self.labels} fresh labels (evidence {self.evidence:.2g})."
+
+
+def _tilted(p: float, odds: float) -> float:
+    """The share of good answers among those rated, where good ones are so much likelier rated."""
+    return p * odds / (p * odds + 1 - p) if 0 < p < 1 else p
 
 
 class Kind(StrEnum):
@@ -96,45 +136,78 @@ class Drift:
     alarms: tuple[Alarm, ...]
 
 
-def traffic_of(embeddings: FloatArray, escalation: float, seed: int = 0) -> dict[str, Any]:
+def sessions_of(keys: Sequence[str | None], at: Sequence[float]) -> IntArray:
+    """The session of every request, numbered: requests of one key without a long pause, (n,).
+
+    >>> sessions_of(["a", "b", "a", "a"], [0.0, 1.0, 60.0, 9000.0]).tolist()
+    [0, 1, 0, 2]
+    """
+    last: dict[str | None, tuple[float, int, int]] = {}
+    out, count = [], 0
+    for key, when in zip(keys, at, strict=True):
+        before, number, size = last.get(key, (-np.inf, -1, 0))
+        if when - before > SESSION_PAUSE_S or size == SESSION_MOST:
+            number, size, count = count, 0, count + 1
+        last[key] = (when, number, size + 1)
+        out.append(number)
+    return np.array(out, dtype=np.int64)
+
+
+def traffic_of(
+    embeddings: FloatArray,
+    escalation: float,
+    sessions: IntArray | None = None,
+    kinds: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     """What to remember of the traffic that a model was fitted on, plain values.
 
-    `embeddings` (n, d). The limit is the largest of 1,000 windows drawn from it.
+    `embeddings` (n, d); `sessions` (n,), default each request its own; `kinds`: share of the
+    requests of each kind. `spread`: squared error of the mean of one request, sessions counted;
+    `directions`: in how many independent directions it varies.
     """
-    rng = np.random.default_rng(seed)
     mean, deviation = embeddings.mean(axis=0), embeddings.std(axis=0)
     deviation = np.maximum(deviation, 1e-4)
-    drawn = [
-        _distance(embeddings[rng.integers(0, len(embeddings), WINDOW)], mean, deviation)
-        for _ in range(round(1 / RARE))
-    ]
+    each = np.arange(len(embeddings)) if sessions is None else sessions
+    spread, directions = _spread((embeddings - mean) / deviation, each)
     return {
         "requests": len(embeddings),
         "escalation": escalation,
-        "limit": float(max(drawn)),
         "mean": np.round(mean, 5).tolist(),
         "deviation": np.round(deviation, 5).tolist(),
+        "spread": spread,
+        "directions": directions,
+        "kinds": {k: round(v, 4) for k, v in (kinds or {}).items()},
     }
 
 
 def drift(
-    traffic: Mapping[str, Any], embeddings: FloatArray, escalated: Sequence[bool]
+    traffic: Mapping[str, Any],
+    embeddings: FloatArray,
+    escalated: Sequence[bool],
+    sessions: IntArray | None = None,
+    kinds: Sequence[str] = (),
 ) -> Drift | None:
-    """Recent requests beside the remembered traffic; None for fewer than WINDOW requests."""
-    if len(embeddings) < WINDOW or not traffic:
+    """Recent requests beside the remembered traffic; None for fewer than WINDOW requests.
+
+    What one session asks hangs together, so sessions are what is drawn anew: the more requests
+    are of one, the further apart must two means be. Topics need a memory of NEW_REQUESTS.
+    """
+    if len(embeddings) < WINDOW or "spread" not in traffic:
         return None
     recent = embeddings[-WINDOW:]
-    mean, deviation = np.array(traffic["mean"]), np.array(traffic["deviation"])
-    distance = _distance(recent, mean, deviation) / float(traffic["limit"])
+    own = np.arange(len(embeddings)) if sessions is None else sessions
+    distance = _distance(traffic, recent, own[-WINDOW:])
+    learned = int(traffic["requests"])
     share, expected = float(np.mean(escalated[-WINDOW:])), float(traffic["escalation"])
     alarms = []
-    if distance > 1:
+    if distance > 1 and learned >= NEW_REQUESTS:
         words = (
-            f"The last {WINDOW} requests are about other things than the {traffic['requests']} "
-            f"learned from (distance {distance:.1f} times chance); run router learn."
+            f"The last {WINDOW} requests are about other things than the {learned} learned from "
+            f"(distance {distance:.1f} times chance){_what_is_new(traffic, kinds[-WINDOW:])}; "
+            "run router learn."
         )
         alarms.append(Alarm(Kind.TOPICS, words))
-    if unexpected(share, expected, WINDOW):
+    if unexpected(share, expected, len(np.unique(own[-WINDOW:]))):
         words = (
             f"{share:.0%} of the last {WINDOW} requests went to the cloud, {expected:.0%} was "
             "expected; look at: router models, or run: router learn."
@@ -149,6 +222,47 @@ def drift(
     )
 
 
-def _distance(window: FloatArray, mean: FloatArray, deviation: FloatArray) -> float:
-    """Mean squared z-score of a window's mean; about 1 / rows for unchanged traffic."""
-    return float((((window.mean(axis=0) - mean) / deviation) ** 2).mean())
+def _distance(traffic: Mapping[str, Any], recent: FloatArray, sessions: IntArray) -> float:
+    """How far the mean of recent requests lies from what was learned; 1 is the edge of chance.
+
+    The squared distance beside its error is an F statistic (Hotelling's, with as many directions
+    as the traffic has); by Paulson's approximation (1942) it becomes a z-score.
+    """
+    count = len(np.unique(sessions))
+    if count < FEWEST_SESSIONS:
+        return 0.0
+    z = (recent - np.array(traffic["mean"])) / np.array(traffic["deviation"])
+    centre = z.mean(axis=0)
+    own, directions = _spread(z - centre, sessions)
+    own *= count / (count - 1)
+    learned = float(traffic["spread"])
+    directions = min(directions, float(traffic["directions"]))
+    error = max(own, learned) / len(recent) + learned / int(traffic["requests"])
+    root = (float(centre @ centre) / error) ** (1 / 3)
+    above, below = 2 / (9 * directions), 2 / (9 * directions * (count - 1))
+    score = ((1 - below) * root - (1 - above)) / sqrt(below * root**2 + above)
+    return float(max(score / RARE_Z, 0.0))
+
+
+def _spread(z: FloatArray, sessions: IntArray) -> tuple[float, float]:
+    """Squared error of the mean times the number of requests, and its directions."""
+    _, code = np.unique(sessions, return_inverse=True)
+    sums = np.zeros((int(code.max()) + 1, z.shape[1]))
+    np.add.at(sums, code, z)
+    products = sums.T @ sums / len(z)
+    total = float(np.trace(products))
+    return total, total**2 / max(float((products**2).sum()), 1e-12)
+
+
+def _what_is_new(traffic: Mapping[str, Any], kinds: Sequence[str]) -> str:
+    """Which kinds of request there are more of, in words; empty where none stands out."""
+    known: Mapping[str, float] = traffic.get("kinds", {})
+    if not known or not kinds:
+        return ""
+    found = Counter(kinds)
+    more = {k: n / len(kinds) - known.get(k, 0.0) for k, n in found.items()}
+    new = sorted((k for k, d in more.items() if d >= NEW_SHARE), key=lambda k: -more[k])
+    if not new:
+        return "; no kind of request stands out"
+    said = ", ".join(f"{found[k]} ask for {k} ({known.get(k, 0.0):.0%} before)" for k in new)
+    return f"; of them {said}"

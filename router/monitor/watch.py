@@ -16,15 +16,16 @@ from sqlalchemy import Engine
 from router.app import Service
 from router.decide.router import Router
 from router.errors import RouterError
-from router.monitor.alarms import Alarm, CalibrationTest, Drift, Kind, drift
-from router.monitor.constants import LOOK_S, PROBE_S, SHADOW_S, WINDOW
+from router.monitor.alarms import Alarm, CalibrationTest, Drift, Kind, drift, sessions_of
+from router.monitor.bets import Bet, bets_on, heard_enough, watched
+from router.monitor.constants import LOOK_S, PRIVATE_KIND, PROBE_S, SHADOW_S, WINDOW
 from router.monitor.self_measure import SelfMeasure
 from router.monitor.shadow import PrivateOpinions, Shadow
 from router.outcomes import queries
 from router.outcomes.events import note
 from router.outcomes.kept import features_of, is_readable
-from router.outcomes.queries import Rated
 from router.registry import gates
+from router.text.asks import asks_for
 
 _log = logging.getLogger("router.gateway")
 
@@ -43,11 +44,8 @@ class Watch:
         """Look at the log; say what is new, and go back to the version before if need be."""
         router = self.service.policy.router
         engine = self.service.log.engine
-        labels = await asyncio.to_thread(queries.fresh_labels, engine, router.version)
-        test = CalibrationTest()
-        for one in labels:
-            test.add(one.p_final, one.score)
-        self.calibration = test
+        bets = bets_on(await asyncio.to_thread(queries.fresh_labels, engine, router.version))
+        test = self.calibration = watched(bets)
         self.drift = await asyncio.to_thread(recent_drift, engine, router)
         alarms = self.drift.alarms if self.drift else ()
         if test.broken:
@@ -58,11 +56,11 @@ class Watch:
                 said = note("alarm", router.version, alarm.words)
                 await asyncio.wrap_future(self.service.log.call(said))
         self.alarms = alarms
-        if test.broken and self.service.settings.auto_rollback:
-            await self._go_back(router, labels)
+        if test.broken and self.service.settings.auto_rollback and heard_enough(bets):
+            await self._go_back(router, bets[test.since :])
 
-    async def _go_back(self, router: Router, labels: Sequence[Rated]) -> None:
-        """To the version before, where that fits the same labels better."""
+    async def _go_back(self, router: Router, bets: Sequence[Bet]) -> None:
+        """To the version before, where that fits what was said since it broke better."""
         registry = self.service.registry
         before = registry.previous
         if before is None or before == router.version:
@@ -76,7 +74,7 @@ class Watch:
         except RouterError as error:
             _log.error("No way back to %s: %s", before, error)
             return
-        gain = await asyncio.to_thread(_gain_of, earlier, labels)
+        gain = await asyncio.to_thread(_gain_of, earlier, bets)
         if not gates.worth_going_back(gain):
             return
         why = (
@@ -86,13 +84,14 @@ class Watch:
         await asyncio.to_thread(registry.roll_back, why)
 
 
-def _gain_of(earlier: Router, labels: Iterable[Rated]) -> float:
+def _gain_of(earlier: Router, bets: Iterable[Bet]) -> float:
     """By how much `earlier` fits labels better: mean squared error, minus its own."""
-    kept = [(request, one) for one in labels if (request := one.request) is not None]
+    every = [(one, bet.score) for bet in bets for one in bet.about]
+    kept = [(request, one, score) for one, score in every if (request := one.request) is not None]
     if not kept:
         return 0.0
-    now, score = np.array([(one.p_local, one.score) for _, one in kept]).T
-    then = earlier.predict_batch([request for request, _ in kept]).p_local
+    now, score = np.array([(one.p_local, score) for _, one, score in kept]).T
+    then = earlier.predict_batch([request for request, *_ in kept]).p_local
     return float(np.mean((now - score) ** 2 - (then - score) ** 2))
 
 
@@ -106,7 +105,11 @@ def recent_drift(engine: Engine, router: Router) -> Drift | None:
         router.extractor, [request for request, _ in known], [one.features for _, one in known]
     )
     escalated = [one.gain > one.threshold for _, one in known]
-    return drift(router.traffic, features.embedding, escalated) if known else None
+    if not known:
+        return None
+    sessions = sessions_of([one.key for _, one in known], [one.at for _, one in known])
+    kinds = [asks_for(request) if request is not None else PRIVATE_KIND for request, _ in known]
+    return drift(router.traffic, features.embedding, escalated, sessions, kinds)
 
 
 @asynccontextmanager

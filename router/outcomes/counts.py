@@ -20,15 +20,13 @@ _d, _f = decisions.c, feedback.c
 class Evidence:
     """What speaks of the answers of a span, counted; only requests with words or features count.
 
-    `feedback`, `opinions`: rows. `faulty`: answers that a check found fault with. `quiet`: answers
-    old enough for silence to count.
+    `feedback`, `opinions`: rows. `faulty`: answers that a check found fault with.
     """
 
     requests: int
     feedback: int
     opinions: int
     faulty: int
-    quiet: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +44,12 @@ class Decided:
     by_hand: int
 
 
-def evidence(
-    engine: Engine, since: float, until: float, *, maturity_s: float, faults: Sequence[str]
-) -> Evidence:
+def evidence(engine: Engine, since: float, until: float, *, faults: Sequence[str]) -> Evidence:
     """Count what there is to learn from; `faults`: words of `router.outcomes.faults`."""
     ours = and_(within(since, until), legible())
-    quiet = and_(_answered(), until - _d.at >= maturity_s)
-    requests = select(
-        func.count(), _number(and_(_answered(), _found(faults))), _number(quiet)
-    ).where(ours)
+    requests = select(func.count(), _number(and_(_answered(), _found(faults)))).where(ours)
     with engine.connect() as connection:
-        count, faulty, silent = connection.execute(requests).one()
+        count, faulty = connection.execute(requests).one()
         said, second = (
             connection.execute(
                 select(func.count())
@@ -65,7 +58,7 @@ def evidence(
             ).scalar_one()
             for table in (feedback, opinions)
         )
-    return Evidence(requests=count, feedback=said, opinions=second, faulty=faulty, quiet=silent)
+    return Evidence(requests=count, feedback=said, opinions=second, faulty=faulty)
 
 
 def decided(

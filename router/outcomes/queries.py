@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    update,
 )
 
 from router.decide.after import AgreementLabel
@@ -54,6 +55,7 @@ class Logged:
     cloud: str | None
     second_model: str | None
     second: str | None
+    audited: bool
     p_local: float
     p_cloud: float
     threshold: float
@@ -103,12 +105,21 @@ def _logged(engine: Engine, query: Select[Any]) -> list[Logged]:
                 cloud=cloud or None,
                 second_model=row["second_model"],
                 second=row["second_answer"],
+                audited=bool(row["audited"]),
                 p_local=row["p_local"],
                 p_cloud=row["p_cloud"],
                 threshold=row["threshold"],
             )
             out.append(one)
     return out
+
+
+def to_rate(engine: Engine) -> list[Logged]:
+    """Audited requests that no person has rated, the newest first; of `answered`."""
+    rated = select(_f.decision_id).where(_f.source != "judge")
+    return _logged(engine, select(decisions).where(_askable(), _d.audited, _d.id.not_in(rated)))[
+        ::-1
+    ]
 
 
 def rated_by(engine: Engine, source: str) -> set[str]:
@@ -195,6 +206,48 @@ def add_probe_result(
         connection.execute(insert(probes).values(**row))
 
 
+# Clients: what was kept of an answer that they have had
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastAnswer:
+    """One answered request of the log. `request` (JSON) and `answer` are None where no word was
+    kept; `private_kinds` is None for a request that was not private.
+    """
+
+    api: str
+    key: str | None
+    at: float
+    model: str | None
+    status: int
+    finish: str | None
+    private_kinds: str | None
+    request: str | None
+    answer: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+def past_answer(engine: Engine, decision: str) -> PastAnswer | None:
+    """The answer to a decision; None where the log has no such decision."""
+    query = select(*(decisions.c[f.name] for f in fields(PastAnswer))).where(_d.id == decision)
+    with engine.connect() as connection:
+        row = connection.execute(query).mappings().first()
+    return PastAnswer(**row) if row else None
+
+
+def forget_words(decision: str) -> Callable[[Connection], None]:
+    """Work for `OutcomeLog.call`: drop every word kept of a decision, its numbers stay."""
+    words = dict.fromkeys(("request", "answer", "second_answer", "local_answer"))
+
+    def drop(connection: Connection) -> None:
+        connection.execute(update(decisions).where(_d.id == decision).values(**words))
+        kept = opinions.c.decision_id == decision
+        connection.execute(update(opinions).where(kept).values(answer=None))
+
+    return drop
+
+
 # Monitoring: how the model that serves is doing, and a challenger beside it
 
 
@@ -217,19 +270,28 @@ _KEPT = (_d.api, _d.request.label("words"), _d.features)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rated(Kept):
-    """A local answer with a label. `p_local`: before it was given; `p_final`: after it was looked
-    at, where it was.
+    """Something said about a local answer. `p_local`: before it was given; `p_final`: after it was
+    looked at, where it was; `agreement`: what a second opinion says of it; `audited`: drawn to be
+    labelled, whatever the answer.
     """
 
+    decision: str
+    at: float
+    key: str | None
+    source: str
+    score: float
     p_local: float
     p_final: float
-    score: float
+    agreement: float | None
+    audited: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recent(Kept):
     """A request that a model decided on, with words or features."""
 
+    at: float
+    key: str | None
     gain: float
     threshold: float
 
@@ -243,17 +305,20 @@ class InShadow:
 
 
 def fresh_labels(engine: Engine, version: str) -> list[Rated]:
-    """Explicit labels of local answers that a version decided on, in the order they came.
-
-    Of one key and request the last word counts.
-    """
+    """What was said of local answers that a version decided on, in the order it came."""
     about_local = or_(_f.tier == "local", and_(_f.tier.is_(None), _d.tier == "local"))
-    last = select(func.max(_f.id)).group_by(_f.decision_id, _f.key, _f.source)
+    agreement = (
+        select(func.avg(opinions.c.p_local))
+        .where(opinions.c.decision_id == _d.id)
+        .scalar_subquery()
+        .label("agreement")
+    )
+    said = (_d.id.label("decision"), _f.at, _f.key, _f.source, _f.score, _d.p_local)
     final = func.coalesce(_d.p_local_after, _d.p_local).label("p_final")
     query = (
-        select(*_KEPT, _d.p_local, final, _f.score)
+        select(*_KEPT, *said, final, agreement, _d.audited)
         .join(feedback, _d.id == _f.decision_id)
-        .where(_d.router_version == version, about_local, _d.p_local.is_not(None), _f.id.in_(last))
+        .where(_d.router_version == version, about_local, _d.p_local.is_not(None))
         .order_by(_f.at, _f.id)
     )
     with engine.connect() as connection:
@@ -265,7 +330,9 @@ def recent_requests(engine: Engine, limit: int) -> list[Recent]:
     oldest first.
     """
     usable = and_(_d.p_local.is_not(None), legible())
-    query = select(*_KEPT, _d.gain, _d.threshold).where(usable).order_by(_d.at.desc())
+    query = (
+        select(*_KEPT, _d.at, _d.key, _d.gain, _d.threshold).where(usable).order_by(_d.at.desc())
+    )
     with engine.connect() as connection:
         rows = connection.execute(query.limit(limit)).mappings()
         return [Recent(**row) for row in rows][::-1]
@@ -328,6 +395,8 @@ class Entry(Kept):
     threshold: float | None
     propensity: float | None
     explored: bool
+    audited: bool | None
+    audit: float | None
     escalated: bool
     status: int
     checks: str | None

@@ -40,6 +40,8 @@ decisions = Table(
     Column("threshold", Float),
     Column("propensity", Float),  # probability with which the logging policy chose this tier
     Column("explored", Boolean, nullable=False),
+    Column("audited", Boolean),  # drawn to be labelled anyhow; null: before there was an audit
+    Column("audit", Float),  # probability with which it was drawn for that; null: it could not be
     Column("private_kinds", Text),  # JSON list; null for a request that is not private
     # What looking at the answer showed
     Column("cascade", String(16)),

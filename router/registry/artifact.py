@@ -26,9 +26,11 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from router.answers.constants import MARKS
+from router.answers.kinds import EVIDENCE
 from router.answers.verifier import ARRAYS as VERIFIER_HEADS
 from router.answers.verifier import SCHEMA as VERIFIER_SCHEMA
 from router.answers.verifier import SIZE as VERIFIER_SIZE
+from router.answers.verifier import SQUARED
 from router.errors import (
     ArtifactCorrupt,
     ArtifactError,
@@ -222,25 +224,13 @@ def _verifier(data: bytes, manifest: Mapping[str, Any], folder: Path) -> dict[st
             f"{folder / VERIFIER} has schema {schema}, this version of the router reads "
             f"{VERIFIER_SCHEMA}; fit the verifier again."
         )
-    arrays = _widened(_unpacked(data, folder / VERIFIER))
+    arrays = _unpacked(data, folder / VERIFIER)
     tables = len(arrays["look"]) if "look" in arrays else 0
+    columns = VERIFIER_SIZE + len(SQUARED) + int(manifest["encoder"]["dimensions"])
     sizes = {"2": 2, "f": VERIFIER_SIZE, "g": GRID, "m": MOVES}
+    sizes |= {"k": len(EVIDENCE), "c": columns, "s": len(SQUARED)}
     sizes["t"] = tables if tables in TABLES else TABLES[-1]
     _check_shapes(arrays, VERIFIER_ARRAYS, sizes, folder / VERIFIER)
-    return arrays
-
-
-def _widened(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """A verifier's arrays where features were appended since it was fitted: these weigh nothing.
-
-    Within one VERIFIER_SCHEMA features are only ever appended.
-    """
-    filled = {"weights": 0.0, "mean": 0.0, "scale": 1.0}
-    for name, value in filled.items():
-        known = arrays[name].shape[-1:] if name in arrays else ()
-        if known and (more := VERIFIER_SIZE - known[0]) > 0:
-            wide = [(0, 0)] * (arrays[name].ndim - 1) + [(0, more)]
-            arrays[name] = np.pad(arrays[name], wide, constant_values=value)
     return arrays
 
 

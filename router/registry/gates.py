@@ -14,8 +14,9 @@ HELD_OUT_ROWS = 50  # chosen: fewer rows that are new to both models are no evid
 QUALITY_LOSS = 0.01  # chosen: the largest loss at equal cost that may remain possible (97.5 %)
 ECE_GROWTH = 0.02  # chosen: the largest growth of the calibration error
 # After learning, on later requests of the log (`router learn`).
-LATER_WEIGHT = 10.0  # chosen: labels that must come after those learned from
-LABELS_LOSS = 0.01  # chosen: Brier score on few labels may grow by this where agreement judges
+JUDGED_ROWS = 50  # chosen: later requests with labels of both tiers; fewer judge nothing
+AUDITED_ANSWERS = 20  # chosen: fewer labels drawn by lot cannot contradict agreement
+OWN_CUT_LOSS = 0.005  # chosen: the largest loss at the lesson's own cut that may remain possible
 # In shadow and in use.
 RARE = 0.001  # chosen: chance per look of so strange a share or traffic, were nothing changed
 ESCALATION_SHIFT = 0.1  # chosen: change of the share of escalations worth a word
@@ -49,19 +50,46 @@ def on_held_out(quality: Bounded, ece: Bounded) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def on_later_requests(
-    rows: int, judged_on: str, better: Bounded, labels: int = 0, worse: float = 0.0
-) -> tuple[str, ...]:
-    """Champion's Brier score minus the challenger's on `rows`, and its growth on true labels."""
+def too_few_to_judge(rows: int) -> tuple[str, ...]:
+    """Where too few later requests have labels whose selection is known."""
+    return (
+        f"only {rows} later requests have labels of both tiers that no habit of rating has chosen, "
+        f"{JUDGED_ROWS - rows} more are needed (router study; or for the audit router judge)",
+    )
+
+
+def on_later_requests(rows: int, on: str, equal: Bounded, own: Bounded) -> tuple[str, ...]:
+    """Challenger minus champion on `rows` later requests: quality at equal cost, at its own cut.
+
+    Nothing wins ties: what is not surely better is not used.
+    """
     reasons = []
-    if better.low <= 0:
+    if equal.low <= 0:
         reasons.append(
-            f"on {rows} later rows judged by {judged_on} the Brier score improves by {better}; "
-            "that it does not get worse cannot be excluded"
+            f"on {rows} later requests judged by {on} quality at equal cost changes by {equal}; "
+            "that it does not fall cannot be excluded"
         )
-    if worse > LABELS_LOSS:
-        reasons.append(f"on the {labels} later labels it is worse by {worse:.3f}")
+    if own.low < -OWN_CUT_LOSS:
+        reasons.append(
+            f"at its own cut quality changes by {own}, a loss of over {OWN_CUT_LOSS} cannot be "
+            "excluded"
+        )
     return tuple(reasons)
+
+
+def on_audit(answers: int, auc: float) -> tuple[str, ...]:
+    """What `answers` labels drawn by lot say of the agreement that judges (its AUC on them).
+
+    >>> on_audit(200, 0.7), len(on_audit(200, 0.4))
+    ((), 1)
+    """
+    chance = sqrt(1 / (3 * max(answers, 1)))  # standard deviation of an AUC without any skill
+    if answers < AUDITED_ANSWERS or auc > 0.5 - chance:
+        return ()
+    return (
+        f"the {answers} audited answers contradict the agreement that judges (AUC {auc:.2f}, .50 "
+        "is chance)",
+    )
 
 
 def in_shadow(share: float, promised: float, requests: int) -> tuple[str, ...]:

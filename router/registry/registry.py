@@ -188,9 +188,10 @@ def writable(settings: Settings) -> Path:
 def _said(manifest: Mapping[str, Any]) -> str:
     """What a manifest tells of its version's quality, in a few words."""
     if learned := manifest.get("learned"):
-        value, low, high = learned["better"]
+        name, of = ("quality", "equal") if "equal" in learned else ("Brier", "better")
+        value, low, high = learned[of]
         on = f"{learned['rows']['test']} later requests ({learned['judged_on']})"
-        return f"Brier better by {value:.3f} [{low:.3f}, {high:.3f}] on {on}"
+        return f"{name} better by {value:.3f} [{low:.3f}, {high:.3f}] on {on}"
     overall = manifest.get("metrics", {}).get("overall", {})
     if "apgr" in overall:
         return f"APGR {overall['apgr']['value']:.3f} on {manifest['metrics']['rows']} requests"

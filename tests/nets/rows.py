@@ -18,7 +18,7 @@ from tests.servers.upstream import Connection, Got, Upstream
 GOLDEN = Path(__file__).with_name("golden_rows.json")
 # Of one moment, or of one version of the model and its settings.
 VOLATILE = {
-    *("id", "at", "latency_s", "first_token_s", "held_s"),
+    *("audited", "id", "at", "latency_s", "first_token_s", "held_s"),
     *("router_version", "policy_version"),
 }
 PRIVATE = "Write to ann.lee@mail.example.org that the pool is closed."

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
-from router.answers.verifier import NAMES
+from router.answers.verifier import NAMES, Verifier
 from router.decide.heads import sigmoid
 from router.registry.artifact import Artifact
 from training.bench.acts import acts_of_fold
@@ -20,18 +20,18 @@ from training.bench.cases import (
     Case,
     judged,
     looks_in,
-    other_models,
     prompt_logits,
     prompt_only,
+    taught,
     teaching,
 )
-from training.bench.constants import FIT_C, FOLDS, MIN_MODELS
+from training.bench.constants import FOLDS, STRANGE_SEEDS
 from training.bench.prompts import mean_of, summary
-from training.bench.transfer import run_transfer, run_unseen
+from training.bench.transfer import run_transfer
+from training.bench.unseen import Strangers, diagrams, run_models, run_sources
 from training.data.opinions import PromptLogits
 from training.data.readers import read
 from training.data.splits import group_folds
-from training.fit.verifier import fit_verifier
 
 _ACTS = "acts: "
 _Runs = dict[str, dict[str, dict[str, float]]]
@@ -49,8 +49,12 @@ def _run_source(bench: Bench, source: str, seed: int) -> _Runs:
     for train, test in group_folds(groups, FOLDS, rng):
         logits = prompt_logits(bench, source, ids[train], ids[test], rng)
         held = set(ids[test])
+        verifiers = {
+            "verifier, prompt unknown": taught(bench, cases, held, None, rng),
+            "verifier": taught(bench, cases, held, logits, rng),
+        }
         for case in cases:
-            results = _run_case(bench, case, held, logits, rng)
+            results = _run_case(bench, case, held, logits, verifiers)
             if case.look in acting:
                 acts = acts_of_fold(bench, case, held, logits, rng)
                 results |= {f"{_ACTS}{name}": measures for name, measures in acts.items()}
@@ -63,11 +67,14 @@ def _run_source(bench: Bench, source: str, seed: int) -> _Runs:
 
 
 def _run_case(
-    bench: Bench, case: Case, held: set[str], logits: PromptLogits, rng: np.random.Generator
+    bench: Bench,
+    case: Case,
+    held: set[str],
+    logits: PromptLogits,
+    verifiers: dict[str, Verifier],
 ) -> dict[str, dict[str, float]]:
     """Every method on one protocol's held-out prompts."""
-    inside = np.array([p in held for p in case.prompts])
-    train, test = np.flatnonzero(~inside), np.flatnonzero(inside)
+    test = np.flatnonzero([p in held for p in case.prompts])
     y = case.local[test], case.cloud[test]
     tested = case.rows(bench, logits, test)
     out = {"prompt alone": judged(prompt_only(bench, case, test, logits), y)}
@@ -76,13 +83,9 @@ def _run_case(
     if case.look.others:
         equal = tested.features[:, NAMES.index("agreement: equal")]
         out["agreement alone"] = judged(np.column_stack([equal, 0 * equal]), y, ranking=True)
-    for name, known in (("verifier, prompt unknown", None), ("verifier", logits)):
-        own = case.rows(bench, known, train)
-        other = other_models(bench, case, train, known, rng)
-        trust = np.ones(len(NAMES))
-        fitted = fit_verifier(own.joined(other), strength=FIT_C, trust=trust)
-        rows = tested if known else case.rows(bench, None, test)
-        out[name] = judged(sigmoid(fitted.logits(rows.features)), y)
+    for name, verifier in verifiers.items():
+        rows = tested if name == "verifier" else case.rows(bench, None, test)
+        out[name] = judged(sigmoid(verifier.logits(rows.features)), y)
     return out
 
 
@@ -94,17 +97,47 @@ def bench_answers(
     jobs: int,
     progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:
-    """`_bench_look` on a folder: part -> case -> method -> measure -> value, low, high."""
+    """The parts of `_bench_look` and `_bench_strangers` on a folder.
+
+    Part -> case -> method -> measure -> value, low, high; `diagrams` holds points.
+    """
     progress("reading the answers")
     bench = Bench.load(read(data), data, model)
     found = _bench_look(bench, seeds=seeds, jobs=jobs, progress=progress)
-    return {
+    progress("beginnings of the answers")
+    strangers = Strangers.load(bench, data, model)
+    found |= _bench_strangers(strangers, seeds=seeds, jobs=jobs, progress=progress)
+    out: dict[str, Any] = {
         part: {
             case: {method: summary(runs) for method, runs in methods.items()}
             for case, methods in cases.items()
         }
         for part, cases in found.items()
     }
+    out["diagrams"] = diagrams(strangers)
+    return out
+
+
+def _bench_strangers(
+    strangers: Strangers, *, seeds: int, jobs: int, progress: Callable[[str], None]
+) -> dict[str, dict[str, dict[str, list[dict[str, float]]]]]:
+    """Part -> source -> method -> one dict of measures per seed.
+
+    Parts: `models` and `sources`, left out.
+    """
+    pool = Parallel(n_jobs=jobs, max_nbytes="1M")
+    out: dict[str, Any] = {}
+    run: Callable[..., _Runs]
+    for part, run in (("models", run_models), ("sources", run_sources)):
+        progress(f"{part} left out")
+        if part == "sources" and len(strangers.whole) < 2:
+            continue
+        runs = pool(delayed(run)(strangers, s) for s in range(min(seeds, STRANGE_SEEDS)))
+        out[part] = {
+            source: {m: [r[source][m] for r in runs] for m in methods}
+            for source, methods in runs[0].items()
+        }
+    return out
 
 
 def _bench_look(
@@ -112,13 +145,13 @@ def _bench_look(
 ) -> dict[str, dict[str, dict[str, list[dict[str, float]]]]]:
     """Part -> case -> method -> one dict of measures per seed.
 
-    Parts: `protocols` and `acts` (grouped folds within a source), `transfer` (the other source's
-    verifier), `unseen` (models left out).
+    Parts: `protocols` and `acts` (grouped folds within a source), `transfer` (the other sources'
+    verifier).
     """
     pool = Parallel(n_jobs=jobs, max_nbytes="1M")
     looks = looks_in(bench)
     sources = list(dict.fromkeys(w.source for w in looks))
-    out: dict[str, Any] = {"protocols": {}, "acts": {}, "transfer": {}, "unseen": {}}
+    out: dict[str, Any] = {"protocols": {}, "acts": {}, "transfer": {}}
     for source in sources:
         progress(f"{source}: looking at answers")
         runs = pool(delayed(_run_source)(bench, source, s) for s in range(seeds))
@@ -127,14 +160,8 @@ def _bench_look(
                 part = "acts" if method.startswith(_ACTS) else "protocols"
                 values = [r[name][method] for r in runs]
                 out[part].setdefault(name, {})[method.removeprefix(_ACTS)] = values
-    for look in teaching(looks):
-        run: Callable[..., dict[str, dict[str, float]]]
-        for part, run in (("transfer", run_transfer), ("unseen", run_unseen)):
-            models = bench.answers[look.source].answers.frame["model"].nunique()
-            enough = {"transfer": len(sources) > 1, "unseen": models >= MIN_MODELS}
-            if not enough[part]:
-                continue
-            progress(f"{look.source}: {part}")
-            runs = pool(delayed(run)(bench, look, s) for s in range(seeds))
-            out[part][look.name] = {m: [r[m] for r in runs] for m in runs[0]}
+    for look in teaching(looks) if len(sources) > 1 else ():
+        progress(f"{look.source}: transfer")
+        runs = pool(delayed(run_transfer)(bench, look, s) for s in range(seeds))
+        out["transfer"][look.name] = {m: [r[m] for r in runs] for m in runs[0]}
     return out

@@ -2,23 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from router.answers.verifier import SIZE, Verifier
 from router.decide.heads import sigmoid
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
-from training.bench.constants import INNER_FOLDS, OWN_SHARE
+from training.bench.constants import FIT_C, INNER_FOLDS, OWN_SHARE, TEACHING_ANSWERS
 from training.data.answers import Answered, read_answers
 from training.data.dataset import Dataset
 from training.data.opinions import Abilities, Opinions, PromptLogits
 from training.data.splits import group_folds
 from training.evaluate import metrics
-from training.fit.verifier import VerifierRows, rows_of
+from training.fit.verifier import VerifierRows, fit_verifier, rows_of
 from training.pipelines.answers import abilities_of, measured
 from training.pipelines.training_set import TrainingSet
 
@@ -79,7 +80,7 @@ class Bench:
                 everything.frame.iloc[at].reset_index(drop=True),
                 [everything.readings[i] for i in at],
             )
-            answers[str(source)] = Opinions(part, opinions.weight)
+            answers[str(source)] = Opinions(part, opinions.weight, opinions.dimensions)
         return cls(data, answers, TrainingSet.of(data, model), abilities_of(model))
 
     @cached_property
@@ -186,14 +187,30 @@ def other_models(
     logits: PromptLogits | None,
     rng: np.random.Generator,
 ) -> VerifierRows:
-    """All models' answers to the train prompts, beside as many opinions as the protocol asks."""
+    """Answers of all models to the train prompts, beside as many opinions as the protocol asks."""
     opinions = bench.answers[case.look.source]
     at = np.concatenate([opinions.of_prompt[p] for p in case.prompts[train]])
+    at = rng.permutation(at)[:TEACHING_ANSWERS]
     count = len(case.look.others)
     draws = opinions.draws(rng, at, int(count == 1), int(count == 2))
     draws = [d for d in draws if len(d[1]) == count]
     rows = rows_of(opinions, draws, bench.ability, logits)
     return rows.take(np.flatnonzero(np.isfinite(rows.local) & np.isfinite(rows.cloud)))
+
+
+def taught(
+    bench: Bench,
+    cases: Sequence[Case],
+    held: set[str],
+    logits: PromptLogits | None,
+    rng: np.random.Generator,
+) -> Verifier:
+    """One verifier for all protocols of a source, of the prompts that are not `held`."""
+    parts = []
+    for case in cases:
+        train = np.flatnonzero([p not in held for p in case.prompts])
+        parts += [case.rows(bench, logits, train), other_models(bench, case, train, logits, rng)]
+    return fit_verifier(reduce(VerifierRows.joined, parts), strength=FIT_C, trust=np.ones(SIZE))
 
 
 def prompt_only(bench: Bench, case: Case, test: IntArray, logits: PromptLogits) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Fitted on one source, tested on the other; models never seen; a prompt classifier for free."""
+"""Fitted on other sources, tested on one; a prompt classifier for free."""
 
 from functools import reduce
 from typing import Any
@@ -9,16 +9,16 @@ import pandas as pd
 from router.answers.verifier import Verifier
 from router.decide.heads import sigmoid
 from training.bench.cases import Bench, Case, Setup, judged
-from training.bench.constants import FEW_LABELS, FOLDS, UNSEEN_DRAWS
+from training.bench.constants import FEW_LABELS, FOLDS
 from training.data.splits import group_folds, group_sample
 from training.fit.constants import ADAPT_PRIOR
 from training.fit.verifier import (
     VerifierRows,
+    acquainted,
     adapted,
     core_rows,
     fit_verifier,
     recalibrated,
-    rows_of,
 )
 from training.pipelines.agreement import learn, soft_labels
 
@@ -26,12 +26,12 @@ from training.pipelines.agreement import learn, soft_labels
 def run_transfer(
     bench: Bench, target: Setup, seed: int, labels: int = FEW_LABELS
 ) -> dict[str, Any]:
-    """The verifier of the other source on `target`, as it is and after `labels` labels; then the
+    """The verifier of the other sources on `target`, as it is and after `labels` labels; then the
     prompt classifier that learns from its probabilities.
     """
     rng = np.random.default_rng(seed)
     case = Case.of(target, bench)
-    core = _core_of_others(bench, target.source, rng)
+    core = core_of_others(bench, target.source, rng)
     rows = case.rows(bench, None)
     p = sigmoid(core.logits(rows.features))
     out = {"no label": judged(p, (case.local, case.cloud))}
@@ -42,7 +42,7 @@ def run_transfer(
     return {**out, **_studied(bench, case, core, labels, rng)}
 
 
-def _core_of_others(bench: Bench, source: str, rng: np.random.Generator) -> Verifier:
+def core_of_others(bench: Bench, source: str, rng: np.random.Generator) -> Verifier:
     """A core fitted on the other sources, without groups of `source`, the prompt unknown."""
     taken = set(bench.answers[source].answers.frame["group"])
     parts = [
@@ -51,7 +51,8 @@ def _core_of_others(bench: Bench, source: str, rng: np.random.Generator) -> Veri
         if name != source
     ]
     rows = reduce(VerifierRows.joined, parts)
-    return fit_verifier(rows.take(np.flatnonzero([g not in taken for g in rows.group])))
+    rows = rows.take(np.flatnonzero([g not in taken for g in rows.group])).balanced()
+    return acquainted(fit_verifier(rows), rows)
 
 
 def _studied(
@@ -94,26 +95,3 @@ def _studied(
         name: judged(np.column_stack(fitted.predict(features, pair)), y)
         for name, fitted in fits.items()
     }
-
-
-def run_unseen(bench: Bench, look: Setup, seed: int) -> dict[str, dict[str, float]]:
-    """The pair's answers judged by a verifier that saw their models, and by one that did not."""
-    rng = np.random.default_rng(seed)
-    case = Case.of(look, bench)
-    opinions = bench.answers[look.source]
-    models = opinions.answers.frame["model"].to_numpy()
-    train, test = next(group_folds(case.group, FOLDS, rng))
-    y = case.local[test], case.cloud[test]
-    tested = case.rows(bench, None, test).features
-    out = {}
-    for name, hidden in (("models seen", ()), ("models unseen", (look.local, *look.others))):
-        draws = opinions.draws(
-            rng,
-            np.concatenate([opinions.of_prompt[p] for p in case.prompts[train]]),
-            UNSEEN_DRAWS,
-            0,
-        )
-        kept = [d for d in draws if not any(models[i] in hidden for i in (d[0], *d[1]))]
-        rows = rows_of(opinions, kept, bench.ability, None)
-        out[name] = judged(sigmoid(fit_verifier(rows).logits(tested)), y)
-    return out

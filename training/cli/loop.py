@@ -14,22 +14,32 @@ from training.cli.options import Json, console, steps, write_json
 def bench_loop(
     data: Annotated[Path, typer.Option(help="Folder of outcomes (prompts and outcomes files).")],
     part: Annotated[
-        Literal["all", "learning", "off-policy"], typer.Option(help="What to measure.")
+        Literal["all", "learning", "off-policy", "misled", "watch"],
+        typer.Option(help="What to measure."),
     ] = "all",
     seeds: Annotated[int, typer.Option(help="Seeds of the learning part.")] = 5,
     simulations: Annotated[int, typer.Option(help="Logs of the off-policy part.")] = 200,
+    logs: Annotated[int, typer.Option(help="Logs of each case that might mislead.")] = 30,
     jobs: Annotated[int, typer.Option(help="Processes; one BLAS thread each.")] = 2,
     json_file: Json = None,
 ) -> None:
-    """Measure the loop: labels, exploration, a swapped model, off-policy estimates."""
+    """Measure the loop: labels, exploration, a swapped model, logs that mislead, estimates."""
     model = artifacts.load(artifacts.resolve(shipped_models()))
     out: dict[str, Any] = {}
     with steps() as step:
-        if part != "off-policy":
+        if part in ("all", "misled"):
+            from training.bench.misled import misled_bench
+
+            out["misled"] = misled_bench(data, model, logs=logs, jobs=jobs, progress=step)
+        if part in ("all", "watch"):
+            from training.bench.watching import watch_bench
+
+            out["watch"] = watch_bench(runs=10 * logs, progress=step)
+        if part in ("all", "learning"):
             from training.bench.loop import loop_bench
 
             out["learning"] = loop_bench(data, model, seeds=seeds, jobs=jobs, progress=step)
-        if part != "learning":
+        if part in ("all", "off-policy"):
             from training.bench.off_policy import off_policy_bench
 
             out["off-policy"] = off_policy_bench(
@@ -37,6 +47,11 @@ def bench_loop(
             )
     if "learning" in out:
         _learning(out["learning"])
+    if "misled" in out:
+        _misled(out["misled"])
+    if "watch" in out:
+        for name, value in out["watch"].items():
+            console.print(f"{name}: {value}")
     if "off-policy" in out:
         _off_policy(out["off-policy"])
     write_json(json_file, out)
@@ -49,6 +64,15 @@ def _learning(found: dict[str, Any]) -> None:
             for key, m in measures.items():
                 table.add_row(key, f"{m['value']:.3f}", f"[{m['low']:.3f}, {m['high']:.3f}]")
             console.print(table)
+
+
+def _misled(found: dict[str, Any]) -> None:
+    names = ("promoted", "worse at equal cost", "worse at its own cut", "apgr", "equal", "cut")
+    table = Table("what the log holds", *names, "share of the cloud", box=None)
+    for case, m in found.items():
+        shown = [f"{m[n]:+.3f}" if isinstance(m[n], float) else str(m[n]) for n in names]
+        table.add_row(case, *shown, f"{m['share before']:.2f} to {m['share after']:.2f}")
+    console.print(table)
 
 
 def _off_policy(found: dict[str, Any]) -> None:

@@ -162,7 +162,7 @@ def bench(
     with steps() as step:
         if part == "unmeasured":
             step("local models that nobody measured")
-            result["unmeasured"] = run_unmeasured(data, model)
+            result["unmeasured"] = run_unmeasured(data, model, progress=step)
         if part == "streams":
             result["streams"] = run_streams(data, model, everyday=everyday, progress=step)
         if part in ("all", "prompts"):

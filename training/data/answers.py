@@ -27,6 +27,9 @@ from training.data.dataset import OF_PROMPT, Dataset, request_of
 from training.data.readers import SUFFIXES, read_table
 
 COLUMNS = ("prompt_id", "model", "text", "final", "chars", "tool_calls", "judge", "score", "cloud")
+GOOD_GRADE = 0.5  # chosen: 6 of a judge's 10, which are .56 of 0 to 1, are good enough; 5 are not
+# Characters after which streams are looked at, and shorter and longer beginnings around them.
+BEGINNINGS = (60, 120, 240, 480, 960)
 PROMPT = ("prompt_id", "group", "source", "category", "prompt", *OF_PROMPT)
 _CHUNK = 256
 
@@ -62,16 +65,36 @@ def read_answers(path: Path) -> pd.DataFrame:
 
 
 def _local(frame: pd.DataFrame) -> pd.DataFrame:
-    """The local answers of a table that holds scores of its own; of the cloud's the mean score."""
+    """The local answers of a table that holds scores of its own; of the cloud's the mean score.
+
+    Of a judge's grades of the cloud's answers, the share that is good.
+    """
     if "judge" in frame and "prompt_id" in frame:
         group = frame["group"] if "group" in frame else frame["prompt_id"]
         ids = frame["prompt_id"].astype(str) + "@" + frame["judge"].astype(str)
         frame = frame.assign(group=group, prompt_id=ids)
     if not {"tier", "score", "prompt_id"} <= set(frame):
         return frame.drop(columns=["score"], errors="ignore")
-    cloud = frame[frame["tier"] == "cloud"].groupby("prompt_id")["score"].mean()
+    cloud = frame[frame["tier"] == "cloud"]
+    if "judge" in frame:
+        cloud = cloud.assign(score=(cloud["score"] >= GOOD_GRADE) * 1.0)
+    scores = cloud.groupby("prompt_id")["score"].mean()
     local = frame[frame["tier"] == "local"]
-    return local.assign(cloud=local["prompt_id"].map(cloud)).reset_index(drop=True)
+    return local.assign(cloud=local["prompt_id"].map(scores)).reset_index(drop=True)
+
+
+def beginnings(
+    answers: pd.DataFrame, rng: np.random.Generator, lengths: Sequence[int] = BEGINNINGS
+) -> pd.DataFrame:
+    """Answers as they stood while they were written, each cut at one of `lengths`, at random.
+
+    Answers that are shorter than the length drawn, or whose text is unknown, are left out.
+    """
+    at = rng.choice(lengths, len(answers))
+    longer = answers["text"].fillna("").str.len().to_numpy() > at
+    frame, cut = answers[longer], at[longer].tolist()
+    texts = [text[:n] for text, n in zip(frame["text"], cut, strict=True)]
+    return frame.assign(text=texts, tool_calls=None, so_far=True).reset_index(drop=True)
 
 
 def _checked(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -134,7 +157,7 @@ def answered(
     """
     prompts = prompts.reindex(columns=list(PROMPT)).astype("object")
     prompts = prompts.where(prompts.notna(), None)
-    frame = answers.reindex(columns=[*COLUMNS, "own_group", "own_source"])
+    frame = answers.reindex(columns=[*COLUMNS, "own_group", "own_source", "so_far"])
     frame = frame.merge(prompts, on="prompt_id", how="left", validate="many_to_one")
     known = frame["prompt"].notna()
     frame = frame[known | frame["score"].notna()].reset_index(drop=True)
@@ -166,8 +189,10 @@ def _scored(frame: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _answer(text: str, calls: str | None) -> Answer:
+def _answer(text: str, calls: str | None, so_far: bool) -> Answer:
     """An answer as it would be served: calls apart from the text that they stood in."""
+    if so_far:
+        return Answer(text, so_far=True)
     if not calls:
         return Answer(text)
     beside = "" if calls_in(text) else text
@@ -200,9 +225,10 @@ def _readings(frame: pd.DataFrame, offers: Sequence[Offer | None], reader: Reade
     with_text = np.flatnonzero(known)
     texts, asks = frame["text"].to_numpy(), frame["asks"].to_numpy()
     calls = frame["tool_calls"].astype("object").where(frame["tool_calls"].notna(), None).to_numpy()
+    so_far = frame["so_far"].eq(True).to_numpy()
     for start in range(0, len(with_text), _CHUNK):
         at = with_text[start : start + _CHUNK]
-        said = [_answer(texts[i], calls[i]) for i in at]
+        said = [_answer(texts[i], calls[i], so_far[i]) for i in at]
         for i, reading in zip(
             at, reader.read(said, asks[at].tolist(), [offers[i] for i in at]), strict=True
         ):

@@ -12,11 +12,14 @@ from sqlalchemy import Engine
 
 from router.labels.label import Label, Signal
 from router.labels.signals import Served, implicit
+from router.labels.silence import weighed
 from router.labels.sources import SOURCES
+from router.monitor.constants import PRIVATE_KIND
 from router.outcomes import queries
 from router.outcomes.export import group_of
 from router.outcomes.kept import features_of, is_readable, unpack
 from router.outcomes.queries import ENTRY_COLUMNS, Entry, Opinion, Said
+from router.text.asks import asks_for
 from router.text.features import FeatureExtractor, Features, stacked
 from router.types import Request
 from training.data.dataset import REFERENCE
@@ -50,6 +53,16 @@ class Window:
         return {
             tier: str(names.mode().iloc[0]) if len(names) else REFERENCE[tier]
             for tier, names in (("local", local), ("cloud", cloud))
+        }
+
+    @property
+    def claims(self) -> dict[tuple[str, str], float]:
+        """(decision, tier) -> what the model that served expected of the answer, 0..1."""
+        known = self.frame[self.frame["p_local"].notna() & self.frame["p_cloud"].notna()]
+        return {
+            (decision, tier): float(p)
+            for tier in ("local", "cloud")
+            for decision, p in zip(known["id"], known[f"p_{tier}"], strict=True)
         }
 
     @property
@@ -88,15 +101,16 @@ def read_window(
             prompt = request.text if request is not None and texts else ""
             for column in ENTRY_COLUMNS:
                 columns[column].append(getattr(one, column))
-            for column, value in zip(_MADE, (*about, prompt), strict=True):
+            for column, value in zip(_MADE, (*about, _asks(request), prompt), strict=True):
                 columns[column].append(value)
             if (found := _served(one, *about)) is not None:
                 served.append(found)
     frame = pd.DataFrame(columns)
-    signals = [
+    every = [
         *_said(queries.said_of(engine, since, until), frame),
         *implicit(served, until, maturity_s),
     ]
+    signals = weighed(every, set(frame.loc[frame["audited"].eq(True), "id"]))
     soft = _soft(queries.opinions_on(engine, since, until), frame)
     return Window(
         frame=frame,
@@ -118,7 +132,7 @@ def served_in(engine: Engine, since: float, until: float) -> list[Served]:
 
 
 _PIECE = 2048  # requests
-_MADE = ("group", "text", "prompt")
+_MADE = ("group", "text", "asks", "prompt")
 _COLUMNS = (*ENTRY_COLUMNS, *_MADE)
 _SOFT = ("decision", "at", "local_model", "p_local", "p_cloud", "weight")
 
@@ -136,6 +150,10 @@ def _read(
 def _named(one: Entry, request: Request | None) -> tuple[str, str]:
     """What says the same, and the very words: the columns `group` and `text`."""
     return _group(request, one.features), _name(request, one.id)
+
+
+def _asks(request: Request | None) -> str:
+    return asks_for(request) if request is not None else PRIVATE_KIND
 
 
 def _served(one: Entry, group: str, text: str) -> Served | None:

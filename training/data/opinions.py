@@ -1,15 +1,14 @@
 """Answers set beside each other: the feature rows that a verifier is fitted on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from router.answers.agreement import agreement
-from router.answers.final import EXACT, PROSE
-from router.answers.reading import STATISTICS, Reader, Reading
-from router.answers.verifier import SIZE, Evidence, heard, row
+from router.answers.reading import Reader
+from router.answers.verifier import SIZE, Evidence, heard, row, with_meaning
 from router.decide.router import extractor_of
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
@@ -21,15 +20,18 @@ SINGLES = PAIRS = 2
 Draw = tuple[int, tuple[int, ...]]
 Abilities = Callable[[str], float]  # ability of a local model beside the reference, by name
 PromptLogits = Mapping[str, tuple[float, float]]  # of both heads, by prompt_id
-_FINAL = [i for i, name in enumerate(STATISTICS) if "final" in name]
 
 
 @dataclass
 class Opinions:
-    """Answers with a memory of what was compared; `weight` (v,) is the idf of every token."""
+    """Answers with a memory of what was compared.
+
+    `weight` (v,) is the idf of every token, `dimensions` the width of meanings.
+    """
 
     answers: Answered
     weight: FloatArray
+    dimensions: int
     _compared: dict[tuple[int, int], FloatArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -51,7 +53,8 @@ class Opinions:
     ) -> "Opinions":
         """`answers` as `artifact` reads and weighs them; see `training.data.answers.answered`."""
         reader = Reader(extractor_of(artifact), idf_of(artifact))
-        return cls(answered(answers, prompts, reader, outcomes), idf_of(artifact))
+        width = int(artifact.manifest["encoder"]["dimensions"])
+        return cls(answered(answers, prompts, reader, outcomes), idf_of(artifact), width)
 
     def compared(self, i: int, j: int) -> FloatArray:
         """Agreement of answers i and j."""
@@ -95,7 +98,7 @@ class Opinions:
     def rows(
         self, draws: Sequence[Draw], ability: Abilities, prompt: PromptLogits | None = None
     ) -> FloatArray:
-        """Feature rows of `draws`, shape (n, SIZE).
+        """Feature rows of `draws`, shape (n, f + d); see `router.answers.verifier.Verifier`.
 
         `prompt` maps prompt_id to the prompt's logits for the reference models; that of the local
         model moves by its ability.
@@ -103,7 +106,7 @@ class Opinions:
         frame, readings = self.answers.frame, self.answers.readings
         ids, asks = frame["prompt_id"].to_numpy(), frame["asks"].to_numpy()
         terms = frame["model"].map({m: ability(m) for m in frame["model"].unique()}).to_numpy()
-        out = np.empty((len(draws), SIZE), dtype=np.float32)
+        out = np.empty((len(draws), SIZE + self.dimensions), dtype=np.float32)
         for n, (i, others) in enumerate(draws):
             known = prompt.get(ids[i]) if prompt else None
             spoken = heard(readings[i], [readings[j] for j in others])
@@ -118,7 +121,7 @@ class Opinions:
             )
             measures = [self.compared(i, j) for j in others]
             between = self.compared(*others) if len(others) > 1 else None
-            out[n] = row(evidence, measures, between)
+            out[n] = with_meaning(row(evidence, measures, between), readings[i], self.dimensions)
         return out
 
 
@@ -126,22 +129,3 @@ def idf_of(artifact: Artifact) -> FloatArray:
     """How much a shared token counts, shape (v,)."""
     idf: FloatArray = artifact.arrays["word_idf"].astype(np.float64)
     return idf
-
-
-def as_prose(answers: Answered) -> Answered:
-    """The same texts as free text: their extracted final answers are ignored.
-
-    What teaches the verifier how much the words of two answers say, where nothing in them can be
-    compared exactly. Answers known by their final alone are left out.
-    """
-    at = [i for i, r in enumerate(answers.readings) if r.known and r.final.kind in EXACT]
-    return Answered(
-        answers.frame.iloc[at].reset_index(drop=True).assign(asks="text"),
-        [_without_final(answers.readings[i]) for i in at],
-    )
-
-
-def _without_final(reading: Reading) -> Reading:
-    statistics = reading.statistics.copy()
-    statistics[_FINAL] = 0.0
-    return replace(reading, final=PROSE, statistics=statistics)

@@ -98,6 +98,7 @@ class Problem:
     columns: sp.csr_matrix
     base: Base | None
     base_logits: FloatArray | None
+    own_only: bool = False  # the other head's logit says nothing, as where labels are of one tier
 
     def choose(self, strength: float | None, seed: int, jobs: int) -> Choice:
         """A fit on the columns, or the base alone where held-out folds speak clearly for it.
@@ -152,6 +153,7 @@ class Problem:
         parts = [self.columns[rows.prompt], one_hot(rows.model, names)]
         if self.base is not None and self.base_logits is not None:
             other = self.base_logits[rows.prompt, 1 - TIERS.index(self.tier)]
+            other = np.zeros_like(other) if self.own_only else other
             logits = np.column_stack([self._prior(rows), other]) * BASE_SCALE
             parts = [sp.csr_matrix(logits), *parts]
         return sp.hstack(parts, format="csr", dtype=np.float32)

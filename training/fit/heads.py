@@ -86,6 +86,7 @@ def fit_heads(
     base: Base | None = None,
     strength: float | None = None,
     focus: Mapping[str, str] | None = None,
+    own_only: bool = False,
     seed: int = 0,
     jobs: int = 1,
 ) -> Fitted:
@@ -94,6 +95,7 @@ def fit_heads(
     `position` maps prompt_id to the row of `features`; `vocabulary` is the tokenizer's size.
     `strength` is scikit-learn's C; with it, a base is always built upon. `focus` names the pair of
     models that counts; all others' rows of a prompt then weigh together as much as that one's.
+    `own_only`: each head builds on its own logit alone, not on the other's.
     Raises TrainingError for fewer than 20 rows or one class only (unless there is a base).
     """
     tiers = {t: _focused(rows_of(rows, position, t), (focus or {}).get(t)) for t in TIERS}
@@ -107,7 +109,12 @@ def fit_heads(
     weights, models, chosen, estimators = [], {}, {}, {}
     for tier in TIERS:
         problem = Problem(
-            tier=tier, rows=tiers[tier], columns=columns, base=base, base_logits=base_logits
+            tier=tier,
+            rows=tiers[tier],
+            columns=columns,
+            base=base,
+            base_logits=base_logits,
+            own_only=own_only,
         )
         choice = problem.choose(strength, seed, jobs)
         weight, models[tier], estimator = problem.solve(

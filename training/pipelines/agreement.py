@@ -47,7 +47,7 @@ def soft_labels(
     itself. Several draws of one answer are averaged.
     """
     frame = opinions.answers.frame.iloc[[i for i, _ in draws]]
-    p = sigmoid(verifier.logits(opinions.rows(draws, ability)))
+    p = sigmoid(verifier.served(opinions.rows(draws, ability)))
     weight = np.array([reliability.get(len(others), LEAST_RELIABLE) for _, others in draws])
     text = prompts.drop_duplicates("prompt_id").set_index("prompt_id")["prompt"]
     sides = []

@@ -1,7 +1,8 @@
 """The pipeline of the verifier: answers beside outcomes in, a version that can look out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from router.errors import TrainingError
 from router.registry.ability import ability_of
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
+from training.data.answers import beginnings
 from training.data.dataset import Dataset
 from training.data.opinions import Abilities, Opinions, PromptLogits
 from training.data.splits import PARTS, group_folds, group_hash, parts
@@ -24,9 +26,17 @@ from training.evaluate.scoring import fitted_of
 from training.fit.constants import MIN_ROWS
 from training.fit.deferral import look_table
 from training.fit.head import TIERS
-from training.fit.verifier import adapted, core_rows, fit_verifier, recalibrated, rows_of
+from training.fit.verifier import (
+    VerifierRows,
+    acquainted,
+    adapted,
+    core_rows,
+    fit_verifier,
+    recalibrated,
+    rows_of,
+)
 from training.pipelines.beginnings import beginning_tables, texts_of
-from training.pipelines.constants import CALIBRATION_PRIOR
+from training.pipelines.constants import BEGINNINGS_WEIGHT, CALIBRATION_PRIOR
 from training.pipelines.training_set import TrainingSet
 
 Progress = Callable[[str], None]
@@ -102,7 +112,10 @@ def fit_second(
         progress("prompt probabilities by heads that did not see the prompt")
         logits = honest_logits(prompts, sorted(frame["source"].unique()), rng)
         progress("fitting the verifier")
-        verifier = _core(opinions, ability, logits, rng, at["fit"], held)
+        both = [opinions]
+        if len(cut := beginnings(answers, rng)):
+            both.append(Opinions.read(base, cut, data.prompts, data))
+        verifier = _core(both, ability, logits, rng)
     else:
         progress("moving the base's verifier")
         asked = frame["prompt_id"].drop_duplicates()
@@ -122,13 +135,7 @@ def fit_second(
     begun = beginning_tables(opinions, texts, held, reader, verifier, ability, logits)
     if begun is not None:
         look = np.concatenate([look[:TO_BEGINNING], begun])
-    arrays = {
-        "weights": verifier.weights,
-        "bias": verifier.bias,
-        "mean": verifier.mean,
-        "scale": verifier.scale,
-        "look": look,
-    }
+    arrays = {**verifier.arrays(), "look": look}
     described = {
         "answers": len(frame),
         "sources": frame["source"].value_counts().to_dict(),
@@ -142,18 +149,26 @@ def fit_second(
 
 
 def _core(
-    opinions: Opinions,
+    both: Sequence[Opinions],
     ability: Abilities,
     logits: PromptLogits,
     rng: np.random.Generator,
-    fit: IntArray,
-    held: IntArray,
 ) -> Verifier:
-    """A verifier of the answers `fit`, with the prompt known and unknown, calibrated on `held`."""
-    rows = core_rows(opinions, ability, logits, rng, fit)
-    verifier = fit_verifier(rows.joined(core_rows(opinions, ability, None, rng, fit)))
-    calibration = rows_of(opinions, opinions.draws(rng, held), ability, logits)
-    return recalibrated(verifier, calibration, CALIBRATION_PRIOR)
+    """A verifier of the part `fit`, with the prompt known and unknown, calibrated on what is held.
+
+    `both`: whole answers, and their beginnings where their texts are known.
+    """
+
+    def rows_in(wanted: tuple[str, ...]) -> VerifierRows:
+        out = []
+        for opinions in both:
+            at = np.flatnonzero(np.isin(parts(opinions.answers.frame["group"]), wanted))
+            out.append(core_rows(opinions, ability, logits, rng, at).balanced())
+        return reduce(lambda a, b: a.joined(b, BEGINNINGS_WEIGHT), out)
+
+    rows = rows_in(("fit",))
+    verifier = acquainted(fit_verifier(rows), rows)
+    return recalibrated(verifier, rows_in(("calibration", "threshold")), CALIBRATION_PRIOR)
 
 
 def _look_tables(

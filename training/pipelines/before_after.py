@@ -1,5 +1,11 @@
-"""A champion and its challenger on requests that came after those the challenger learned from."""
+"""A champion and the lessons that would replace it, on requests that came after those learned from.
 
+Judged is what a person gets: the quality of the answers at equal cost, and at the lesson's own cut.
+Only labels count whose selection is known: agreement, which covers requests whatever came of them,
+and labels of requests that were drawn by lot. Volunteers' ratings teach and never judge.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,27 +13,34 @@ import numpy as np
 import pandas as pd
 
 from router.registry import gates
+from router.types import FloatArray
 from training.evaluate import metrics
+from training.evaluate.constants import LEVEL
 from training.evaluate.evaluation import Scored
 from training.evaluate.metrics import Interval
 from training.fit.head import TIERS
 from training.fit.heads import Fitted
 from training.pipelines.constants import ROUNDS, SHARES
+from training.pipelines.lessons import Lesson
 from training.pipelines.training_set import TrainingSet
 
-MIN_TEST = gates.LATER_WEIGHT
 FREE = "agreement"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledWindow:
-    """Everything of a window in canonical rows, split by time."""
+    """Everything of a window in canonical rows, split by time.
+
+    `drawn`: decisions labelled by lot; `session`: decision -> the session it came in.
+    """
 
     known: TrainingSet
     true: pd.DataFrame
     soft: pd.DataFrame
     early: Any  # ids of the requests to fit on
     late: Any
+    drawn: frozenset[str]
+    session: dict[str, int]
 
     def part(self, rows: pd.DataFrame, ids: Any) -> pd.DataFrame:
         """The rows of some requests."""
@@ -36,85 +49,166 @@ class LabelledWindow:
 
 @dataclass(frozen=True, kw_only=True)
 class BeforeAfter:
-    """Champion and challenger on later rows; see `training.pipelines.learn.Learned`."""
+    """Champion and the best lesson on later rows; see `training.pipelines.learn.Learned`."""
 
+    lesson: Lesson
     on: str
     rows: int
+    equal: Interval
+    own: Interval
     better: Interval
     brier: tuple[float, float]
     ece: tuple[float, float]
     reasons: tuple[str, ...]
 
 
-def judged_later(window: LabelledWindow, before: Fitted, after: Fitted, seed: int) -> BeforeAfter:
-    """Paired on the later rows: on labels where they weigh enough, else on agreement."""
-    true = window.part(window.true, window.late)
-    soft = window.part(window.soft, window.late)
-    enough = float(true["weight"].sum()) >= MIN_TEST
-    rows, on = (true, "labels") if enough else (soft, FREE)
-    nothing = Interval(0.0, 0.0, 0.0)
-    if rows["weight"].sum() < MIN_TEST / 5 or len(rows) < MIN_TEST:
-        reason = f"only {len(rows)} later rows have a label, {MIN_TEST:.0f} are needed"
+_NOTHING = Interval(0.0, 0.0, 0.0)
+
+
+def judged_later(
+    window: LabelledWindow, before: Fitted, cut: float, lessons: Sequence[Lesson], seed: int
+) -> BeforeAfter:
+    """The first lesson that is surely better at equal cost, paired with the champion on later rows.
+
+    Where none is, that of highest quality. Intervals allow for having tried so many, and for
+    prompts and sessions that hang together: of both groupings the lower counts.
+    """
+    rows = _judging(window)
+    on = FREE if not window.drawn & set(rows["prompt_id"]) else f"{FREE} and the audit"
+    if (count := len(rows) // len(TIERS)) < gates.JUDGED_ROWS:
         return BeforeAfter(
+            lesson=lessons[0],
             on=on,
-            rows=len(rows),
-            better=nothing,
+            rows=count,
+            equal=_NOTHING,
+            own=_NOTHING,
+            better=_NOTHING,
             brier=(0.0, 0.0),
             ece=(0.0, 0.0),
-            reasons=(reason,),
+            reasons=gates.too_few_to_judge(count),
         )
-    y, w = rows["score"].to_numpy(), rows["weight"].to_numpy()
-    p = [window.known.probabilities(f, rows) for f in (before, after)]
-    loss = [(q - y) ** 2 for q in p]
-    better = metrics.bootstrap(
-        lambda a, b, v: float(np.average(a - b, weights=v)),
-        loss[0],
-        loss[1],
-        w,
-        groups=rows["group"].to_numpy(),
-        rng=np.random.default_rng(seed),
-        rounds=ROUNDS,
+    champion = _scored(window, before, rows)
+    to_cloud = champion.gain > cut
+    sessions = np.array([window.session[p] for p in champion.prompts])
+    groupings = (champion.group, sessions)
+    level = 1 - (1 - LEVEL) / len(lessons)
+    found = []
+    for lesson in lessons:
+        scored = _scored(window, lesson.fitted, rows)
+        worth = champion.cloud - champion.local
+        equal = (_highest(scored.gain, int(to_cloud.sum())) - to_cloud.astype(float)) * worth
+        own = ((scored.gain > lesson.cut) - to_cloud.astype(float)) * worth
+        at_equal, at_own = (_lowest(d, groupings, level, seed) for d in (equal, own))
+        found.append((lesson, at_equal, at_own))
+        if not gates.on_later_requests(count, on, at_equal, at_own):
+            break
+    else:
+        found = [max(found, key=lambda one: one[1].value)]
+    lesson, at_equal, at_own = found[-1]
+    y = rows["score"].to_numpy()
+    p = [window.known.probabilities(f, rows) for f in (before, lesson.fitted)]
+    loss = (p[0] - y) ** 2 - (p[1] - y) ** 2
+    better = _lowest(loss, (rows["group"].to_numpy(),), LEVEL, seed)
+    return BeforeAfter(
+        lesson=lesson,
+        on=on,
+        rows=count,
+        equal=at_equal,
+        own=at_own,
+        better=better,
+        brier=(float(((p[0] - y) ** 2).mean()), float(((p[1] - y) ** 2).mean())),
+        ece=(metrics.ece(p[0], y), metrics.ece(p[1], y)),
+        reasons=(
+            *gates.on_later_requests(count, on, at_equal, at_own),
+            *gates.on_audit(*_audit_of_agreement(window)),
+        ),
     )
-    brier = (float(np.average(loss[0], weights=w)), float(np.average(loss[1], weights=w)))
-    ece = (metrics.ece(p[0], y), metrics.ece(p[1], y))
-    worse = 0.0
-    if on == FREE and len(true) >= MIN_TEST:
-        worse = _loss(window.known, after, true) - _loss(window.known, before, true)
-    reasons = gates.on_later_requests(len(rows), on, better, len(true), worse)
-    return BeforeAfter(on=on, rows=len(rows), better=better, brier=brier, ece=ece, reasons=reasons)
 
 
-def _loss(known: TrainingSet, fitted: Fitted, rows: pd.DataFrame) -> float:
-    p = known.probabilities(fitted, rows)
-    return float(np.average((p - rows["score"]) ** 2, weights=rows["weight"]))
+@dataclass(frozen=True, kw_only=True)
+class _Routed(Scored):
+    prompts: Any
+
+    @property
+    def gain(self) -> FloatArray:
+        """What the cloud is expected to add."""
+        return self.p_cloud - self.p_local
 
 
-def scored_late(window: LabelledWindow, fitted: Fitted) -> Scored | None:
-    """Later requests with a label or an opinion for both tiers, labels before opinions."""
-    rows = pd.concat([window.true, window.soft]).drop_duplicates(["prompt_id", "tier"])
-    rows = window.part(rows, window.late)
-    sides = [rows[rows["tier"] == t].set_index("prompt_id") for t in TIERS]
-    both = sides[0].index.intersection(sides[1].index)
-    if len(both) < MIN_TEST:
-        return None
-    local, cloud = (side.loc[both].reset_index() for side in sides)
-    return Scored(
+def _judging(window: LabelledWindow) -> pd.DataFrame:
+    """Later rows of both tiers whose selection is known.
+
+    True labels stand before agreement where both tiers have one: beside the other tier's
+    probability a single outcome is more noise than news.
+    """
+    soft, true = (window.part(r, window.late) for r in (window.soft, window.true))
+    true = true[true["prompt_id"].isin(window.drawn)]
+    true = true[true.groupby("prompt_id")["tier"].transform("nunique") == len(TIERS)]
+    rows = pd.concat([true, soft]).drop_duplicates(["prompt_id", "tier"])
+    both = rows.groupby("prompt_id")["tier"].transform("nunique") == len(TIERS)
+    return rows[both].sort_values(["prompt_id", "tier"], kind="stable")
+
+
+def _audit_of_agreement(window: LabelledWindow) -> tuple[int, float]:
+    """Answers drawn by lot that agreement speaks of too, and how well it ranks them (AUC)."""
+    drawn = window.true[window.true["prompt_id"].isin(window.drawn)]
+    both = drawn.merge(window.soft, on=["prompt_id", "tier"], suffixes=("", "_free"))
+    ranks = [
+        metrics.auc(g["score_free"].to_numpy(), g["score"].to_numpy())
+        for _, g in both.groupby("tier")
+    ]
+    sizes = [len(g) for _, g in both.groupby("tier")]
+    known = [(n, r) for n, r in zip(sizes, ranks, strict=True) if np.isfinite(r)]
+    if not known:
+        return 0, 0.5
+    count = sum(n for n, _ in known)
+    return count, sum(n * r for n, r in known) / count
+
+
+def _scored(window: LabelledWindow, fitted: Fitted, rows: pd.DataFrame) -> _Routed:
+    local, cloud = (rows[rows["tier"] == tier].reset_index(drop=True) for tier in TIERS)
+    return _Routed(
         p_local=window.known.probabilities(fitted, local),
         p_cloud=window.known.probabilities(fitted, cloud),
         local=local["score"].to_numpy(),
         cloud=cloud["score"].to_numpy(),
         group=local["group"].to_numpy(),
         source=local["source"].to_numpy(),
+        prompts=local["prompt_id"].to_numpy(),
     )
+
+
+def _highest(gain: FloatArray, count: int) -> FloatArray:
+    """1 for the `count` requests of highest gain."""
+    out = np.zeros(len(gain))
+    out[np.argsort(-gain, kind="stable")[:count]] = 1.0
+    return out
+
+
+def _lowest(difference: FloatArray, groupings: Sequence[Any], level: float, seed: int) -> Interval:
+    """The mean with its interval under the grouping that makes it lowest."""
+    found = [
+        metrics.bootstrap(
+            lambda d: float(d.mean()),
+            difference,
+            groups=groups,
+            rng=np.random.default_rng(seed),
+            rounds=ROUNDS,
+            level=level,
+        )
+        for groups in groupings
+    ]
+    return min(found, key=lambda one: one.low)
 
 
 def quality_curve(
     window: LabelledWindow, before: Fitted, after: Fitted, seed: int
 ) -> list[dict[str, Any]]:
     """Quality at equal shares of the cloud, before and after, with intervals."""
-    old, new = scored_late(window, before), scored_late(window, after)
-    if old is None or new is None:
+    rows = _judging(window)
+    if len(rows) < len(TIERS) * gates.JUDGED_ROWS:
         return []
+    old, new = (_scored(window, fitted, rows) for fitted in (before, after))
     out = []
     for share in SHARES:
         row: dict[str, Any] = {"share": share}

@@ -19,8 +19,8 @@ from training.fit.deferral import borne_out, look_table
 
 def texts_of(answers: pd.DataFrame) -> "pd.Series[str]":
     """The texts of answers without calls, by (prompt_id, model)."""
-    known = answers.reindex(columns=["prompt_id", "model", "text", "calls"])
-    prose = known[known["text"].notna() & known["calls"].isna()]
+    known = answers.reindex(columns=["prompt_id", "model", "text", "tool_calls"])
+    prose = known[known["text"].notna() & known["tool_calls"].isna()]
     return prose.drop_duplicates(["prompt_id", "model"]).set_index(["prompt_id", "model"])["text"]
 
 
@@ -52,7 +52,7 @@ def beginning_tables(
     whole = [opinions.answers.readings[i] for i in known]
 
     def judged(readings: list[Reading]) -> FloatArray:
-        alone = Opinions(Answered(part, readings), opinions.weight)
+        alone = Opinions(Answered(part, readings), opinions.weight, opinions.dimensions)
         rows = alone.rows([(i, ()) for i in range(len(part))], ability, logits)
         return sigmoid(verifier.logits(rows))
 

@@ -15,7 +15,23 @@ TRUE_WEIGHTS = (0.0, 3.0, 30.0)  # chosen: tried by held-out log loss; 0 only re
 TRUE_FOLDS = 2  # chosen: for the same trial
 FAINT = 1e-6  # weight of labels that are there for calibration and evaluation alone
 
+# Lessons from a log: shares of the way from the champion to a new fit, local and cloud head.
+# Chosen on logs made of real outcomes (models/BENCHMARK-LOOP.md): whole new heads rank worse.
+PART_WAYS = (
+    ("most of the way to new weights", (0.7, 0.7)),
+    ("half-way to new weights", (0.5, 0.5)),
+    ("new weights of the cloud's head", (0.0, 1.0)),
+    ("new weights", (1.0, 1.0)),
+)
+RATED_PART_WAYS = (
+    ("half-way to new weights", (0.5, 0.5)),
+    ("half-way to new weights of the cloud's head", (0.0, 0.5)),
+)
+TRUE_WEIGHT = 1.0  # chosen: beside agreement, so that no few ratings outweigh it
+BOTH_SIDES = 10  # chosen: good and bad answers of a tier; fewer of one side teach no order
+
 # The verifier.
+BEGINNINGS_WEIGHT = 0.5  # chosen: of whole answers' weight; streams are looked at more than once
 CALIBRATION_PRIOR = 1.0  # chosen: rows that speak for leaving its calibration as it is
 
 # Before and after, on later requests.

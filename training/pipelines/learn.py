@@ -13,26 +13,26 @@ from router.errors import NoPromise, TrainingError
 from router.labels.label import Label, Noise, noise
 from router.labels.signals import FAULTS, implicit
 from router.labels.trust import believed
-from router.monitor.alarms import Drift, drift, traffic_of
+from router.monitor.alarms import Drift, drift, sessions_of, traffic_of
 from router.outcomes import counts
 from router.registry.artifact import Artifact
 from router.registry.reference import reference_of
 from router.threshold import Cut, OperatingPoint
+from router.types import IntArray
 from training.data.dataset import Dataset
 from training.data.log import Window, joined, label_rows, served_in, soft_rows
 from training.data.splits import seen_hashes
 from training.evaluate.metrics import Interval
 from training.evaluate.scoring import fitted_of
 from training.fit.assemble import assembled
-from training.fit.constants import FOLDS_PRIOR
 from training.fit.encoder import of_artifact
-from training.fit.head import KEPT, TIERS
+from training.fit.head import TIERS
 from training.fit.heads import Fitted
-from training.pipelines.agreement import learn as fit_on_labels
 from training.pipelines.before_after import FREE, LabelledWindow, judged_later, quality_curve
 from training.pipelines.constants import MIN_LABELS, MIN_THRESHOLD_ROWS, TEST_SHARE
 from training.pipelines.judged import judged_outcomes
-from training.pipelines.prompts import Progress, base_of, calibrated
+from training.pipelines.lessons import Lecture, Lesson
+from training.pipelines.prompts import Progress, base_of
 from training.pipelines.training_set import TrainingSet
 
 _NOTHING = (
@@ -45,19 +45,23 @@ _NOTHING = (
 class Learned:
     """What was learned from a log.
 
-    `labels`: source -> number; `better`: Brier score of the champion minus the challenger's on
-    later requests, by `judged_on` (labels or agreement); above 0 is better. `curve`: quality at
-    equal shares of the cloud, before and after. `drift`: of this traffic from what the champion
-    learned from, where that is known. `thresholds`: of the operating point, before and after, NaN
-    where it cannot be promised. `reasons`: why not to promote; empty if better.
+    `lesson`: the best of those tried. `labels`: source -> number. On later requests, by
+    `judged_on`: `equal`, `own`: quality, challenger minus champion, at equal cost and at the
+    challenger's own cut; `better`: Brier score of the champion minus the challenger's. `curve`:
+    quality at equal shares of the cloud, before and after. `drift`: of this traffic from what the
+    champion learned from, where that is known. `thresholds`: of the operating point, before and
+    after, NaN where it cannot be promised. `reasons`: why not to promote; empty if better.
     """
 
     artifact: Artifact
     fitted: Fitted
     thresholds: tuple[float, float]
+    lesson: str
     labels: dict[str, int]
     rows: dict[str, int]
     judged_on: str
+    equal: Interval
+    own: Interval
     better: Interval
     brier: tuple[float, float]
     ece: tuple[float, float]
@@ -70,9 +74,12 @@ class Learned:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {
+            "lesson": self.lesson,
             "labels": self.labels,
             "rows": self.rows,
             "judged_on": self.judged_on,
+            "equal": [self.equal.value, self.equal.low, self.equal.high],
+            "own": [self.own.value, self.own.low, self.own.high],
             "better": [self.better.value, self.better.low, self.better.high],
             "brier": list(self.brier),
             "ece": list(self.ece),
@@ -90,13 +97,13 @@ def check_learnable(engine: Engine, *, since: float, until: float, maturity_s: f
     Counts settle it, but for requests that were repeated soon: where all hangs on these, the words
     are read and compared. Each number is the most that `learn` could find. Raises TrainingError.
     """
-    found = counts.evidence(engine, since, until, maturity_s=maturity_s, faults=tuple(FAULTS))
+    found = counts.evidence(engine, since, until, faults=tuple(FAULTS))
     if not found.requests:
         raise TrainingError(_NOTHING)
     said = found.feedback + len(TIERS) * found.opinions  # an opinion is about either tier
-    if said + found.faulty + found.quiet >= MIN_LABELS:
+    if said + found.faulty >= MIN_LABELS:
         return
-    happened = implicit(served_in(engine, since, until), until, maturity_s)
+    happened = [s for s in implicit(served_in(engine, since, until), until, maturity_s) if s.weight]
     if said + len(happened) < MIN_LABELS:
         raise TrainingError(_too_few(said + len(happened)))
 
@@ -119,43 +126,58 @@ def learn(
 ) -> Learned:
     """A challenger from `window`, and how it compares with `champion`.
 
-    Agreement labels teach the ranking, others replace them where they exist and calibrate. Fitted
-    on the older three quarters of the requests, tested on the rest; requests that say the same stay
-    on one side. The same window, champion and seed give the same arrays, bit for bit.
-    `operating_point`: what sets the threshold where it is not the model's own cut; the share of
-    escalations that drift is measured by follows from it. Raises TrainingError for fewer than 20
-    labels.
+    Agreement labels teach, others replace them where they exist; of several lessons
+    (`training.pipelines.lessons`) the one that serves a person best is offered. Fitted on the older
+    three quarters of the requests, tested on the rest; requests that say the same stay on one side.
+    The same window, champion and seed give the same arrays, bit for bit. `operating_point`: what
+    sets the threshold where it is not the model's own cut; the share of escalations that drift is
+    measured by follows from it. Raises TrainingError for fewer than 20 labels.
     """
     if not len(window):
         raise TrainingError(_NOTHING)
     progress("making labels")
-    kept = believed(window.signals, window.free)
+    kept = believed(window.signals, window.free, window.claims)
     labelled = _labelled(window, kept.labels, champion, cloud_model)
     progress("fitting on the past")
     true = labelled.part(labelled.true, labelled.early)
     soft = labelled.part(labelled.soft, labelled.early)
     if len(true) + len(soft) < MIN_LABELS:
-        raise TrainingError(_too_few(len(true) + len(soft)))
-    fitted = _fit(labelled.known, soft, true, champion, seed)
+        raise TrainingError(" ".join([_too_few(len(true) + len(soft)), *kept.words]))
+    before, cut = fitted_of(champion), float(champion.manifest["threshold"]["default"])
+    lecture = Lecture(
+        known=labelled.known,
+        soft=soft,
+        true=true,
+        drawn=labelled.drawn,
+        window=window,
+        before=before,
+        base=base_of(champion),
+        cut=cut,
+    )
+    lessons = lecture.lessons(seed)
     progress("judging on what came after")
-    before = fitted_of(champion)
-    judged = judged_later(labelled, before, fitted, seed)
-    artifact = _artifact(window, fitted, champion, labelled, seed)
-    point = operating_point or Cut(float(champion.manifest["threshold"]["default"]))
-    before_cut, _ = _threshold(point, champion, window, cloud_model)
-    cut, unkept = _threshold(point, artifact, window, cloud_model)
-    artifact.manifest["traffic"] = _traffic(window, fitted, cut, seed)
+    judged = judged_later(labelled, before, cut, lessons, seed)
+    fitted = judged.lesson.fitted
+    artifact = _artifact(window, judged.lesson, champion, labelled, seed)
+    point = operating_point or Cut(cut)
+    set_before, _ = _threshold(point, champion, window, cloud_model)
+    own = operating_point or Cut(float(artifact.manifest["threshold"]["default"]))
+    set_after, unkept = _threshold(own, artifact, window, cloud_model)
+    artifact.manifest["traffic"] = _traffic(window, fitted, set_after)
     learned = Learned(
         artifact=artifact,
         fitted=fitted,
-        thresholds=(before_cut, cut),
+        thresholds=(set_before, set_after),
+        lesson=judged.lesson.name,
         labels=_counted(kept.labels, window),
         rows={"requests": len(window), "fit": len(true) + len(soft), "test": judged.rows},
         judged_on=judged.on,
+        equal=judged.equal,
+        own=judged.own,
         better=judged.better,
         brier=judged.brier,
         ece=judged.ece,
-        curve=quality_curve(labelled, before, fitted, seed),
+        curve=quality_curve(labelled, before, judged.lesson.fitted, seed),
         noise=noise(window.signals),
         drift=_drift(window, champion),
         words=kept.words,
@@ -189,21 +211,19 @@ def _labelled(
         soft=soft,
         early=early["id"].to_numpy(),
         late=late["id"].to_numpy(),
+        drawn=_drawn(window, labels),
+        session=dict(zip(frame["id"], _sessions(frame).tolist(), strict=True)),
     )
 
 
-def _fit(
-    known: TrainingSet, soft: pd.DataFrame, true: pd.DataFrame, champion: Artifact, seed: int
-) -> Fitted:
-    base = base_of(champion)
-    if soft.empty:
-        fitted = known.fit(true, base=base)
-        # Where labels are too few for a fit, they still say where the level is.
-        kept = [tier for tier, choice in fitted.strength.items() if choice == KEPT]
-        return calibrated(
-            fitted, known.features, true, known.position, prior=FOLDS_PRIOR, tiers=kept
-        )
-    return fit_on_labels(known, soft, None if true.empty else true, base=base, seed=seed)
+def _drawn(window: Window, labels: Sequence[Label]) -> frozenset[str]:
+    """Decisions whose labels were drawn by lot: the audit, and what the judge was asked about."""
+    audited = window.frame.loc[window.frame["audited"].eq(True), "id"]
+    return frozenset(audited) | {one.decision for one in labels if one.source == "judge"}
+
+
+def _sessions(frame: pd.DataFrame) -> IntArray:
+    return sessions_of(frame["key"].tolist(), frame["at"].tolist())
 
 
 def _threshold(
@@ -217,16 +237,27 @@ def _threshold(
         return float("nan"), (str(error).rstrip("."),)
 
 
-def _traffic(window: Window, fitted: Fitted, cut: float, seed: int) -> dict[str, Any]:
+def _traffic(window: Window, fitted: Fitted, cut: float) -> dict[str, Any]:
     p_local, p_cloud = fitted.predict(window.features, window.pair)
-    return traffic_of(window.features.embedding, float(np.mean(p_cloud - p_local > cut)), seed)
+    frame = window.frame
+    return traffic_of(
+        window.features.embedding,
+        float(np.mean(p_cloud - p_local > cut)),
+        _sessions(frame),
+        {str(k): float(v) for k, v in frame["asks"].value_counts(normalize=True).items()},
+    )
 
 
 def _artifact(
-    window: Window, fitted: Fitted, champion: Artifact, labelled: LabelledWindow, seed: int
+    window: Window,
+    lesson: Lesson,
+    champion: Artifact,
+    labelled: LabelledWindow,
+    seed: int,
 ) -> Artifact:
     frame = window.frame
     early = frame["id"].isin(labelled.early)
+    fitted = lesson.fitted
     p_local, p_cloud = fitted.predict(window.features, window.pair)
     reference = np.stack([p_cloud - p_local, p_local, p_cloud])
     if len(frame) < MIN_THRESHOLD_ROWS:
@@ -254,7 +285,7 @@ def _artifact(
         name=_name(window, champion, seed),
         reference=reference,
         seen=seen_hashes(frame.loc[early, "group"], champion.arrays["seen"]),
-        threshold=float(champion.manifest["threshold"]["default"]),
+        threshold=lesson.cut,
         known=judged_outcomes(window, labelled, fitted, seed),
         about=about,
     )
@@ -272,7 +303,13 @@ def _counted(labels: Sequence[Label], window: Window) -> dict[str, int]:
 def _drift(window: Window, champion: Artifact) -> Drift | None:
     frame = window.frame
     escalated = (frame["gain"] > frame["threshold"]).tolist()
-    return drift(champion.manifest.get("traffic", {}), window.features.embedding, escalated)
+    return drift(
+        champion.manifest.get("traffic", {}),
+        window.features.embedding,
+        escalated,
+        _sessions(frame),
+        frame["asks"].tolist(),
+    )
 
 
 def _name(window: Window, champion: Artifact, seed: int) -> str:

@@ -50,6 +50,7 @@ class TrainingSet:
         base: Base | None = None,
         strength: float | None = None,
         focus: Mapping[str, str] | None = None,
+        own_only: bool = False,
         seed: int = 0,
     ) -> Fitted:
         """Heads fitted on some rows; the choices are those of `fit_heads`."""
@@ -61,6 +62,7 @@ class TrainingSet:
             base=base,
             strength=strength,
             focus=focus,
+            own_only=own_only,
             seed=seed,
         )
 

@@ -41,6 +41,10 @@ def show(console: Console, run: TrainingRun) -> None:
             curve.add_row(f"{row['share']:.0%}", before, after)
         console.print(curve)
     console.print(
+        f"{learned.lesson.capitalize()}: quality at equal cost changes by {learned.equal}, at its "
+        f"own cut by {learned.own}."
+    )
+    console.print(
         f"Brier score {learned.brier[0]:.3f} before, {learned.brier[1]:.3f} after (better "
         f"by {learned.better}); calibration error {learned.ece[0]:.3f} before, "
         f"{learned.ece[1]:.3f} now."

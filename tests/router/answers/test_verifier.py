@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router import Answer, Money, Router, predict_after, predict_tier
+from router.answers.kinds import EVIDENCE
 from router.answers.verifier import NAMES, SIZE, Evidence, Verifier, features
 from router.decide.default import default_router
 from router.decide.deferral import (
@@ -209,11 +210,19 @@ def test_features_have_their_names(router: Router) -> None:
     assert known["answer is number"] == known["form as asked"] == known["prompt unknown"] == 1
 
 
-def test_logits_are_those_of_the_weights() -> None:
+def test_logits_are_those_of_the_weights_of_their_kind() -> None:
     rng = np.random.default_rng(0)
-    verifier = Verifier(rng.normal(size=(2, SIZE)), np.ones(2), np.zeros(SIZE), np.ones(SIZE))
-    rows = rng.normal(size=(5, SIZE))
-    assert np.allclose(verifier.logits(rows), rows @ verifier.weights.T + 1)
+    width = 3
+    blank = Verifier.blank(np.zeros(SIZE), np.ones(SIZE), width)
+    verifier = replace(blank, weights=rng.normal(size=blank.weights.shape), bias=blank.bias + 1)
+    rows = rng.normal(size=(5, SIZE + width))
+    kinds = [NAMES.index(f"evidence: {k}") for k in EVIDENCE]
+    rows[:, kinds] = 0
+    rows[np.arange(5), np.array(kinds)[:5]] = 1
+    expected = [verifier.columns(rows)[i] @ verifier.weights[i].T + 1 for i in range(5)]
+    assert np.allclose(verifier.logits(rows), expected)
+    named = np.clip(rows[:, :SIZE], -4, 4)
+    assert np.allclose(verifier.columns(rows)[:, :SIZE], named)
 
 
 def test_a_version_without_verifier_judges_prompts_alone(shipped: Artifact) -> None:

@@ -62,6 +62,16 @@ def test_another_address_needs_keys_and_keys_need_hashes() -> None:
     assert load_settings(host="0.0.0.0", api_keys={"a": hash_of("x")}).host == "0.0.0.0"
 
 
+def test_no_key_goes_to_a_cloud_that_it_is_not_meant_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-1")
+    with pytest.raises(ConfigError, match="set ROUTER_CLOUD_API_KEY"):
+        load_settings(cloud_api="openai")
+    monkeypatch.setenv("ROUTER_CLOUD_API_KEY", "sk-other")
+    key = load_settings(cloud_api="openai").cloud_api_key
+    assert key is not None
+    assert key.get_secret_value() == "sk-other"
+
+
 def test_a_port_that_is_taken_is_a_sentence(run: Run) -> None:
     port = int(run().url.rsplit(":", 1)[1])
     with pytest.raises(ConfigError, match=f"127.0.0.1:{port} cannot be used"):

@@ -5,7 +5,8 @@ import pytest
 
 from router.labels.label import Label, Signal, capped, labelled, noise
 from router.labels.signals import Served, implicit
-from router.labels.sources import PER_GROUP, PER_KEY_DAY
+from router.labels.silence import weighed
+from router.labels.sources import PER_GROUP, PER_KEY_DAY, SILENCE_WEIGHT
 from router.labels.trust import trusted
 
 DAY = 86_400.0
@@ -35,7 +36,7 @@ def test_a_person_outranks_the_judge_who_outranks_what_happened() -> None:
     assert [(x.source, x.score) for x in labelled(every)] == [("user", 1.0)]
     assert labelled(every[:3])[0].source == "judge"
     assert labelled(every[:2])[0].source == "cut off"
-    assert labelled(every[:1])[0].score == 0.85
+    assert labelled(every[:1])[0].weight == 0.0
 
 
 def test_the_last_word_of_a_key_replaces_what_it_said_before() -> None:
@@ -119,9 +120,29 @@ def test_a_repeated_prompt_counts_as_three_labels() -> None:
     assert sum(x.weight for x in capped(same).labels) == pytest.approx(PER_GROUP)
 
 
-def test_quiet_answers_are_no_side_of_their_own() -> None:
-    quiet = [label(i, 0.85, source="quiet", weight=0.1) for i in range(50)]
-    assert len(capped(quiet).labels) == 50
+def test_silence_says_nothing_until_the_audit_has_measured_it() -> None:
+    quiet = [signal("quiet", decision=f"d{i}", group=f"g{i}") for i in range(400)]
+    assert capped(labelled(quiet)).labels == []
+    said = [replace(s, source="user", score=float(i % 4 > 0)) for i, s in enumerate(quiet[:120])]
+    assert weighed([*quiet, *said], set()) == said
+    assert weighed([*quiet, *said[:20]], {s.decision for s in said[:20]}) == said[:20]
+
+
+def test_the_audit_gives_silence_the_worth_that_it_has() -> None:
+    """Of those who are not content three in four ask again, so silence is a good sign."""
+    good = [i % 2 == 0 for i in range(400)]
+    said = [
+        signal("user", float(g), decision=f"d{i}", group=f"g{i}") for i, g in enumerate(good[:200])
+    ]
+    quiet = [
+        signal("quiet", decision=f"d{i}", group=f"g{i}")
+        for i, g in enumerate(good)
+        if g or i % 8 == 1
+    ]
+    heard = weighed([*said, *quiet], {s.decision for s in said})
+    silent = [s for s in heard if s.source == "quiet"]
+    assert len(silent) == len(quiet)
+    assert silent[0].value == pytest.approx(0.8) and 0 < silent[0].weight <= SILENCE_WEIGHT
 
 
 def test_noise_compares_sources_on_the_same_answers() -> None:
@@ -172,3 +193,26 @@ def test_the_order_of_signals_does_not_matter() -> None:
     expected = labelled(every)
     for _ in range(5):
         assert labelled([every[i] for i in rng.permutation(len(every))]) == expected
+
+
+def known_of(rng: np.random.Generator, good: list[float]) -> dict[tuple[str, str], float]:
+    """What a model of some skill expected of answers."""
+    return {
+        (f"d{i}", "local"): float(np.clip(0.45 + 0.2 * g + rng.normal(0, 0.2), 0, 1))
+        for i, g in enumerate(good)
+    }
+
+
+def test_who_says_much_must_show_to_know_something() -> None:
+    rng = np.random.default_rng(1)
+    good = [float(g) for g in rng.random(120) < 0.6]
+    claims = known_of(rng, good)
+    honest = ratings("me", good, step=DAY / 40)
+    assert len(trusted(honest, {}, claims).signals) == 120
+    blind = ratings("blind", [float(g) for g in rng.permutation(good)], step=DAY / 40)
+    found = trusted(blind, {}, claims)
+    assert found.signals == [] and "better than chance" in found.words[0]
+    liar = ratings("liar", [1 - g for g in good], step=DAY / 40)
+    assert {s.key for s in trusted([*honest, *liar], {}, claims).signals} == {"me"}
+    few = ratings("new", [1.0, 0.0] * 5)
+    assert len(trusted(few, {}, claims).signals) == 10  # too few to ask for proof

@@ -23,10 +23,17 @@ def test_held_out_rows_must_exclude_a_loss(quality: Interval, ece: Interval, rea
 
 
 def test_later_requests_must_show_that_it_is_better() -> None:
-    assert gates.on_later_requests(100, "labels", around(0.01)) == ()
-    assert len(gates.on_later_requests(100, "labels", around(0.004))) == 1
-    (said,) = gates.on_later_requests(100, "agreement", around(0.01), labels=12, worse=0.02)
-    assert "12 later labels" in said
+    assert gates.on_later_requests(100, "agreement", around(0.01), around(0.01)) == ()
+    (said,) = gates.on_later_requests(100, "agreement", around(0.004), around(0.01))
+    assert "at equal cost" in said
+    (said,) = gates.on_later_requests(100, "agreement", around(0.01), around(-0.02))
+    assert "at its own cut" in said
+    assert len(gates.on_later_requests(100, "agreement", around(0.0, 0.0), around(0.0, 0.0))) == 1
+
+
+def test_how_many_labels_are_missing_is_said() -> None:
+    (said,) = gates.too_few_to_judge(12)
+    assert "only 12 later requests" in said and "38 more are needed" in said
 
 
 def test_a_challenger_keeps_its_promise_in_shadow() -> None:

@@ -24,7 +24,7 @@ from router.registry.artifact import GRID, MOVES, TABLES, Artifact
 from training.cli.main import app
 from training.data.answers import answered, read_answers, read_prompts
 from training.data.dataset import Dataset
-from training.data.opinions import Opinions, as_prose
+from training.data.opinions import Opinions
 from training.evaluate import metrics
 from training.evaluate.acts import Stages, quality, quality_at
 from training.fit.deferral import borne_out, look_table
@@ -32,7 +32,6 @@ from training.fit.logistic import fit_logistic
 from training.fit.verifier import (
     VerifierRows,
     adapted,
-    core_rows,
     fit_verifier,
     recalibrated,
     rows_of,
@@ -59,7 +58,8 @@ def answers(small: Dataset) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def opinions(small: Dataset, answers: pd.DataFrame, shipped: Artifact) -> Opinions:
     read = answered(answers, small.prompts, Reader(extractor_of(shipped)), small)
-    return Opinions(read, shipped.arrays["word_idf"].astype(np.float64))
+    width = shipped.manifest["encoder"]["dimensions"]
+    return Opinions(read, shipped.arrays["word_idf"].astype(np.float64), width)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_answers_are_joined_with_outcomes(opinions: Opinions, small: Dataset) ->
 
 def test_rows_of_one_prompt_weigh_as_one(rows: VerifierRows) -> None:
     assert rows.weight.sum() == pytest.approx(400)
-    assert rows.features.shape == (len(rows.local), SIZE)
+    assert rows.features.shape == (len(rows.local), SIZE + 256)
 
 
 def test_fitted_weights_judge_unseen_rows_and_agreement_raises(rows: VerifierRows) -> None:
@@ -89,9 +89,9 @@ def test_fitted_weights_judge_unseen_rows_and_agreement_raises(rows: VerifierRow
     one = test.features[:, NAMES.index("one other opinion")] > 0
     p = sigmoid(verifier.logits(test.features))[one, 0]
     assert metrics.auc(p, test.local[one]) > 0.8
-    assert verifier.weights[0, NAMES.index("agreement: equal")] > 0
+    assert verifier.weights[0, 0, NAMES.index("agreement: equal")] > 0
     rising = [i for i, n in enumerate(NAMES) if n in ("agreement: meaning", "agreement: words")]
-    assert (verifier.weights[:, rising] >= 0).all()
+    assert (verifier.weights[:, :, rising] >= 0).all()
 
 
 def test_adaptation_moves_with_the_number_of_labels(rows: VerifierRows) -> None:
@@ -111,17 +111,8 @@ def test_a_head_without_labels_keeps_its_weights(rows: VerifierRows) -> None:
     base = fit_verifier(rows)
     unknown = replace(rows, cloud=np.full(len(rows.cloud), np.nan))
     moved = fit_verifier(unknown, base=base, strength=1.0)
-    assert np.array_equal(moved.weights[1], base.weights[1])
-    assert not np.array_equal(moved.weights[0], base.weights[0])
-
-
-def test_texts_are_read_once_more_as_free_text(opinions: Opinions, shipped: Artifact) -> None:
-    prose = as_prose(opinions.answers)
-    assert {r.final.kind for r in prose.readings} == {"prose"}
-    both = core_rows(opinions, abilities_of(shipped), None, np.random.default_rng(0))
-    free = both.features[:, NAMES.index("answer is prose")] > 0
-    assert 0.3 < free.mean() < 0.7
-    assert not both.features[free][:, NAMES.index("agreement: comparable")].any()
+    assert np.array_equal(moved.weights[:, 1], base.weights[:, 1])
+    assert not np.array_equal(moved.weights[:, 0], base.weights[:, 0])
 
 
 def test_logistic_regression_matches_scikit_learn(rows: VerifierRows) -> None:
@@ -236,7 +227,7 @@ def test_a_verifier_is_fitted_from_nothing(
 ) -> None:
     found = fit_second(small, answers, replace(shipped, verifier=None), name="own-2", scratch=True)
     assert found.manifest["verifier"]["base"] is None and found.verifier is not None
-    assert Verifier.from_arrays(found.verifier).weights.shape == (2, SIZE)
+    assert Verifier.from_arrays(found.verifier).dimensions == 256
 
 
 def test_study_learns_without_labels_and_with_a_few(

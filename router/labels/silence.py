@@ -1,0 +1,38 @@
+"""What silence is worth on this machine: measured by the audit, and nothing before that.
+
+That nobody complained of an answer is no praise: most people never say a word. Audited answers
+are labelled whoever complains, so they tell how good silent ones really are.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from router.labels.label import Signal, labelled
+from router.labels.sources import EXPLICIT, SILENCE_WEIGHT, SILENT_AUDITED, SOURCES
+
+
+def weighed(signals: Sequence[Signal], audited: Collection[str]) -> list[Signal]:
+    """`signals` with silence at what the audited decisions say of it; left out where they are few.
+
+    Its score is the mean of audited silent answers, its weight the share of the variance of all
+    audited labels that silence explains, at most SILENCE_WEIGHT.
+    """
+    loud = [s for s in signals if s.source != "quiet"]
+    silent = {(s.decision, s.tier) for s in signals if s.source == "quiet"}
+    known = {
+        (label.decision, label.tier): label.score
+        for label in labelled(s for s in loud if s.decision in audited)
+        if SOURCES[label.source].rank <= EXPLICIT
+    }
+    scores = np.array(list(known.values()))
+    mine = np.array([score for about, score in known.items() if about in silent])
+    if len(mine) < SILENT_AUDITED or not scores.std():
+        return loud
+    explained = (mine.mean() - scores.mean()) ** 2 * len(mine) / len(scores) / scores.var()
+    worth = float(min(explained, SILENCE_WEIGHT))
+    heard = [
+        replace(s, score=float(mine.mean()), worth=worth) for s in signals if s.source == "quiet"
+    ]
+    return [*loud, *heard]

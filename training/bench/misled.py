@@ -1,0 +1,95 @@
+"""Can it be misled? Labels that are selective, shuffled, inverted or bursty, beside the truth."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from router.errors import TrainingError
+from router.registry.artifact import Artifact
+from training.bench.simulated import Habits, simulate
+from training.bench.traffic import Traffic, load_traffic
+from training.evaluate import metrics
+from training.pipelines.learn import learn
+from training.pipelines.prompts import Progress
+
+MEASURES = ("apgr", "equal", "cut", "worse_equal", "worse_cut", "share0", "share")
+WORSE_EQUAL, WORSE_CUT = 0.005, 0.01  # of quality: so much less is worse
+
+CASES: dict[str, Habits] = {
+    "agreement alone": Habits(agreement=True),
+    "honest ratings of 40 %": Habits(good=0.4, bad=0.4),
+    "honest ratings of 60 %": Habits(good=0.6, bad=0.6),
+    "honest ratings of 40 %, with agreement": Habits(good=0.4, bad=0.4, agreement=True),
+    "ratings shuffled": Habits(good=0.4, bad=0.4, shuffled=True),
+    "one key of three inverted": Habits(good=0.4, bad=0.4, inverted=1),
+    "all keys inverted, with agreement": Habits(good=0.4, bad=0.4, inverted=3, agreement=True),
+    "60 % of the bad, 3 % of the good, with agreement": Habits(good=0.03, bad=0.6, agreement=True),
+    "60 % of the good, 3 % of the bad": Habits(good=0.6, bad=0.03),
+    "rated where the cloud would fail too": Habits(good=0.4, bad=0.4, hopeless=True),
+    "local good in 97.5 %": Habits(good=0.4, bad=0.4, easy=0.975),
+    "newest quarter one topic": Habits(good=0.4, bad=0.4, topic=True),
+    "slow drift": Habits(good=0.4, bad=0.4, slow=True),
+    "slow drift, with agreement": Habits(good=0.4, bad=0.4, slow=True, agreement=True),
+    "model swapped in the log": Habits(good=0.4, bad=0.4, swapped=True),
+    "two users of opposite taste": Habits(good=0.4, bad=0.4, keys=2, inverted=1),
+    "flood over weeks, with agreement": Habits(good=0.1, bad=0.1, flood=0.3, agreement=True),
+    "300 requests, honest 60 %": Habits(requests=300, good=0.6, bad=0.6),
+}
+
+
+def judged(traffic: Traffic, habits: Habits, seed: int) -> dict[str, Any]:
+    """Learn from one log, and set the result beside the champion on requests held out."""
+    made = simulate(traffic, habits, seed)
+    try:
+        learned = learn(made.window, traffic.champion, cloud_model=traffic.pair["cloud"], seed=seed)
+    except TrainingError as error:  # nothing that could be learned from
+        return {**dict.fromkeys(MEASURES, 0.0), "promoted": False, "why": str(error)}
+    truth, held = made.traffic, made.held
+    before, after = (truth.gain(a, held) for a in (traffic.champion, learned.artifact))
+    cuts = [float(a.manifest["threshold"]["default"]) for a in (traffic.champion, learned.artifact)]
+    share = float((before > cuts[0]).mean())
+    equal = truth.quality_at(after, share, held) - truth.quality_at(before, share, held)
+    cut = truth.quality(after, cuts[1], held) - truth.quality(before, cuts[0], held)
+    local, cloud = truth.local[held], truth.cloud[held]
+    return {
+        "promoted": not learned.reasons,
+        "apgr": metrics.apgr(after, local, cloud) - metrics.apgr(before, local, cloud),
+        "equal": equal,
+        "cut": cut,
+        "worse_equal": equal < -WORSE_EQUAL,
+        "worse_cut": cut < -WORSE_CUT,
+        "share0": share,
+        "share": float((after > cuts[1]).mean()),
+        "why": "; ".join(learned.reasons) or "promoted",
+    }
+
+
+def misled_bench(
+    data: Path, model: Artifact, *, logs: int, jobs: int, progress: Progress = lambda step: None
+) -> dict[str, Any]:
+    """Every case on `logs` logs: how often promoted and worse, and what changed; plain values."""
+    traffic = load_traffic(data, model, progress)
+    out: dict[str, Any] = {}
+    for name, habits in CASES.items():
+        progress(name)
+        rows = Parallel(n_jobs=jobs, max_nbytes="1M")(
+            delayed(judged)(traffic, habits, seed) for seed in range(logs)
+        )
+        promoted = [r for r in rows if r["promoted"]]
+        out[name] = {
+            "logs": logs,
+            "promoted": len(promoted),
+            "worse at equal cost": sum(bool(r["worse_equal"]) for r in promoted),
+            "worse at its own cut": sum(bool(r["worse_cut"]) for r in promoted),
+            # Of what served in the end: what is refused changes nothing.
+            **{m: sum(r[m] for r in promoted) / logs for m in ("apgr", "equal", "cut")},
+            "share before": _mean([r["share0"] for r in promoted]),
+            "share after": _mean([r["share"] for r in promoted]),
+        }
+    return out
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")

@@ -1,0 +1,237 @@
+"""Answers of models and questions, and of whole sources, that no fit has seen.
+
+What a stranger gets on the first day: nobody measured the model, nobody taught the work.
+`run_models` leaves a third of each source's models and of all questions out at a time,
+`run_sources` one source with all its questions, each beside what a line of code gets on the same
+rows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from router.answers.verifier import NAMES, Verifier
+from router.decide.heads import sigmoid
+from router.registry.ability import ability_of
+from router.registry.artifact import Artifact
+from router.types import FloatArray, IntArray
+from training.bench.cases import Bench
+from training.bench.constants import (
+    BEGINNING_ANSWERS,
+    LABELS,
+    RELIABILITY_BINS,
+    UNSEEN_ANSWERS,
+    UNSEEN_FOLDS,
+)
+from training.data.answers import beginnings, read_answers
+from training.data.opinions import Abilities, Opinions
+from training.data.splits import group_hash, group_sample
+from training.evaluate import metrics
+from training.evaluate.constants import GOOD_SCORE
+from training.fit.verifier import (
+    VerifierRows,
+    acquainted,
+    adapted,
+    fit_verifier,
+    rows_of,
+)
+from training.pipelines.constants import BEGINNINGS_WEIGHT
+
+_Kept = Callable[[VerifierRows], IntArray]  # indices of the rows that are kept
+LOOKS = (120, 240, 480)  # characters after which streams are looked at
+_ONE, _TWO = (NAMES.index(f"{n} other opinion{s}") for n, s in (("one", ""), ("two", "s")))
+_COLUMNS = {"length of the answer": "length of the answer", "equality": "agreement: equal"}
+
+
+@dataclass(frozen=True)
+class Strangers:
+    """Rows of every source with the prompt unknown and abilities as if nobody measured a model.
+
+    `whole[source]`: beside none, one and two opinions. `begun[source][characters]`: beginnings.
+    """
+
+    whole: dict[str, VerifierRows]
+    begun: dict[str, dict[int, VerifierRows]]
+
+    @classmethod
+    def load(cls, bench: Bench, folder: Path, model: Artifact, seed: int = 0) -> "Strangers":
+        """Read and sample the answers."""
+        rng = np.random.default_rng(seed)
+        whole: dict[str, VerifierRows] = {}
+        begun: dict[str, dict[int, VerifierRows]] = {}
+        texts = read_answers(folder)
+        texts = texts[texts["text"].notna()]
+        for source, opinions in bench.answers.items():
+            ability = unmeasured(model, set(opinions.answers.frame["model"]))
+            at = rng.permutation(len(opinions.answers))[:UNSEEN_ANSWERS]
+            draws = opinions.draws(rng, at, singles=1, pairs=1)
+            whole[source] = _scored(rows_of(opinions, draws, ability))
+            mine = texts[texts["prompt_id"].isin(opinions.of_prompt)]
+            begun[source] = {}
+            for characters in LOOKS if len(mine) else ():
+                some = mine.sample(min(BEGINNING_ANSWERS, len(mine)), random_state=seed)
+                cut = beginnings(some, rng, (characters,))
+                read = Opinions.read(model, cut, bench.data.prompts, bench.data)
+                alone = [(i, ()) for i in range(len(read.answers))]
+                begun[source][characters] = _scored(rows_of(read, alone, ability))
+        return cls(whole, begun)
+
+    def fitted(self, kept: _Kept) -> Verifier:
+        """A verifier of the rows that `kept` lets through."""
+        whole = [rows.take(kept(rows)) for rows in self.whole.values()]
+        begun = [r.take(kept(r)) for parts in self.begun.values() for r in parts.values()]
+        rows = reduce(VerifierRows.joined, [r for r in whole if len(r.local)]).balanced()
+        if begun := [r for r in begun if len(r.local)]:
+            rows = rows.joined(reduce(VerifierRows.joined, begun).balanced(), BEGINNINGS_WEIGHT)
+        return acquainted(fit_verifier(rows), rows)
+
+    def without(self, source: str) -> Verifier:
+        """A verifier of the other sources, without any question that `source` holds."""
+        taken = set(self.whole[source].group.tolist())
+        return self.fitted(lambda rows: np.flatnonzero([g not in taken for g in rows.group]))
+
+    def methods(self, source: str, kept: _Kept) -> dict[str, VerifierRows]:
+        """Rows to judge, by how much is looked at."""
+        rows = self.whole[source].take(kept(self.whole[source]))
+        one, two = (rows.features[:, at] > 0 for at in (_ONE, _TWO))
+        found = {
+            "answer": rows.take(np.flatnonzero(~one & ~two)),
+            "one opinion": rows.take(np.flatnonzero(one)),
+            "two opinions": rows.take(np.flatnonzero(two)),
+        }
+        for characters, begun in self.begun[source].items():
+            found[f"{characters} characters"] = begun.take(kept(begun))
+        return {name: part for name, part in found.items() if len(part.local)}
+
+
+def unmeasured(model: Artifact, hidden: set[str]) -> Abilities:
+    """Abilities as `model` would suggest them had it never seen the models `hidden`."""
+    models = model.manifest["models"]
+    known = {k: v for k, v in models["local"].items() if k not in hidden}
+    return lambda name: ability_of(name, known, models["reference_local"])
+
+
+def run_models(strangers: Strangers, seed: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Source -> method -> measures, mean over folds."""
+    found: dict[str, dict[str, list[dict[str, float]]]] = {}
+    for fold in range(UNSEEN_FOLDS):
+        hidden = _Fold(seed, fold)
+        verifier = strangers.fitted(hidden.outside)
+        for source in strangers.whole:
+            for method, rows in strangers.methods(source, hidden.inside).items():
+                ours = found.setdefault(source, {})
+                p = judged_by(verifier, rows)
+                ours.setdefault(method, []).append(_measures(p, rows))
+                for name, column in _COLUMNS.items():
+                    values = rows.features[:, NAMES.index(column)]
+                    ours.setdefault(f"{name}, {method}", []).append(_ranked(values, rows))
+    return {
+        source: {m: _mean(runs) for m, runs in methods.items()} for source, methods in found.items()
+    }
+
+
+def run_sources(strangers: Strangers, seed: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Source -> method -> measures of a verifier that never saw it, then after LABELS labels."""
+    rng = np.random.default_rng(seed)
+    out: dict[str, dict[str, dict[str, float]]] = {}
+    for source in strangers.whole:
+        verifier = strangers.without(source)
+        out[source] = {}
+        for method, rows in strangers.methods(source, _everything).items():
+            out[source][method] = _measures(judged_by(verifier, rows), rows)
+            few, rest = group_sample(rows.group, LABELS, rng)
+            moved = adapted(verifier, rows.take(few))
+            left = rows.take(rest)
+            out[source][f"{method}, {LABELS} labels"] = _measures(judged_by(moved, left), left)
+    return out
+
+
+def judged_by(verifier: Verifier, rows: VerifierRows) -> FloatArray:
+    """p_local as it would be served where the prompt is unknown, shape (n,)."""
+    logits = verifier.served(rows.features)
+    p: FloatArray = sigmoid(logits)[:, 0]
+    return p
+
+
+def diagrams(strangers: Strangers) -> dict[str, dict[str, list[dict[str, float]]]]:
+    """Source -> method -> points of its reliability diagram, the source left out of the fit."""
+    out = {}
+    for source in strangers.whole if len(strangers.whole) > 1 else ():
+        verifier = strangers.without(source)
+        out[source] = {
+            method: _points(judged_by(verifier, rows), (rows.local >= GOOD_SCORE) * 1.0)
+            for method, rows in strangers.methods(source, _everything).items()
+        }
+    return out
+
+
+def _points(p: FloatArray, good: FloatArray) -> list[dict[str, float]]:
+    """Mean probability and share of good answers, by bin of equal size."""
+    bins = np.array_split(np.argsort(p, kind="stable"), RELIABILITY_BINS)
+    return [
+        {"p": float(p[at].mean()), "good": float(good[at].mean()), "rows": float(len(at))}
+        for at in bins
+        if len(at)
+    ]
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """A third of the models and of the questions, by hash; the same in every source."""
+
+    seed: int
+    fold: int
+
+    def _of(self, names: Any) -> Any:
+        hashes = {n: group_hash(f"{self.seed}:{n}") % UNSEEN_FOLDS == self.fold for n in set(names)}
+        return np.array([hashes[n] for n in names], dtype=bool)
+
+    def inside(self, rows: VerifierRows) -> IntArray:
+        """Rows of hidden models and hidden questions."""
+        return np.flatnonzero(self._of(rows.model.tolist()) & self._of(rows.group.tolist()))
+
+    def outside(self, rows: VerifierRows) -> IntArray:
+        """Rows of neither."""
+        return np.flatnonzero(~self._of(rows.model.tolist()) & ~self._of(rows.group.tolist()))
+
+
+def _everything(rows: VerifierRows) -> IntArray:
+    return np.arange(len(rows.local))
+
+
+def _scored(rows: VerifierRows) -> VerifierRows:
+    return rows.take(np.flatnonzero(np.isfinite(rows.local)))
+
+
+def _measures(p: FloatArray, rows: VerifierRows) -> dict[str, float]:
+    good = (rows.local >= GOOD_SCORE) * 1.0
+    return {
+        "auc_within": within_models(p, rows),
+        "auc": metrics.auc(p, good),
+        "ece": metrics.ece(p, good),
+        "mean_p": float(p.mean()),
+        "good": float(good.mean()),
+    }
+
+
+def _ranked(values: FloatArray, rows: VerifierRows) -> dict[str, float]:
+    return {"auc_within": within_models(values, rows)}
+
+
+def within_models(p: FloatArray, rows: VerifierRows) -> float:
+    """AUC of a good answer within one model's answers by one grader, mean over these."""
+    found = []
+    for pair in set(zip(rows.model.tolist(), rows.grader.tolist(), strict=True)):
+        mine = (rows.model == pair[0]) & (rows.grader == pair[1])
+        good = rows.local[mine] >= GOOD_SCORE
+        if 0 < good.sum() < len(good):
+            found.append(metrics.auc(p[mine], good * 1.0))
+    return float(np.mean(found)) if found else float("nan")
+
+
+def _mean(runs: list[dict[str, float]]) -> dict[str, float]:
+    return {key: float(np.nanmean([r[key] for r in runs])) for key in runs[0]}
