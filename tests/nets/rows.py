@@ -128,7 +128,9 @@ def stream_held(run: Run, local: Upstream, cloud: Upstream) -> Gateway:
         await connection.stream(upstream.chunks(text))
 
     local.script = unable
-    gateway = run(cascade="checks", stream_wait=60.0, look_price=0.0)
+    gateway = run(
+        cascade="checks", stream_wait=60.0, look_price=0.0, confidence=0.5, threshold=0.23
+    )
     assert "cloud." in gateway.chat(UNSURE, stream=True).text
     return gateway
 

@@ -23,7 +23,14 @@ from tests.servers.upstream import Connection, Got
 ASK = "How many prime numbers are there between 100 and 200?"
 POOR = "That cannot be determined, and I do not have a way to say it. " * 12
 GOOD = "There are 21 of them, found by leaving out all multiples of 2, 3, 5, 7, 11 and 13. " * 9
-PATIENT = {"cascade": "checks", "stream_wait": 60.0, "look_price": 0.0, "confidence": 0.5}
+# Between what this model makes of the two: its beginnings move little, most of all far from exams.
+PATIENT = {
+    "cascade": "checks",
+    "stream_wait": 60.0,
+    "look_price": 0.0,
+    "confidence": 0.5,
+    "threshold": 0.23,
+}
 
 
 def chunk(**delta: Any) -> dict[str, Any]:
