@@ -1,6 +1,9 @@
 VENV := .venv
 # Stand-ins for clouds that are not ours; their dependencies do not go with ours.
 PEERS := .venv-peers
+# Real clients, as their users install them.
+CLIENTS := .venv-clients
+CLIENTS_NPM := .npm-clients
 PY := $(VENV)/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt
 # One BLAS thread per worker: two spin against each other on small machines.
@@ -13,7 +16,7 @@ WORKERS ?= 2
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
 
-.PHONY: run serve test test-fast test-encoder test-presidio audit check bench bench-quality bench-answers bench-loop looks mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-clients audit check bench bench-quality bench-answers bench-loop looks mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -22,18 +25,21 @@ serve: $(VENV)/.gateway ## one address for every tool on this machine
 	$(VENV)/bin/router serve
 
 test: $(VENV)/.dev $(PEERS)/.installed ## tests, doctests, notebooks
-	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --cov --cov-report=term:skip-covered
+	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients --cov --cov-report=term:skip-covered
 	$(PY) -m pytest -n $(WORKERS) --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
 	$(PY) -m pytest -n $(WORKERS) --nbmake --nbmake-timeout=240 notebooks
 
 test-fast: $(VENV)/.dev ## what starts no server and fits no model: half a minute
-	$(PY) -m pytest -n $(WORKERS) -m fast --ignore=tests/encoder --ignore=tests/presidio
+	$(PY) -m pytest -n $(WORKERS) -m fast --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients
 
 test-encoder: $(VENV)/.encoder ## tests that need torch
 	$(PY) -m pytest tests/encoder
 
 test-presidio: $(VENV)/.presidio ## tests that need spaCy
 	$(PY) -m pytest tests/presidio
+
+test-clients: $(VENV)/.dev $(CLIENTS)/.installed $(CLIENTS_NPM)/.installed ## real clients through the gateway
+	$(PY) -m pytest -n $(WORKERS) tests/clients
 
 audit: $(VENV)/.dev ## known vulnerabilities of what is installed, where the service is reached
 	$(PY) -m tests.audit
@@ -87,6 +93,17 @@ $(PEERS)/.installed: tests/peers.txt
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/peers.txt
 	touch $@
 
+$(CLIENTS)/.installed: tests/clients/requirements.txt
+	python3 -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	touch $@
+
+$(CLIENTS_NPM)/.installed: tests/clients/npm.txt
+	@command -v npm >/dev/null || { echo "npm is not installed; the clients of tests/clients/npm.txt need it" >&2; exit 1; }
+	npm install --prefix $(CLIENTS_NPM) --no-audit --no-fund --loglevel=error $$(cat tests/clients/npm.txt) \
+	  || { echo "npm could not install the clients of tests/clients/npm.txt; is there a network?" >&2; exit 1; }
+	touch $@
+
 $(VENV)/.encoder: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	$(INSTALL) torch==2.13.0
 	$(INSTALL) -e '.[gateway,training,dev,encoder]'
@@ -97,4 +114,4 @@ $(VENV)/.presidio: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(CLIENTS_NPM) .coverage .pytest_cache .mypy_cache .ruff_cache

@@ -14,6 +14,7 @@ from router.backends.discovery import LocalServer, digest_of, discover
 from router.backends.http import Http
 from router.backends.local import LocalBackend
 from router.backends.metering import Metered
+from router.backends.openai_cloud import OpenAICloud
 from router.backends.resilience import Guarded, Limits
 from router.background import BackgroundTask
 from router.decide.router import Router
@@ -97,17 +98,11 @@ class Service:
             self._loading,
             secret(settings.local_api_key),
         )
-        self.claude = ClaudeBackend(
-            self._cloud_http,
-            settings.cloud_url,
-            secret(settings.cloud_api_key) or "none",
-            timeouts_of(settings.cloud_limits),
-            self.signatures.written_by,
-        )
+        self.cloud = self._cloud(settings)
         guarded: dict[Tier, Guarded] = {}
         parts: tuple[tuple[Backend, TierSettings], ...] = (
             (self.local, settings.local_limits),
-            (Metered(self.claude, self.ledger), settings.cloud_limits),
+            (Metered(self.cloud, self.ledger), settings.cloud_limits),
         )
         for backend, limits in parts:
             guarded[backend.tier] = Guarded(
@@ -119,6 +114,14 @@ class Service:
         self.dispatcher = Dispatcher(
             planner, guarded, self.log, self.signatures, time, self.watchers
         )
+
+    def _cloud(self, settings: Settings) -> ClaudeBackend | OpenAICloud:
+        http, url = self._cloud_http, settings.cloud_url
+        key = secret(settings.cloud_api_key) or "none"
+        timeouts = timeouts_of(settings.cloud_limits)
+        if settings.cloud_api == "openai":
+            return OpenAICloud(http, url, key, timeouts)
+        return ClaudeBackend(http, url, key, timeouts, self.signatures.written_by)
 
     @property
     def policy(self) -> Policy:

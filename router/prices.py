@@ -1,5 +1,6 @@
 """What a cloud answer costs, from the library genai-prices."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -50,13 +51,24 @@ def price_usd(
         cache_read_tokens=cache_read or None,
         cache_write_tokens=cache_write or None,
     )
-    try:
-        return float(calc_price(usage, model_ref=model, provider_id="anthropic").total_price)
-    except LookupError as error:
-        raise ConfigError(
-            f"No price is known for the cloud model {model!r}; "
-            "set cloud_model to a model that genai-prices lists, or update that package."
-        ) from error
+    for name, provider in _listed(model):
+        with suppress(LookupError):
+            return float(calc_price(usage, model_ref=name, provider_id=provider).total_price)
+    raise ConfigError(
+        f"No price is known for the cloud model {model!r}; "
+        "set cloud_model to a model that genai-prices lists, or update that package."
+    )
+
+
+def _listed(model: str) -> list[tuple[str, str | None]]:
+    """Under which names, and whose, a model may stand in the list; None: whoever has it.
+
+    A vendor before a slash is how OpenRouter names models, and many gateways after it.
+    """
+    if model.startswith("claude"):
+        return [(model, "anthropic")]
+    vendor, _, name = model.rpartition("/")
+    return [(model, "openrouter"), *_listed(name)] if vendor else [(model, None)]
 
 
 def estimate_usd(model: str, chars: int, output_tokens: int) -> float:

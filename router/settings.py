@@ -31,6 +31,7 @@ from router.threshold import (
     OperatingPoint,
     QualityShare,
 )
+from router.wire import Api
 
 
 def shipped_models() -> Path:
@@ -114,11 +115,14 @@ class Settings(BaseSettings):
     second_model: str | None = None
     exploration: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     auto_models: list[str] = []
+    model_names: dict[str, str] = {}
 
     # The backends
     local_url: Url = "http://127.0.0.1:11434"
     local_api_key: SecretStr | None = None
     cloud_url: Url = "https://api.anthropic.com"
+    cloud_api: Api = "anthropic"
+    cloud_models: list[str] | None = None
     cloud_api_key: SecretStr | None = Field(
         None, validation_alias=AliasChoices("ROUTER_CLOUD_API_KEY", "ANTHROPIC_API_KEY")
     )
@@ -188,6 +192,13 @@ class Settings(BaseSettings):
             env_settings,
             TomlConfigSettingsSource(settings_cls),
         )
+
+    @property
+    def clouds_own(self) -> list[str]:
+        """Patterns of the names of the cloud's own models, beside `cloud_model`."""
+        if self.cloud_models is not None:
+            return self.cloud_models
+        return ["claude*"] if self.cloud_api == "anthropic" else []
 
     def operating_point(self) -> OperatingPoint | None:
         """What the threshold is set by, if anything is."""

@@ -43,7 +43,8 @@ class Aside:
             deadline=self._deadline(),
             est_usd=est_usd,
         )
-        summary = summary_of(await self._backends["cloud"].send(ask), "anthropic")
+        backend = self._backends["cloud"]
+        summary = summary_of(await backend.send(ask), backend.api)
         return summary, answer_cost_usd(model, summary, est_usd)
 
     def _deadline(self) -> float:

@@ -27,8 +27,9 @@ _IMAGES = ("image", "image_url", "input_image")
 class Call:
     """One request.
 
-    `payload`: the bytes as they came; `body`: the same, parsed. `headers`: lower-case names.
+    `payload`: its bytes; `body`: the same, parsed. `headers`: lower-case names.
     `key`: name of the API key it came with. `tier`: asked for apart from the model's name.
+    `spoken`: name of what the client speaks, where that is not `api` itself.
     """
 
     api: Api
@@ -37,11 +38,17 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict)
     key: str | None = None
     tier: Tier | None = None
+    spoken: str = ""
 
     @classmethod
     def of(cls, api: Api, body: Json, **more: Any) -> "Call":
         """A call made in Python rather than over HTTP."""
         return cls(api=api, body=body, payload=json.dumps(body).encode(), **more)
+
+    @property
+    def dialect(self) -> str:
+        """Name of what the client speaks."""
+        return self.spoken or self.api
 
     @property
     def stream(self) -> bool:

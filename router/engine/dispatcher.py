@@ -118,8 +118,7 @@ class Dispatcher:
         await self.planner.plan(record)
         if record.cascade != "off" and record.plan.may_escalate:
             record.wants_logprobs = self.planner.gives_logprobs
-        wanted = settings.private_learning if record.private else settings.store
-        if wanted == "features" and call.request is not None:
+        if record.keeps == "features" and call.request is not None:
             extractor = record.policy.router.extractor
             record.features = kept.pack(extractor.extract([call.request]))
 

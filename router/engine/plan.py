@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
 from functools import partial
 from random import Random
 
@@ -11,9 +10,10 @@ from router.backends.resilience import Breaker
 from router.engine.call import Call
 from router.engine.constants import LONG_REQUEST_BYTES
 from router.engine.in_force import Policy
+from router.engine.named import named
 from router.engine.record import Record
 from router.engine.rules import Facts, TierStatus, decide
-from router.errors import ConfigError, InputError, RequestRefused
+from router.errors import ConfigError, InputError
 from router.outcomes.budget import Ledger
 from router.prices import estimate_usd
 from router.privacy import Screening
@@ -23,7 +23,6 @@ from router.types import Decision, Tier
 from router.wire import to_anthropic, to_openai
 from router.wire.summary import Usage, mapping, sequence
 
-_TIER_HEADER = "x-router-tier"
 _GIVES_LOGPROBS = ("llama.cpp", "vllm")  # others may refuse a field that they do not know
 CLOUD_URL = "https://api.anthropic.com"
 
@@ -53,10 +52,10 @@ class Planner:
         """What the rules look at, and the estimated price of a cloud answer in US dollars."""
         call, policy = record.call, record.policy
         settings, server = policy.settings, self._server()
-        tier, model = _wanted(call, settings, server)
-        local_name = model if tier == "local" and model else policy.router.local_model
+        wanted = named(call, settings, server)
+        local_name = wanted.local or policy.router.local_model
         local = server.find(local_name)
-        cloud_name = model if tier == "cloud" and model else settings.cloud_model
+        cloud_name = wanted.cloud or settings.cloud_model
         request = call.request
         decision = await policy.batcher.decide(request) if request is not None else None
         est_usd = _estimate_usd(cloud_name, call, policy, decision)
@@ -70,11 +69,11 @@ class Planner:
             cloud=TierStatus(
                 model=cloud_name,
                 absent=_cloud_absent(settings),
-                lacks=_cloud_lacks(call),
+                lacks=_cloud_lacks(call, settings),
                 over_budget=await self._ledger.exceeded(est_usd, call.key) or "",
                 down=self._down("cloud"),
             ),
-            named=tier,
+            named=wanted.tier,
             private=record.private,
             failover=settings.failover,
             decision=decision,
@@ -133,27 +132,6 @@ class Planner:
         )
 
 
-def _wanted(call: Call, settings: Settings, server: LocalServer) -> tuple[Tier | None, str | None]:
-    """The tier and the model that the client named, if it did. Raises RequestRefused (404)."""
-    header = call.headers.get(_TIER_HEADER, "").strip().lower()
-    if call.tier is not None:
-        header = call.tier
-    if header not in ("", "auto", "local", "cloud"):
-        raise RequestRefused(400, "invalid_tier", f"{_TIER_HEADER} must be auto, local or cloud.")
-    name = call.model
-    tier: Tier | None = "local" if header == "local" else "cloud" if header == "cloud" else None
-    if name == "auto" or any(fnmatchcase(name, pattern) for pattern in settings.auto_models):
-        return tier, None
-    if name in ("local", "cloud"):
-        return tier or ("local" if name == "local" else "cloud"), None
-    if name.startswith("claude"):
-        return tier or "cloud", name if tier != "local" else None
-    if server.find(name) is not None or server.kind == "none":
-        return tier or "local", name if tier != "cloud" else None
-    known = ", ".join(["auto", "local", "cloud", *server.models, settings.cloud_model])
-    raise RequestRefused(404, "model_not_found", f"There is no such model; there are {known}.")
-
-
 def _estimate_usd(model: str, call: Call, policy: Policy, decision: Decision | None) -> float:
     if decision is not None and model == policy.router.cloud_model:
         return decision.est_cost_usd
@@ -196,11 +174,11 @@ def _cloud_absent(settings: Settings) -> str:
     return "No cloud is configured; set ANTHROPIC_API_KEY to use Claude."
 
 
-def _cloud_lacks(call: Call) -> str:
-    if call.api == "anthropic" or (_plain(call) and "n" not in call.body):
+def _cloud_lacks(call: Call, settings: Settings) -> str:
+    if call.api == settings.cloud_api or (_plain(call) and "n" not in call.body):
         return ""
     try:
-        to_anthropic.request(call.body, "")
+        (to_openai if settings.cloud_api == "openai" else to_anthropic).request(call.body, "")
     except InputError as error:
         return str(error)
     return ""

@@ -17,7 +17,7 @@ from router.types import Decision, Tier
 from router.wire import Json
 from router.wire.summary import Summary
 
-_KEPT_FIELDS = ("messages", "system", "tools", "response_format", "output_config")
+_KEPT_FIELDS = ("messages", "system", "tools", "response_format", "output_config", "router")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,6 +83,7 @@ class Record:
     def headers(self, streaming: bool = False) -> dict[str, str]:
         """What every answer tells about its way."""
         out = {"x-router-decision-id": self.id, "x-router-policy-version": self.policy.version}
+        out["x-router-model-asked"] = _ascii(self.call.model)
         if self.tier is not None:
             out |= {"x-router-tier": self.tier, "x-router-model": _ascii(self.model)}
         if self.plan is not UNPLANNED:
@@ -109,17 +110,26 @@ class Record:
             "decision_id": self.id,
         }
 
+    @property
+    def keeps(self) -> str:
+        """What the log may keep of it: `full`, `features` or `none`. A client may ask for less."""
+        settings = self.policy.settings
+        if self.private:
+            return "features" if settings.private_learning == "features" else "none"
+        if settings.store == "full" and self.call.body.get("store") is False:
+            return "features"
+        return settings.store
+
     def row(self) -> dict[str, Any]:
         """The row of the outcome log; of a private request no word is kept."""
         plan, known, after, answer = self.plan, self.decision, self.after, self.answer
-        full = self.policy.settings.store == "full"
-        words = full and self.screening is not None and not self.private
+        words = self.keeps == "full" and self.screening is not None
         planned = plan is not UNPLANNED
         usage = answer.usage if answer else None
         return {
             "id": self.id,
             "at": self.at,
-            "api": self.call.api,
+            "api": self.call.dialect,
             "key": self.call.key,
             "stream": self.call.stream,
             "rule": plan.rule,

@@ -86,7 +86,7 @@ async def _cloud(http: Http, settings: Settings) -> Check:
         "authorization": f"Bearer {secret(key) or 'none'}",
         "anthropic-version": claude.VERSION,
     }
-    url = settings.cloud_url.rstrip("/")
+    url = settings.cloud_url.rstrip("/").removesuffix("/v1")
     try:
         await http.get(f"{url}/v1/models", CLOUD_CHECK_S, headers)
     except BackendRejected as error:

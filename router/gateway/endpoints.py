@@ -12,6 +12,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from router.app import Service
+from router.backends.claude import ClaudeBackend
+from router.dialects.base import Asked, Dialect
+from router.dialects.table import CHAT, MESSAGES
 from router.engine.call import Call
 from router.engine.record import Record
 from router.errors import BackendError, RequestRefused
@@ -29,7 +32,8 @@ from router.gateway.responses import (
     read,
     refused,
 )
-from router.wire import Api, Json
+from router.gateway.stored import Stored
+from router.wire import Json, dumped
 
 _log = logging.getLogger("router.gateway")
 Endpoint = Callable[[Request], Awaitable[Any]]
@@ -39,37 +43,34 @@ _RESERVED = ("judge",)  # what nobody can say he is
 class Endpoints:
     """The addresses, over one service."""
 
-    def __init__(self, service: Service, metrics: Metrics) -> None:
-        self._service, self._metrics = service, metrics
+    def __init__(self, service: Service, metrics: Metrics, stored: Stored) -> None:
+        self._service, self._metrics, self._stored = service, metrics, stored
 
-    async def chat_completions(self, request: Request) -> Any:
-        """POST /v1/chat/completions."""
-        return await self._answer(request, "openai")
-
-    async def messages(self, request: Request) -> Any:
-        """POST /v1/messages."""
-        return await self._answer(request, "anthropic")
-
-    async def _answer(self, request: Request, api: Api) -> Any:
-        call = await self._call(request, api)
+    async def answer(self, request: Request, dialect: Dialect) -> Any:
+        """POST to the address of a dialect: an answer by one of the tiers."""
+        call, asked = await self._call(request, dialect)
         dispatcher = self._service.dispatcher
         with UnlessGone(request.receive):
             if call.stream:
                 events, record = await dispatcher.open(call)
-                return Stream(events, api, record.headers(streaming=True))
+                writer = dialect.writer(Asked(body=asked, id=record.id, at=record.at))
+                headers = record.headers(streaming=True)
+                return Stream(events, writer, dialect.media_type, headers)
             body, record = await dispatcher.answer(call)
-            return answered(body, headers=record.headers())
+            made = dialect.answer(body, Asked(body=asked, id=record.id, at=record.at))
+            return answered(made, headers=record.headers())
 
     async def count_tokens(self, request: Request) -> Response:
         """POST /v1/messages/count_tokens: Claude's count for what may leave, else a local one."""
-        call = await self._call(request, "anthropic")
+        call, _ = await self._call(request, MESSAGES)
         dispatcher = self._service.dispatcher
         record = await dispatcher.explain(call)
         counted: Json | None = None
-        if record.plan.tier == "cloud":
+        cloud = self._service.cloud
+        if record.plan.tier == "cloud" and isinstance(cloud, ClaudeBackend):
             ask = dispatcher.ask(record, "cloud")
             try:
-                counted = await self._service.claude.count_tokens(ask)
+                counted = await cloud.count_tokens(ask)
             except BackendError as error:
                 _log.warning("The cloud counts no tokens (%s); they are counted here.", error.code)
         if counted is None:
@@ -78,13 +79,13 @@ class Endpoints:
 
     async def route(self, request: Request) -> Response:
         """POST /v1/route: the decision, with every rule's word, without the call."""
-        api: Api = "anthropic" if "anthropic-version" in request.headers else "openai"
-        call = await self._call(request, api)
+        dialect = MESSAGES if "anthropic-version" in request.headers else CHAT
+        call, _ = await self._call(request, dialect)
         return answered(_decision_body(await self._service.dispatcher.explain(call)))
 
     async def embeddings(self, request: Request) -> Response:
         """POST /v1/embeddings, by the local server alone."""
-        call = await self._call(request, "openai")
+        call, _ = await self._call(request, CHAT)
         service = self._service
         named = call.model
         embedders = [m.name for m in service.server.models.values() if m.embeds]
@@ -168,10 +169,20 @@ class Endpoints:
                 408, "too_slow", f"The request did not arrive within {settings.request_s:g} s."
             ) from None
 
-    async def _call(self, request: Request, api: Api) -> Call:
+    async def _call(self, request: Request, dialect: Dialect) -> tuple[Call, Json]:
+        """A request as it is routed, and as the client wrote it."""
         key, payload = await self._payload(request)
-        headers = dict(request.headers.items())
-        return Call(api=api, body=parsed(payload), payload=payload, headers=headers, key=key)
+        asked = parsed(payload)
+        body = dialect.request(asked, await self._stored.earlier(dialect, asked, key))
+        call = Call(
+            api=dialect.api,
+            spoken=dialect.name,
+            body=body,
+            payload=payload if body is asked else dumped(body),
+            headers=dict(request.headers.items()),
+            key=key,
+        )
+        return call, asked
 
 
 def _decision_body(record: Record) -> Json:
@@ -195,8 +206,8 @@ def _decision_body(record: Record) -> Json:
 class Answering:
     """An endpoint (ASGI) whose every failure is an error of its API; none is a traceback."""
 
-    def __init__(self, endpoint: Endpoint, api: Api) -> None:
-        self._endpoint, self._api = endpoint, api
+    def __init__(self, endpoint: Endpoint, dialect: Dialect) -> None:
+        self._endpoint, self._dialect = endpoint, dialect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -205,6 +216,6 @@ class Answering:
         except (Gone, asyncio.CancelledError):  # nobody is there to be answered
             return
         except Exception as error:
-            answer = refused(presentable(error), self._api)
+            answer = refused(presentable(error), self._dialect)
         with suppress(Gone):
             await answer(scope, receive, send)

@@ -55,7 +55,7 @@ class Metrics:
         """Count one request."""
         tier = record.tier or "none"
         rule = record.plan.rule
-        self._requests.labels(record.call.api, tier, rule, str(record.status)).inc()
+        self._requests.labels(record.call.dialect, tier, rule, str(record.status)).inc()
         self._latency.labels(tier).observe(record.latency_s)
         if record.first_token_s is not None:
             self._first.labels(tier).observe(record.first_token_s)

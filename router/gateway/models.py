@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from router.backends.discovery import LocalServer
+from router.engine.named import exact_names
 from router.settings import Settings
 from router.wire import Json
 
@@ -10,16 +11,18 @@ _SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def listed(server: LocalServer, settings: Settings) -> Json:
-    """auto, local and cloud, then every model by its own name.
+    """auto, local and cloud, every model by its own name, and names that the settings give.
 
     `context_window` in tokens, where the server tells.
     """
+    names = settings.model_names
     entries = [
         _entry("auto", "router", "Answered locally unless the cloud pays"),
         _entry("local", "router", "The local model"),
         _entry("cloud", "router", "The cloud model"),
         *(_entry(m.name, server.kind, m.name, m.context) for m in server.models.values()),
-        _entry(settings.cloud_model, "anthropic", settings.cloud_model),
+        _entry(settings.cloud_model, settings.cloud_api, settings.cloud_model),
+        *(_entry(n, "router", f"Means {names[n]}") for n in exact_names(settings)),
     ]
     return {
         "object": "list",

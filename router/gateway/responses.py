@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from router.dialects.base import Dialect, Writer
 from router.errors import RequestRefused, RouterError, place_of, status_of
-from router.wire import Api, Json, anthropic, dumped, openai, sse
+from router.wire import Json, dumped
 
 _log = logging.getLogger("router.gateway")
-_STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
 
 
 class Gone(Exception):
@@ -86,21 +86,15 @@ def answered(body: Json, status: int = 200, headers: Mapping[str, str] | None = 
     return Response(dumped(body), status, headers, "application/json")
 
 
-def refused(error: RouterError, api: Api) -> Response:
+def refused(error: RouterError, dialect: Dialect) -> Response:
     """An error, as the API that was called writes errors."""
     status, code = status_of(error)
     given = dict(error.headers)
     after = getattr(error, "retry_after_s", None)
     if after is not None:
         given["retry-after"] = str(max(1, round(after)))
-    return answered(_error_body(error, api), status, {**given, "x-router-error": code})
-
-
-def _error_body(error: RouterError, api: Api) -> Json:
-    """The body of an error."""
-    status, code = status_of(error)
-    make = openai.error if api == "openai" else anthropic.error
-    return make(status, code, str(error))
+    body = dialect.error(status, code, str(error))
+    return answered(body, status, {**given, "x-router-error": code})
 
 
 def presentable(error: Exception) -> RouterError:
@@ -119,17 +113,19 @@ def presentable(error: Exception) -> RouterError:
 class Stream:
     """An answer sent event by event; ends the call upstream when the client goes away.
 
-    An error after the first event becomes an error event of that API, and the end.
+    `writer` makes bytes of `events`, of an error after the first event too.
     """
 
     def __init__(
-        self, events: AsyncGenerator[Json, None], api: Api, headers: Mapping[str, str]
+        self,
+        events: AsyncGenerator[Json, None],
+        writer: Writer,
+        media_type: str,
+        headers: Mapping[str, str],
     ) -> None:
-        self._events, self._api = events, api
-        self._headers = [
-            *_STREAM,
-            *((k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()),
-        ]
+        self._events, self._writer = events, writer
+        given = {"content-type": media_type, "cache-control": "no-store", **headers}
+        self._headers = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in given.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it (ASGI)."""
@@ -139,17 +135,16 @@ class Stream:
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        write = self._writer
         try:
             async for event in self._events:
-                await send(_body(sse.encode(event, self._name(event)), more=True))
+                if data := write.feed(event):
+                    await send(_body(data, more=True))
+            last = write.end()
         except Exception as error:
-            body = _error_body(presentable(error), self._api)
-            await send(_body(sse.encode(body, self._name(body)), more=True))
-        end = b"data: [DONE]\n\n" if self._api == "openai" else b""
-        await send(_body(end, more=False))
-
-    def _name(self, event: Json) -> str | None:
-        return str(event.get("type")) if self._api == "anthropic" else None
+            shown = presentable(error)
+            last = write.failed(*status_of(shown), str(shown))
+        await send(_body(last, more=False))
 
 
 def _body(data: bytes, more: bool) -> dict[str, Any]:

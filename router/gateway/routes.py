@@ -1,12 +1,17 @@
 """The application: a list of routes over a service."""
 
+from functools import partial
+
 from starlette.routing import Route, Router
 
 from router.app import Service
+from router.dialects.base import Dialect
+from router.dialects.table import CHAT, DIALECTS, MESSAGES
 from router.gateway.endpoints import Answering, Endpoint, Endpoints
 from router.gateway.metrics import Metrics
+from router.gateway.stored import Stored
+from router.gateway.unknown import Unknown
 from router.monitor.watch import Watch
-from router.wire import Api
 
 
 def create_app(service: Service, watch: Watch | None = None) -> Router:
@@ -17,23 +22,26 @@ def create_app(service: Service, watch: Watch | None = None) -> Router:
     """
     metrics = Metrics(service, watch)
     service.watchers.append(metrics.watch)
-    do = Endpoints(service, metrics)
+    stored = Stored(service)
+    do = Endpoints(service, metrics, stored)
 
-    def route(path: str, endpoint: Endpoint, method: str = "POST", api: Api = "openai") -> Route:
-        return Route(path, Answering(endpoint, api), methods=[method])
+    def route(
+        path: str, endpoint: Endpoint, method: str = "POST", dialect: Dialect = CHAT
+    ) -> Route:
+        return Route(path, Answering(endpoint, dialect), methods=[method])
 
-    return Router(
-        routes=[
-            route("/v1/chat/completions", do.chat_completions),
-            route("/v1/messages", do.messages, api="anthropic"),
-            route("/v1/messages/count_tokens", do.count_tokens, api="anthropic"),
-            route("/v1/embeddings", do.embeddings),
-            route("/v1/models", do.list_models, "GET"),
-            route("/v1/models/{name:path}", do.list_models, "GET"),
-            route("/v1/route", do.route),
-            route("/v1/feedback", do.feedback),
-            route("/healthz", do.healthz, "GET"),
-            route("/readyz", do.readyz, "GET"),
-            route("/metrics", do.metrics, "GET"),
-        ]
-    )
+    routes = [
+        *(route(d.path, partial(do.answer, dialect=d), dialect=d) for d in DIALECTS),
+        route("/v1/messages/count_tokens", do.count_tokens, dialect=MESSAGES),
+        route("/v1/responses/{name}", stored.get, "GET"),
+        route("/v1/responses/{name}", stored.delete, "DELETE"),
+        route("/v1/embeddings", do.embeddings),
+        route("/v1/models", do.list_models, "GET"),
+        route("/v1/models/{name:path}", do.list_models, "GET"),
+        route("/v1/route", do.route),
+        route("/v1/feedback", do.feedback),
+        route("/healthz", do.healthz, "GET"),
+        route("/readyz", do.readyz, "GET"),
+        route("/metrics", do.metrics, "GET"),
+    ]
+    return Router(routes=[*routes, Route("/{path:path}", Unknown(routes))])

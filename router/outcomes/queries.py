@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    update,
 )
 
 from router.decide.after import AgreementLabel
@@ -194,6 +195,48 @@ def add_probe_result(
     }
     with engine.begin() as connection:
         connection.execute(insert(probes).values(**row))
+
+
+# Clients: what was kept of an answer that they have had
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastAnswer:
+    """One answered request of the log. `request` (JSON) and `answer` are None where no word was
+    kept; `private_kinds` is None for a request that was not private.
+    """
+
+    api: str
+    key: str | None
+    at: float
+    model: str | None
+    status: int
+    finish: str | None
+    private_kinds: str | None
+    request: str | None
+    answer: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+def past_answer(engine: Engine, decision: str) -> PastAnswer | None:
+    """The answer to a decision; None where the log has no such decision."""
+    query = select(*(decisions.c[f.name] for f in fields(PastAnswer))).where(_d.id == decision)
+    with engine.connect() as connection:
+        row = connection.execute(query).mappings().first()
+    return PastAnswer(**row) if row else None
+
+
+def forget_words(decision: str) -> Callable[[Connection], None]:
+    """Work for `OutcomeLog.call`: drop every word kept of a decision, its numbers stay."""
+    words = dict.fromkeys(("request", "answer", "second_answer", "local_answer"))
+
+    def drop(connection: Connection) -> None:
+        connection.execute(update(decisions).where(_d.id == decision).values(**words))
+        kept = opinions.c.decision_id == decision
+        connection.execute(update(opinions).where(kept).values(answer=None))
+
+    return drop
 
 
 # Monitoring: how the model that serves is doing, and a challenger beside it

@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 Api = Literal["openai", "anthropic"]
 Json = dict[str, Any]
+# Made once: json.dumps would make one for every event of a stream.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-def dumped(body: Json) -> bytes:
+def dumped(value: Json | str) -> bytes:
     """JSON as it is sent; what is no valid text in it becomes a question mark."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _ENCODER.encode(value).encode("utf-8", "replace")

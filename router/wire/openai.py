@@ -46,9 +46,9 @@ def summary(body: Json) -> Summary:
     return Summary(
         text=text_of(message.get("content")) or str(message.get("refusal") or ""),
         model=str(body.get("model") or ""),
-        finish=_finish(choice.get("finish_reason"), bool(calls), message.get("refusal")),
+        finish=finish_of(choice.get("finish_reason"), bool(calls), message.get("refusal")),
         calls=calls,
-        usage=_usage(body.get("usage")),
+        usage=usage(body.get("usage")),
         logprobs=_logprobs(choice),
     )
 
@@ -67,7 +67,7 @@ class Fold:
     def add(self, chunk: Json) -> None:
         """Take the next chunk."""
         self._summary.model = str(chunk.get("model") or self._summary.model)
-        self._summary.usage = _usage(chunk.get("usage")) or self._summary.usage
+        self._summary.usage = usage(chunk.get("usage")) or self._summary.usage
         for choice in sequence(chunk.get("choices")):
             if not isinstance(choice, dict) or choice.get("index", 0) != 0:
                 continue
@@ -95,11 +95,11 @@ class Fold:
         out = self._summary
         out.text = "".join(self._text)
         out.calls = [ToolCall(n, a, i) for i, n, a in (self._calls[k] for k in sorted(self._calls))]
-        out.finish = _finish(self._finish, bool(out.calls), self._refused)
+        out.finish = finish_of(self._finish, bool(out.calls), self._refused)
         return out
 
 
-def _usage(value: Any) -> Usage | None:
+def usage(value: Any) -> Usage | None:
     """The usage object, or None if there is none."""
     if not isinstance(value, dict):
         return None
@@ -108,6 +108,7 @@ def _usage(value: Any) -> Usage | None:
         count(value.get("prompt_tokens")),
         count(value.get("completion_tokens")),
         count(details.get("cached_tokens")),
+        count(details.get("cache_write_tokens")),
     )
 
 
@@ -121,7 +122,8 @@ def error(status: int, code: str, message: str) -> Json:
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
-def _finish(reason: Any, calls: bool, refusal: Any) -> Finish:
+def finish_of(reason: Any, calls: bool, refusal: Any) -> Finish:
+    """How an answer ended, by its finish_reason; `calls`, `refusal`: whether it has any."""
     if refusal:
         return "refusal"
     if calls and reason == "stop":  # several servers say so beside calls

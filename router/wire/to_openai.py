@@ -1,6 +1,6 @@
-"""An Anthropic messages request as an OpenAI chat request, for a local server.
+"""An Anthropic messages request as an OpenAI chat request, for a local server or such a cloud.
 
-Thinking blocks stay behind, and so do cache marks and metadata: local servers have no use for them.
+Thinking blocks stay behind, and so do cache marks and metadata: these servers have no use for them.
 """
 
 import json
@@ -16,7 +16,7 @@ _PASSED = ("max_tokens", "temperature", "top_p", "top_k", "stream")
 
 
 def request(body: Json, model: str) -> Json:
-    """Translate; raises InputError for what a local server cannot be asked (PDF, server tools).
+    """Translate; raises InputError for what such a server cannot be asked (PDF, server tools).
 
     >>> request({"system": "Be brief.", "messages": [{"role": "user", "content": "hi"}]}, "m")
     {'model': 'm', 'messages': [{'role': 'system', 'content': 'Be brief.'}, \
@@ -89,7 +89,7 @@ def _part(block: Json) -> Json:
             return {"type": "text", "text": f"{block.get('title') or ''}\n{source.get('data')}"}
         if source.get("type") == "content":
             return {"type": "text", "text": _joined(source.get("content"))}
-    raise InputError(f"Content of the type {kind!r} cannot be sent to the local model.")
+    raise InputError(f"Content of the type {kind!r} cannot be said in OpenAI's dialect.")
 
 
 def _image(block: Json) -> Json:
@@ -98,7 +98,7 @@ def _image(block: Json) -> Json:
     if source.get("type") == "base64":
         url = f"data:{source.get('media_type')};base64,{source.get('data')}"
     if not isinstance(url, str):
-        raise InputError("An image must come as base64 or as a URL for the local model.")
+        raise InputError("An image must come as base64 or as a URL.")
     return {"type": "image_url", "image_url": {"url": url}}
 
 
@@ -123,7 +123,7 @@ def _tools(body: Json) -> Json:
     tools = []
     for tool in (mapping(t) for t in sequence(body.get("tools"))):
         if tool.get("type", "custom") not in ("custom", None):
-            raise InputError(f"The tool {tool.get('name')!r} runs at Anthropic, not locally.")
+            raise InputError(f"The tool {tool.get('name')!r} runs at Anthropic and nowhere else.")
         function: Json = {"name": tool.get("name"), "parameters": tool.get("input_schema") or {}}
         function |= {k: tool[k] for k in ("description", "strict") if tool.get(k)}
         tools.append({"type": "function", "function": function})

@@ -51,6 +51,13 @@ ANSWER = {
 }
 CHUNKS = 100
 BODY = {"model": "local", "stream": True, "messages": [{"role": "user", "content": "Go on."}]}
+# The dialects that clients speak, by address, with the field that holds what is asked.
+DIALECTS = {
+    "chat/completions": "messages",
+    "messages": "messages",
+    "responses": "input",
+    "completions": "prompt",
+}
 SERVE = """
 import sys
 from functools import partial
@@ -156,6 +163,21 @@ async def stream(client: httpx.AsyncClient, url: str) -> tuple[float, float, int
     return first, time.perf_counter() - began, text.count(b"word")
 
 
+def dialects(url: str, rounds: int, stream: bool) -> dict[str, float]:
+    """Median ms to the last byte by dialect, asked in turns so that all meet the same machine."""
+    took: dict[str, list[float]] = {path: [] for path in DIALECTS}
+    with httpx.Client(base_url=url, timeout=120) as client:
+        for number in range(rounds):
+            for path, field in DIALECTS.items():
+                text = f"Question {number}: tell me about the river and the mountain of {path}."
+                asked: object = [{"role": "user", "content": text}] if field == "messages" else text
+                body = {"model": "local", "max_tokens": 99, "stream": stream, field: asked}
+                began = time.perf_counter()
+                assert client.post(f"/v1/{path}", json=body).status_code == 200
+                took[path].append((time.perf_counter() - began) * 1e3)
+    return {path: median(times) for path, times in took.items()}
+
+
 async def at_once(url: str, count: int) -> list[tuple[float, float, int]]:
     """Many streams together."""
     limits = httpx.Limits(max_connections=count)
@@ -228,6 +250,12 @@ def measure(
     print(f"one client      direct p50 {alone[0]:.2f} ms, p99 {alone[1]:.2f} ms")
     print(f"                gateway p50 {with_us[0]:.2f} ms, p99 {with_us[1]:.2f} ms")
     print(f"                added p50 {with_us[0] - alone[0]:.2f} ms, p99 {with_us[1]:.2f} ms")
+    for stream in (False, True):
+        by_dialect = dialects(url, 500, stream)
+        for path, ms in by_dialect.items():
+            more = ms / by_dialect["chat/completions"] - 1
+            kind = f"{CHUNKS} chunks" if stream else "whole"
+            print(f"{path:16}{kind:11} p50 {ms:.2f} ms ({more:+.0%} of chat completions)")
     many, ours = load(direct, 32, 4, script), load(url, 32, 8, script)
     print(f"32 clients      direct {many[2]:.0f}/s, gateway {ours[2]:.0f}/s")
     before, asked = resident_mb(through), 0

@@ -34,7 +34,7 @@ PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9aw"
     "AAAABJRU5ErkJggg=="
 )
-_IDS = re.compile(r"\b(chatcmpl|call|msg|toolu)[-_][A-Za-z0-9]{16,}")
+_IDS = re.compile(r"\b(chatcmpl|cmpl|call|msg|toolu|resp|rs|fc)[-_][A-Za-z0-9]{16,}")
 
 
 def openai_requests() -> dict[str, dict[str, Any]]:
@@ -163,21 +163,97 @@ def anthropic_requests() -> dict[str, dict[str, Any]]:
     }
 
 
+def responses_requests() -> dict[str, dict[str, Any]]:
+    """The same of the Responses API."""
+    function = OPENAI_TOOL["function"]
+    image = {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}", "detail": "low"}
+    schema = openai_requests()["schema"]["response_format"]["json_schema"]
+    call = {"type": "function_call", "name": "get_weather", "arguments": '{"city": "Oslo"}'}
+    other = {**call, "arguments": '{"city": "Bergen"}', "call_id": "call_b"}
+    output = {"type": "function_call_output", "call_id": "call_a.1", "output": "4 degrees"}
+    words = [{"type": "input_text", "text": "rain"}]
+    tools = {"tools": [{"type": "function", "strict": False, **function}]}
+    return {
+        "plain": {
+            "input": "Name a river.",
+            "instructions": "Be brief.",
+            "temperature": 0.2,
+            "metadata": {"topic": "rivers"},
+            "store": False,
+            "max_output_tokens": 16,
+        },
+        "tools": {
+            "input": [
+                {"role": "developer", "content": "Use the tools."},
+                {"role": "user", "content": "Weather in Oslo and Bergen?"},
+                {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "c2ln"},
+                {**call, "call_id": "call_a.1"},
+                other,
+                output,
+                {**output, "call_id": "call_b", "output": words},
+                {"role": "user", "content": "And tomorrow?"},
+            ],
+            "tool_choice": {"type": "function", "name": "get_weather"},
+            "parallel_tool_calls": False,
+            "max_output_tokens": 64,
+            **tools,
+        },
+        "image": {
+            "input": [
+                {"role": "user", "content": [{"type": "input_text", "text": "What is it?"}, image]}
+            ],
+            "max_output_tokens": 16,
+        },
+        "schema": {
+            "input": "How many legs has a spider?",
+            "text": {"format": {"type": "json_schema", **schema}},
+            "reasoning": {"effort": "low"},
+            "max_output_tokens": 32,
+        },
+        "stream": {"input": "Name a river.", "stream": True, "max_output_tokens": 16},
+        "stream_tools": {
+            "input": "Weather in Oslo?",
+            "stream": True,
+            "max_output_tokens": 64,
+            **tools,
+        },
+    }
+
+
+def completions_requests() -> dict[str, dict[str, Any]]:
+    """The same of the old completions."""
+    return {
+        "plain": {"prompt": "Name a river.", "max_tokens": 16, "temperature": 0.2, "stop": ["END"]},
+        "list": {"prompt": ["Name a river."], "max_tokens": 16, "seed": 7},
+        "stream": {"prompt": "Name a river.", "stream": True, "max_tokens": 16},
+    }
+
+
 def sent(requests: dict[str, dict[str, Any]], api: str) -> dict[str, Any]:
     """What the SDK puts on the wire for each request."""
-    script = upstream.local if api == "openai" else upstream.cloud
-    with upstream.Upstream(script) as listener:
+    with (
+        upstream.Upstream(_anything) as listener,
+        openai.OpenAI(base_url=f"{listener.url}/v1", api_key="k") as gpt,
+        anthropic.Anthropic(base_url=listener.url, api_key="k") as claude,
+    ):
+        create: Any = {
+            "openai": gpt.chat.completions.create,
+            "anthropic": claude.messages.create,
+            "responses": gpt.responses.create,
+            "completions": gpt.completions.create,
+        }[api]
         for request in requests.values():
-            body = dict(request)
-            if api == "openai":
-                with openai.OpenAI(base_url=f"{listener.url}/v1", api_key="k") as gpt:
-                    made = gpt.chat.completions.create(model="auto", **body)
-                    _ = list(made) if request.get("stream") else None
-            else:
-                with anthropic.Anthropic(base_url=listener.url, api_key="k") as claude:
-                    made = claude.messages.create(model="auto", **body)
-                    _ = list(made) if request.get("stream") else None
+            made = create(model="auto", **request)
+            _ = list(made) if request.get("stream") else None
         return dict(zip(requests, (g.body for g in listener.asked), strict=True))
+
+
+async def _anything(connection: upstream.Connection, got: upstream.Got) -> None:
+    """An answer that every SDK takes: what it sends is all that matters."""
+    if got.body.get("stream"):
+        await connection.stream(["[DONE]"] if "messages" not in got.path else [])
+    else:
+        await connection.json({"output": [], "content": [], "choices": []})
 
 
 def answered(url: str, requests: dict[str, Any]) -> dict[str, Any]:
@@ -202,7 +278,7 @@ def steady(value: Any) -> Any:
     known: dict[str, str] = {}
     text = json.dumps(value)
     text = _IDS.sub(lambda m: known.setdefault(m[0], f"{m[1]}_{len(known)}"), text)
-    text = re.sub(r'"created": \d+', '"created": 0', text)
+    text = re.sub(r'"(created|created_at|completed_at)": [\d.]+', r'"\1": 0', text)
     return json.loads(re.sub(r', "timings": \{[^{}]*\}', "", text))
 
 
@@ -220,11 +296,18 @@ def main(log: Path = Path("record.log")) -> None:
     asked = {
         "openai": sent(openai_requests(), "openai"),
         "anthropic": sent(anthropic_requests(), "anthropic"),
+        "responses": sent(responses_requests(), "responses"),
+        "completions": sent(completions_requests(), "completions"),
     }
     for api, requests in asked.items():
         write(f"{api}_sdk_requests", requests)
     model = Embedded()
-    for api, path in (("openai", "/v1/chat/completions"), ("anthropic", "/v1/messages")):
+    for api, path in (
+        ("openai", "/v1/chat/completions"),
+        ("anthropic", "/v1/messages"),
+        ("responses", "/v1/responses"),
+        ("completions", "/v1/completions"),
+    ):
         named = {n: {**b, "model": NAME} for n, b in asked[api].items() if "tools" not in n}
         write(f"llama_cpp_{api}_answers", answered(model.url + path, named))
     port = free_port()
@@ -232,6 +315,7 @@ def main(log: Path = Path("record.log")) -> None:
     servers: Iterator[str] = started(command, f"http://127.0.0.1:{port}", log)
     url = next(servers)
     write("llmock_openai_answers", answered(f"{url}/v1/chat/completions", asked["openai"]))
+    write("llmock_responses_answers", answered(f"{url}/v1/responses", asked["responses"]))
     write("llmock_anthropic_answers", answered(f"{url}/anthropic/v1/messages", asked["anthropic"]))
     servers.close()  # type: ignore[attr-defined]
     log.unlink()

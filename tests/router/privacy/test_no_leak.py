@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.router.privacy.test_privacy import PLACES, SECRET, filled
+from tests.router.privacy.test_privacy import ELSEWHERE, PLACES, SECRET, filled
 from tests.servers import upstream
 from tests.servers.fixtures import Run
 from tests.servers.running import HARD
@@ -19,21 +19,27 @@ MODES = {
 }
 
 
+def unwell(state: str) -> upstream.Script:
+    """A local server that fails, or whose model says no."""
+
+    async def answer(connection: upstream.Connection, got: upstream.Got) -> None:
+        if got.method == "GET":
+            await upstream.local(connection, got)
+        elif state == "failing":
+            await connection.json({"error": {"message": "no"}}, 500)
+        else:
+            await connection.json(upstream.said("I'm sorry, I cannot help with that."))
+
+    return answer
+
+
 @pytest.mark.parametrize("local_state", ["well", "failing", "silent"])
 @pytest.mark.parametrize("mode", MODES)
 def test_no_private_byte_reaches_the_cloud_by_any_path(
     run: Run, local: upstream.Upstream, cloud: upstream.Upstream, mode: str, local_state: str
 ) -> None:
-    async def unwell(connection: upstream.Connection, got: upstream.Got) -> None:
-        if got.method == "GET":
-            await upstream.local(connection, got)
-        elif local_state == "failing":
-            await connection.json({"error": {"message": "no"}}, 500)
-        else:
-            await connection.json(upstream.said("I'm sorry, I cannot help with that."))
-
     if local_state != "well":
-        local.script = unwell
+        local.script = unwell(local_state)
     gateway = run(**MODES[mode], local_limits={"retries": 0, "failures": 1000})
     post = gateway.client.post
     asked = itertools.product(PLACES.values(), ("auto", "cloud", "claude-opus-5", "local"))
@@ -61,6 +67,58 @@ def test_no_private_byte_reaches_the_cloud_by_any_path(
     kept = json.dumps(gateway.rows())
     assert SECRET not in kept
     assert "example.org" not in kept
+
+
+@pytest.mark.parametrize("local_state", ["well", "failing", "silent"])
+@pytest.mark.parametrize("mode", MODES)
+def test_none_reaches_it_through_the_other_apis_of_clients(
+    run: Run, local: upstream.Upstream, cloud: upstream.Upstream, mode: str, local_state: str
+) -> None:
+    if local_state != "well":
+        local.script = unwell(local_state)
+    gateway = run(**MODES[mode], local_limits={"retries": 0, "failures": 1000})
+    for i, (path, body) in enumerate(ELSEWHERE.values()):
+        model = ("cloud", "auto", "claude-opus-5")[i % 3]
+        made = {**filled(body), "model": model, "stream": i % 2 == 0}  # type: ignore[dict-item]
+        answer = gateway.client.post(path, json=made)
+        assert answer.headers.get("x-router-tier", "local") == "local"
+        assert answer.status_code in (200, 502, 503)
+    assert not cloud.asked
+    assert "example.org" not in json.dumps(gateway.rows())
+
+
+def test_what_a_private_answer_said_does_not_leave_with_the_next_turn(
+    run: Run, local: upstream.Upstream, cloud: upstream.Upstream
+) -> None:
+    async def telling(connection: upstream.Connection, got: upstream.Got) -> None:
+        if got.method == "GET":
+            await upstream.local(connection, got)
+        else:
+            await connection.json(upstream.said(SECRET))
+
+    local.script = telling
+    gateway = run()
+    post = gateway.client.post
+    first = post("/v1/responses", json={"model": "local", "input": "Whom do I write to?"})
+    body = {"model": "cloud", "input": HARD, "previous_response_id": first.json()["id"]}
+    then = post("/v1/responses", json=body)
+    assert then.headers["x-router-rule"] == "private"
+    assert len(local.asked[-1].body["messages"]) == 3
+    assert not cloud.asked
+
+
+def test_what_is_left_behind_is_not_sent_either(run: Run, cloud: upstream.Upstream) -> None:
+    thought = {
+        "type": "reasoning",
+        "id": "r",
+        "summary": [{"type": "summary_text", "text": SECRET}],
+    }
+    given = [thought, {"role": "user", "content": HARD}]
+    body = {"model": "cloud", "input": given, "client_metadata": {"to": SECRET}}
+    gateway = run()
+    assert gateway.client.post("/v1/responses", json=body).headers["x-router-tier"] == "cloud"
+    assert b"example.org" not in cloud.asked[0].raw
+    assert "example.org" not in json.dumps(gateway.rows())
 
 
 def test_a_private_request_without_a_local_answer_is_refused_by_name(

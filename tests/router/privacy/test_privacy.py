@@ -211,6 +211,134 @@ PLACES = {
     "user": {"messages": [{"role": "user", "content": HARD}], "user": "{}"},
     "unknown field": {"messages": [{"role": "user", "content": HARD}], "x": {"y": [["{}"]]}},
 }
+_ASKED = {"role": "user", "content": HARD}
+_CUSTOM = {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "{}"}
+_GRAMMAR = {"type": "grammar", "syntax": "lark", "definition": "{}"}
+# The same for the other APIs that clients speak, by address.
+ELSEWHERE: dict[str, tuple[str, object]] = {
+    "input": ("/v1/responses", {"input": "{}"}),
+    "instructions": ("/v1/responses", {"input": HARD, "instructions": "{}"}),
+    "a part of a turn": (
+        "/v1/responses",
+        {"input": [{"role": "user", "content": [{"type": "input_text", "text": "{}"}]}, _ASKED]},
+    ),
+    "two parts of a turn": (
+        "/v1/responses",
+        {
+            "input": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "input_text", "text": "<"},
+                        {"type": "input_text", "text": ">"},
+                    ],
+                },
+                _ASKED,
+            ]
+        },
+    ),
+    "a refusal": (
+        "/v1/responses",
+        {
+            "input": [
+                {"role": "assistant", "content": [{"type": "refusal", "refusal": "{}"}]},
+                _ASKED,
+            ]
+        },
+    ),
+    "arguments of a call": (
+        "/v1/responses",
+        {
+            "input": [
+                _ASKED,
+                {
+                    "type": "function_call",
+                    "call_id": "c",
+                    "name": "f",
+                    "arguments": '{"to": "{}"}',
+                },
+                {"type": "function_call_output", "call_id": "c", "output": "done"},
+            ]
+        },
+    ),
+    "output of a call": (
+        "/v1/responses",
+        {
+            "input": [
+                _ASKED,
+                {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{ }"},
+                {"type": "function_call_output", "call_id": "c", "output": "{}"},
+            ]
+        },
+    ),
+    "output in parts": (
+        "/v1/responses",
+        {
+            "input": [
+                _ASKED,
+                {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{ }"},
+                {
+                    "type": "function_call_output",
+                    "call_id": "c",
+                    "output": [{"type": "input_text", "text": "{}"}],
+                },
+            ]
+        },
+    ),
+    "free text of a call": ("/v1/responses", {"input": [_ASKED, _CUSTOM]}),
+    "a tool": (
+        "/v1/responses",
+        {"input": HARD, "tools": [{"type": "function", "name": "f", "description": "{}"}]},
+    ),
+    "a tool's grammar": (
+        "/v1/responses",
+        {"input": HARD, "tools": [{"type": "custom", "name": "f", "format": _GRAMMAR}]},
+    ),
+    "a tool within the conversation": (
+        "/v1/responses",
+        {
+            "input": [
+                {
+                    "type": "additional_tools",
+                    "tools": [{"type": "function", "name": "f", "description": "{}"}],
+                },
+                _ASKED,
+            ]
+        },
+    ),
+    "a schema": (
+        "/v1/responses",
+        {
+            "input": HARD,
+            "text": {
+                "format": {"type": "json_schema", "name": "a", "schema": {"description": "{}"}}
+            },
+        },
+    ),
+    "a file's name": (
+        "/v1/responses",
+        {
+            "input": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "input_text", "text": HARD},
+                        {
+                            "type": "input_file",
+                            "filename": "{}",
+                            "file_data": "data:application/pdf;base64,AA",
+                        },
+                    ],
+                }
+            ]
+        },
+    ),
+    "metadata": ("/v1/responses", {"input": HARD, "metadata": {"to": "{}"}}),
+    "user": ("/v1/responses", {"input": HARD, "user": "{}"}),
+    "a prompt": ("/v1/completions", {"prompt": "{}"}),
+    "a list of one prompt": ("/v1/completions", {"prompt": ["{}"]}),
+    "an unknown field": ("/v1/completions", {"prompt": HARD, "x": ["{}"]}),
+}
 SECRET = "ann.lee@mail.example.org"
 
 

@@ -1,0 +1,95 @@
+"""Which real clients are driven, and how one is run.
+
+A client is a program in `programs/` and a line in `CLIENTS`. The program is run by the clients' own
+Python as `python PROGRAM [ARGUMENT...] URL MODEL WHAT`, where URL is the gateway's root and WHAT is
+
+- `text`: ask "Say hello.";
+- `stream`: the same as a stream;
+- `tool`: ask "Use your tool.", let the model call it, carry it out, and bring its result back.
+
+It prints one JSON object: `text` is what a person would read at the end, `pieces` how many parts of
+a stream came, `error` what the client tells of a failure. It raises nothing and needs no network.
+The models of `upstreams.py` call the first tool whose name stands there in `ARGUMENTS`.
+"""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests import ROOT
+
+PYTHON = Path(os.environ.get("TEST_CLIENTS", ROOT / ".venv-clients")) / "bin" / "python"
+NPM = Path(os.environ.get("TEST_CLIENTS_NPM", ROOT / ".npm-clients")) / "node_modules" / ".bin"
+PROGRAMS = ROOT / "tests" / "clients" / "programs"
+PATIENCE_S = 120
+RESULT = "from-the-tool"  # what every tool answers, for the model to repeat
+
+
+@dataclass(frozen=True)
+class Client:
+    """One way in which somebody talks to the gateway.
+
+    `command`: a program and its arguments. `tools`, `streams`: whether it has any. `npm`: the
+    command of the npm part that it runs, if it is one.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    tools: bool = True
+    streams: bool = True
+    npm: str = ""
+
+
+CLIENTS = (
+    Client("openai-chat", ("openai_sdk.py", "chat")),
+    Client("openai-responses", ("openai_sdk.py", "responses")),
+    Client("openai-completions", ("openai_sdk.py", "completions"), tools=False),
+    Client("codex", ("codex.py",), npm="codex"),
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a client said."""
+
+    text: str = ""
+    pieces: int = 0
+    error: str = ""
+
+
+def run(client: Client, url: str, model: str, what: str, home: Path) -> Told:
+    """Run a client once. `home`: a folder that it may take for its user's."""
+    _needed(PYTHON)
+    if client.npm:
+        _needed(NPM / client.npm)
+    program, *arguments = client.command
+    command = [str(PYTHON), str(PROGRAMS / program), *arguments, url, model, what]
+    home.mkdir(exist_ok=True)
+    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TMPDIR")}
+    env = {**kept, "HOME": str(home), "CLIENTS_NPM": str(NPM), "NO_PROXY": "127.0.0.1"}
+    done = subprocess.run(
+        command,
+        env=env,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return Told(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _needed(path: Path) -> None:
+    """Skip where a client is not installed; fail where it must be."""
+    if path.exists():
+        return
+    words = f"{path} is not there; `make test-clients` installs it"
+    if os.environ.get("CI"):
+        pytest.fail(words)
+    pytest.skip(words)
