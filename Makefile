@@ -16,7 +16,7 @@ WORKERS ?= 2
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
 
-.PHONY: run serve test test-fast test-encoder test-presidio test-clients audit check bench bench-quality bench-answers bench-loop looks mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-clients audit check bench bench-quality bench-answers bench-loop looks heldout mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -69,6 +69,9 @@ bench-loop: $(VENV)/.training ## how fast the loop learns, and its off-policy es
 
 looks: $(VENV)/.training ## what looking shows, as the notebook draws it
 	$(PY) -m training stages --data $(DATA) --out data/looks.parquet
+
+heldout: $(VENV)/.training ## held-out predictions beside real scores, as the notebook draws them
+	$(PY) -m training heldout --data $(DATA) --out data/heldout.parquet
 
 mlflow: $(VENV)/.training ## look at the runs in a browser
 	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db

@@ -10,7 +10,7 @@ from router.api import Routed, aroute_request, route_request
 from router.decide.default import predict_after, predict_tier
 from router.decide.router import Router
 from router.errors import InputError, RouterError
-from router.threshold import CloudShare, Cut, Money, QualityShare
+from router.threshold import CloudShare, Cut, Money, QualityFloor, QualityShare
 from router.types import BatchPrediction, Decision, Explanation, Request
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Explanation",
     "InputError",
     "Money",
+    "QualityFloor",
     "QualityShare",
     "Request",
     "Routed",

@@ -24,7 +24,7 @@ from router.engine.in_force import Policy
 from router.engine.plan import Planner
 from router.engine.record import Record
 from router.engine.signatures import Signatures
-from router.errors import ArtifactError, RouterError
+from router.errors import ArtifactError, NoPromise, RouterError
 from router.outcomes import events
 from router.outcomes.budget import Caps, Ledger
 from router.outcomes.database import open_database
@@ -214,7 +214,7 @@ def policy_of(settings: Settings, server: LocalServer) -> Policy:
         beside = settings.model_copy(update={"version": waiting})
         try:
             challenger = Router.from_settings(beside, local_model=name, local_digest=digest)
-        except ArtifactError as error:
+        except (ArtifactError, NoPromise) as error:
             _log.error("The challenger is left out: %s", error)
     return Policy.of(settings, router, PrivacyFilter(detectors_of(settings)), challenger)
 

@@ -4,6 +4,7 @@ RouterError
 ├── InputError          a prompt, message or tool list that cannot be routed
 │   └── NoText              a conversation without a word of the user's to judge
 ├── ConfigError         a setting that is missing or makes no sense
+│   └── NoPromise           outcomes are too few for the quality floor that is set
 ├── MissingExtra        an optional dependency that is not installed
 ├── ArtifactError       a model folder that cannot be used
 │   ├── ArtifactMissing     it is not there
@@ -50,6 +51,10 @@ class NoText(InputError):
 
 class ConfigError(RouterError):
     """A setting is missing or makes no sense."""
+
+
+class NoPromise(ConfigError):
+    """The outcomes at hand are too few, or too poor, for the quality floor that is set."""
 
 
 class MissingExtra(RouterError):

@@ -1,5 +1,6 @@
 """Settings: from the environment (`ROUTER_*`) or a file `router.toml`, read once."""
 
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -25,10 +26,12 @@ from router.errors import ConfigError
 from router.threshold import (
     CONFIDENCE,
     LOOK_PRICE,
+    STREAM_WAIT_S,
     CloudShare,
     Cut,
     Money,
     OperatingPoint,
+    QualityFloor,
     QualityShare,
 )
 from router.wire import Api
@@ -86,7 +89,8 @@ class Settings(BaseSettings):
     """Every setting with its default; `ROUTER_LOCAL_MODEL=...` or `local_model = ...`.
 
     `router.example.toml` explains each. At most one of `threshold`, `cloud_share`,
-    `quality_share` and `value_usd` may be set; with none the model's own default cut holds.
+    `quality_share`, `quality_floor` and `value_usd` may be set; with none the model's own default
+    cut holds.
     """
 
     model_config = SettingsConfigDict(
@@ -107,11 +111,13 @@ class Settings(BaseSettings):
     threshold: float | None = None
     cloud_share: float | None = None
     quality_share: float | None = None
+    quality_floor: float | None = None
     value_usd: float | None = None
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = CONFIDENCE
     auto_probe: bool = True
     look_price: Annotated[float, Field(ge=0, le=1)] = LOOK_PRICE
     cascade: Cascade = "checks"
+    stream_wait: Annotated[float, Field(ge=0, le=60)] = STREAM_WAIT_S
     second_model: str | None = None
     exploration: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     auto_models: list[str] = []
@@ -202,10 +208,11 @@ class Settings(BaseSettings):
 
     def operating_point(self) -> OperatingPoint | None:
         """What the threshold is set by, if anything is."""
-        points: dict[str, type[Cut] | type[CloudShare] | type[QualityShare] | type[Money]] = {
+        points: dict[str, Callable[[float], OperatingPoint]] = {
             "threshold": Cut,
             "cloud_share": CloudShare,
             "quality_share": QualityShare,
+            "quality_floor": QualityFloor,
             "value_usd": Money,
         }
         chosen = {k: v for k in points if (v := getattr(self, k)) is not None}

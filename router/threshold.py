@@ -1,4 +1,4 @@
-"""From probabilities to a tier: four ways to set the threshold on the gain.
+"""From probabilities to a tier: five ways to set the threshold on the gain.
 
 A request goes to the cloud when its gain is *greater* than the threshold.
 Nothing here reads a clock, a file or a random number.
@@ -9,13 +9,18 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from router.errors import ConfigError
+from router.errors import ConfigError, NoPromise
+from router.promise import FLOOR_CONFIDENCE, Known, labels_needed, threshold_for_floor
 from router.types import FloatArray, Tier
 
 _ALWAYS_LOCAL = 2.0  # no gain exceeds it
 _ALWAYS_CLOUD = -2.0
 CONFIDENCE = 0.8  # chosen: with which an unmeasured local model must be worse (models/BENCHMARK.md)
+STREAM_WAIT_S = 2.0  # chosen: one everyday stream in nine is held (models/BENCHMARK.md)
 LOOK_PRICE = 0.02  # a second opinion is asked where it makes two answers in a hundred better
+
+
+_NOTHING_KNOWN = Known.nothing("No outcomes of both tiers are known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +28,13 @@ class Reference:
     """Traffic on which shares are turned into thresholds.
 
     `gain` (n,), and per request how good each tier's answer is expected (or known) to be,
-    `local` and `cloud` (n,), in 0..1.
+    `local` and `cloud` (n,), in 0..1. `known`: requests with outcomes, on which promises rest.
     """
 
     gain: FloatArray
     local: FloatArray
     cloud: FloatArray
+    known: Known = _NOTHING_KNOWN
 
 
 class OperatingPoint(Protocol):
@@ -111,6 +117,51 @@ class QualityShare:
     def words(self) -> str:
         """See `OperatingPoint`."""
         return f"recovering {self.share:.0%} of the quality gap"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityFloor:
+    """Answers at least `floor` times as good as always asking the cloud, 0.5 up to below 1.
+
+    It holds with `confidence`, on requests like those of known outcome (`router.promise`), for
+    what the gain decides: what privacy, budget, health, exploration or a name in the request keep
+    from the cloud is not promised. `threshold` raises NoPromise where outcomes are too few.
+    """
+
+    floor: float
+    confidence: float = FLOOR_CONFIDENCE
+
+    depends_on_price: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _within("quality_floor", self.floor, 0.5, 0.999)
+        _within("confidence", self.confidence, 0.5, 0.999)
+
+    def threshold(self, reference: Reference, cost_usd: float) -> float:
+        """See `OperatingPoint`."""
+        known = reference.known
+        found = threshold_for_floor(known, self.floor, self.confidence)
+        if found is not None:
+            return found
+        need = labels_needed(known.cloud, self.floor, self.confidence)
+        if not len(known):
+            there = f"{known.words}; at least {need} requests with both outcomes are needed"
+        elif len(known) < need:
+            there = f"There are {len(known)} ({known.words}), at least {need} are needed"
+        else:
+            there = (
+                f"Of {len(known)} ({known.words}) even those with the smallest gain are not "
+                "answered well enough to be sure; add more"
+            )
+        raise NoPromise(
+            f"A quality floor of {self.floor:g} cannot be promised. {there}: collect them with "
+            "router judge --random, learn with router learn, and until then set another operating "
+            "point."
+        )
+
+    def words(self) -> str:
+        """See `OperatingPoint`."""
+        return f"a quality floor of {self.floor:.0%} of the cloud's"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The values that cross module borders: frozen, without behaviour."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -12,12 +13,25 @@ FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The tools that a request offers, as their definitions came, in either dialect.
+
+    `prompt`: all that was said before the answer, where that is one turn of the user; None where
+    more was said, or nothing is known of it.
+    """
+
+    tools: Sequence[Any]
+    prompt: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What routing may know of a request: its text and the structure around it.
 
     `text` is the routing text (last user turn, extended backwards while short);
-    the counts describe the whole request. `chars` counts all message text.
+    the counts describe the whole request. `chars` counts all message text. `offer`: its tools,
+    None where it offers none.
     """
 
     text: str
@@ -27,6 +41,7 @@ class Request:
     tool_results: int = 0
     images: int = 0
     json_schema: bool = False
+    offer: Offer | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +54,7 @@ class Decision:
     `act` is `tier`, or `look`: answer locally, ask a second local model and decide then (see
     `Router.predict_after`). `look_value`: what looking is expected to improve, in gain units.
     `asks`: the kind of answer that the request asks for, one of `router.text.asks.ASKS`.
+    `offer`: the tools that the request offers; they stay out of `repr` and `as_dict`.
     """
 
     tier: Tier
@@ -52,10 +68,11 @@ class Decision:
     act: Act
     look_value: float = 0.0
     asks: str = "text"
+    offer: Offer | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return asdict(self)
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "offer"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from router.registry import artifact as artifacts
 from router.registry import gates
 from router.registry.registry import Change, Registry, writable
 from router.settings import Settings
-from router.threshold import Reference
 from training.data.log import Window, read_window
 from training.evaluate.what_if import WhatIf, check_answerable, what_if
 from training.pipelines.learn import Learned, check_learnable, learn
@@ -29,15 +28,11 @@ _HOUR_S = 3600.0
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRun:
-    """What was learned and what became of its model. `status`: promoted, shadow or refused.
-
-    `thresholds`: that of the operating point in the settings, with either's traffic.
-    """
+    """What was learned and what became of its model. `status`: promoted, shadow or refused."""
 
     learned: Learned
     champion: str
     status: Change
-    thresholds: tuple[float, float]
     shadow_requests: int
 
 
@@ -89,7 +84,6 @@ def train_on_log(
         learned=learned,
         champion=champion.version,
         status=status,
-        thresholds=_thresholds(settings, champion, learned.artifact),
         shadow_requests=settings.shadow_requests,
     )
 
@@ -141,15 +135,3 @@ def _window(
 
 def _maturity_s(settings: Settings) -> float:
     return settings.maturity_h * _HOUR_S
-
-
-def _thresholds(
-    settings: Settings, champion: artifacts.Artifact, challenger: artifacts.Artifact
-) -> tuple[float, float]:
-    point = settings.operating_point()
-    found = []
-    for artifact in (champion, challenger):
-        own = float(artifact.manifest["threshold"]["default"])
-        reference = Reference(*artifact.arrays["reference"].astype("float64"))
-        found.append(own if point is None else point.threshold(reference, 0.0))
-    return found[0], found[1]

@@ -1,16 +1,13 @@
 """How far two answers to one request agree: exactly where they can be compared, else by degree."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from router.answers.literals import CallLiteral, canonical
+from router.answers.call_agreement import IN_COMMON, calls_in_common
 from router.answers.reading import STATISTICS, Reading
 from router.answers.same import same
 from router.types import FloatArray, IntArray
 
-AGREEMENT: tuple[str, ...] = (
+MEASURES: tuple[str, ...] = (
     "comparable",
     "equal",
     "texts known",
@@ -24,7 +21,10 @@ AGREEMENT: tuple[str, ...] = (
     "calls",
     "length",
 )
+AGREEMENT: tuple[str, ...] = (*MEASURES, *IN_COMMON)
 _SIZE = len(AGREEMENT)
+_CALLS = slice(len(MEASURES), _SIZE)
+_ARGUMENTS = AGREEMENT.index("arguments in common")
 _LENGTH = STATISTICS.index("length of the answer")
 
 
@@ -39,8 +39,10 @@ def agreement(a: Reading, b: Reading, weight: FloatArray) -> FloatArray:
     equal = same(a.final, b.final)
     if equal is not None:
         out[0], out[1] = 1.0, float(equal)
-    if a.final.kind == b.final.kind == "call":
-        out[10] = calls_in_common(a.final.value, b.final.value)
+    mine, theirs = a.final.calls, b.final.calls
+    if mine or theirs or (a.checks.any() and b.checks.any()):
+        out[_CALLS] = calls_in_common(mine, theirs)
+        out[10] = out[_ARGUMENTS]
     if not (a.known and b.known):
         return out
     out[2] = 1.0
@@ -69,28 +71,6 @@ def _words_in_common(a: IntArray, b: IntArray, weight: FloatArray) -> float:
     of_a, of_b, shared = weight[a], weight[b], weight[both]
     norms = float(of_a @ of_a) * float(of_b @ of_b)
     return float(shared @ shared) / norms**0.5 if norms else 0.0
-
-
-def calls_in_common(a: tuple[CallLiteral, ...], b: tuple[CallLiteral, ...]) -> float:
-    """Share of names and arguments that two lists of calls have in common, in any order (Jaccard).
-
-    >>> one = CallLiteral("add", {"a": 1.0, "b": 2.0})
-    >>> two = CallLiteral("add", {"a": 1.0, "b": 3.0})
-    >>> calls_in_common((one,), (one,)), calls_in_common((one,), (two,))
-    (1.0, 0.5)
-    """
-    left, right = _parts(a), _parts(b)
-    return len(left & right) / len(left | right) if left | right else 1.0
-
-
-def _parts(calls: tuple[CallLiteral, ...]) -> set[tuple[str, str, str]]:
-    parts = set()
-    for call in calls:
-        name = call.name.casefold()
-        parts.add((name, "", ""))
-        arguments: Mapping[str, Any] = call.arguments
-        parts |= {(name, str(k).casefold(), canonical(v)) for k, v in arguments.items()}
-    return parts
 
 
 def _shared(a: frozenset[str], b: frozenset[str]) -> tuple[float, float]:

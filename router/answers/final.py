@@ -29,7 +29,7 @@ from router.answers.constants import (
     SHORT_CHARS,
     SHORT_WORDS,
 )
-from router.answers.literals import NotLiteral, canonical, parse, parse_at
+from router.answers.literals import CallLiteral, NotLiteral, canonical, parse, parse_at
 from router.answers.numbers import quantity
 from router.answers.tool_calls import FENCE, calls_in, parsed
 
@@ -99,6 +99,11 @@ class Final:
     text: str = ""
     unit: str = ""
     value: Any = None
+
+    @property
+    def calls(self) -> tuple[CallLiteral, ...]:
+        """The tool calls that it makes; none for any other kind."""
+        return self.value if self.kind == "call" else ()
 
 
 _NONE, PROSE, _CODE = Final(kind="none"), Final(kind="prose"), Final(kind="code")

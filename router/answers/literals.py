@@ -75,11 +75,22 @@ def canonical(value: Any) -> str:
     if isinstance(value, str):
         return '"' + " ".join(value.split()).casefold() + '"'
     if isinstance(value, CallLiteral):
-        return f"{value.name.casefold()}({canonical(value.arguments)})"
+        return f"{tool_name(value.name)}({canonical(value.arguments)})"
     if isinstance(value, Mapping):
         items = sorted((str(k).casefold(), canonical(v)) for k, v in value.items())
         return "{" + ",".join(f"{k}:{v}" for k, v in items) + "}"
     return "[" + ",".join(map(canonical, value)) + "]"
+
+
+def tool_name(name: str) -> str:
+    """One spelling for a tool's name: no case, no quotes, dots as underscores.
+
+    Models and servers that allow no dot in a name write an underscore for it.
+
+    >>> tool_name("Weather.get") == tool_name("weather_get")
+    True
+    """
+    return name.strip("'\"` ").replace(".", "_").casefold()
 
 
 class _Reader:

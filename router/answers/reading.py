@@ -5,12 +5,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from router.answers.arithmetic import check_calculations
+from router.answers.call_checks import NOTHING_CHECKED, checks
 from router.answers.constants import (
     CODE_LINE_CHARS,
     COMPLETE_CHARS,
@@ -29,11 +30,13 @@ from router.answers.constants import (
     WORDS_TAIL_CHARS,
 )
 from router.answers.final import EXACT, Final, final_of
+from router.answers.offered_tools import offered_tools
+from router.answers.tool_fit import Fit, ToolFit
 from router.text.features import FeatureExtractor
 from router.text.ragged import Ragged, bounds_of, concatenated, unique
 from router.text.request import without_surrogates
 from router.text.structure import clip
-from router.types import FloatArray, IntArray
+from router.types import FloatArray, IntArray, Offer
 
 STATISTICS: tuple[str, ...] = (
     "text unknown",
@@ -93,6 +96,8 @@ class Answer:
 
     `model` is its name, where known. `cut_off`: whether the backend said that it ran into a
     limit (None: unknown). `logprobs`: log-probability of each token, natural logarithm.
+    `so_far`: the text is the beginning of an answer that is still being written, so that an end in
+    the middle of a word and an answer not reached yet are no faults.
     `tool_calls`: what it calls beside its text, each with `name` and `arguments` (an object, or the
     JSON text of one), as such or under `function` as in OpenAI's API.
     """
@@ -102,6 +107,7 @@ class Answer:
     cut_off: bool | None = None
     logprobs: Sequence[float] | None = None
     tool_calls: Sequence[Mapping[str, Any]] = ()
+    so_far: bool = False
 
     @property
     def calls(self) -> str:
@@ -126,7 +132,9 @@ class Reading:
 
     `statistics` (len(STATISTICS),); `words` sorted distinct token ids; `meaning` and
     `conclusion` unit vectors (d,) of the whole text and of its last 48 tokens.
-    `known` is False where only the final answer is known, not the text it came from.
+    `known` is False where only the final answer is known, not the text it came from; `so_far`
+    where the answer is still being written.
+    `checks`: see `router.answers.call_checks`; all 0 where no tool was offered.
     """
 
     final: Final
@@ -137,6 +145,8 @@ class Reading:
     numbers: frozenset[str]
     names: frozenset[str]
     known: bool = True
+    so_far: bool = False
+    checks: FloatArray = field(default_factory=lambda: NOTHING_CHECKED)
 
     @property
     def refuses(self) -> bool:
@@ -158,13 +168,22 @@ def _plain(call: Mapping[str, Any]) -> dict[str, Any]:
 class Reader:
     """Reads answers in batches: one tokenisation feeds words and both vectors."""
 
-    def __init__(self, extractor: FeatureExtractor) -> None:
+    def __init__(self, extractor: FeatureExtractor, weight: FloatArray | None = None) -> None:
         self.extractor = extractor
+        self._fit = ToolFit(extractor, weight)
         counted = [[t in words for t in extractor.tokens] for words in _MARKED]
         self._marks = np.array(counted, dtype=np.float64).T
 
-    def read(self, answers: Sequence[Answer], asks: Sequence[str]) -> list[Reading]:
-        """Readings of `answers`; `asks` names per answer the kind that its request asks for."""
+    def read(
+        self,
+        answers: Sequence[Answer],
+        asks: Sequence[str],
+        offers: Sequence[Offer | None] | None = None,
+    ) -> list[Reading]:
+        """Readings of `answers`; `asks` names per answer the kind that its request asks for.
+
+        `offers`: per answer the tools that its request offers.
+        """
         texts = [clip(without_surrogates(a.written), HEAD_CHARS, TAIL_CHARS) for a in answers]
         short = [clip(t, WORDS_HEAD_CHARS, WORDS_TAIL_CHARS) for t in texts]
         ids = self.extractor.tokenize(short)
@@ -174,8 +193,14 @@ class Reader:
         vectors = self.extractor.encoder.encode([*short, *tails], both)
         n = len(answers)
         out = []
+        fitted: Offer | None = None
+        fits: dict[str, Fit] = {}
         for i, (answer, text) in enumerate(zip(answers, texts, strict=True)):
-            final = final_of(answer.calls or text, asks[i])
+            made = answer.calls
+            final = final_of(made or text, asks[i])
+            offer = offers[i] if offers is not None else None
+            if offer is not None and offer is not fitted:
+                fitted, fits = offer, self._fits(offer)
             numbers = _NUMBERS.findall(short[i])
             known = _Known(text, final, ids[i], numbers)
             out.append(
@@ -187,9 +212,16 @@ class Reader:
                     conclusion=vectors[n + i],
                     numbers=frozenset(map(_bare, numbers)),
                     names=frozenset(_NAMES.findall(short[i])),
+                    so_far=answer.so_far,
+                    checks=checks(
+                        final.calls, answer.text if made else "", offer, fits if offer else None
+                    ),
                 )
             )
         return out
+
+    def _fits(self, offer: Offer) -> dict[str, Fit]:
+        return self._fit.of(offered_tools(offer.tools), offer.prompt) if offer.prompt else {}
 
 
 def _bare(number: str) -> str:
@@ -236,7 +268,7 @@ def _statistics(answer: Answer, known: _Known, marks: FloatArray) -> FloatArray:
     start, tail = text[:REFUSAL_HEAD_CHARS], text[-REFUSAL_TAIL_CHARS:]
     values = {"text unknown": 0.0, **_length_statistics(len(answer.written))}
     values |= {
-        "cut off": float(_cut_off(text) if answer.cut_off is None else answer.cut_off),
+        "cut off": float(_ends_early(answer, text)),
         "refusal": float(refusing > 0 and _refuses(start, tail)),
         "hedging": math.log1p(hedging),
         "second thoughts": math.log1p(second),
@@ -251,6 +283,8 @@ def _statistics(answer: Answer, known: _Known, marks: FloatArray) -> FloatArray:
         "final answer stands in the last words": float(_stands_in(final, tail)),
     }
     values |= _final_statistics(final) | _logprob_statistics(answer.logprobs)
+    if answer.so_far:
+        values["very short"] = values["final answer stands in the last words"] = 0.0
     return np.array([values[name] for name in STATISTICS], dtype=np.float64)
 
 
@@ -296,6 +330,13 @@ def _logprob_statistics(logprobs: Sequence[float] | None) -> dict[str, float]:
 
 def _refuses(start: str, tail: str) -> bool:
     return bool(_REFUSAL.search(start) or _REFUSAL.search(tail))
+
+
+def _ends_early(answer: Answer, text: str) -> bool:
+    """Whether an answer that ended lacks its end; one still being written has no end yet."""
+    if answer.so_far:
+        return False
+    return _cut_off(text) if answer.cut_off is None else answer.cut_off
 
 
 def _cut_off(text: str) -> bool:

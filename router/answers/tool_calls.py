@@ -21,6 +21,7 @@ def calls_in(text: str) -> list[CallLiteral]:
     >>> calls_in('{"name": "add", "arguments": {"a": 1}}') == calls_in("[add(a=1)]")
     True
     """
+    text = text.replace("\\_", "_")  # Markdown's spelling of an underscore
     if "<tool_call>" in text:
         return [c for body in _TAGGED.findall(text) for c in _as_calls(_values(body))]
     if action := _ACTION.search(text) if "Action:" in text else None:

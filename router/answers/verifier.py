@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.answers.agreement import AGREEMENT, agreement
+from router.answers.agreement import MEASURES, agreement
+from router.answers.call_features import NAMES as CALL_FEATURES
+from router.answers.call_features import call_features
 from router.answers.constants import CONTENT_SHARES, LEAST_RELIABLE, MAX_OPINIONS, Z_LIMIT
 from router.answers.final import EXACT, KINDS
 from router.answers.reading import STATISTICS, Reading
@@ -53,7 +55,7 @@ NAMES: tuple[str, ...] = (
     *_FORM,
     *STATISTICS,
     *_COUNT,
-    *(f"agreement: {a}" for a in AGREEMENT),
+    *(f"agreement: {a}" for a in MEASURES),
     *(f"equal {k}" for k in KINDS),
     *(f"unequal {k}" for k in KINDS),
     "equal at length",
@@ -63,10 +65,12 @@ NAMES: tuple[str, ...] = (
     *(f"others: {o}" for o in _OTHERS),
     *_ABILITY,
     *_PROMPT,
+    *CALL_FEATURES,
 )
 SIZE = len(NAMES)
 ARRAYS = {"weights": ("2", "f"), "bias": ("2",), "mean": ("f",), "scale": ("f",)}
 
+_CALLS = SIZE - len(CALL_FEATURES)
 _SUITS = {
     "choice": {"choice"},
     "number": {"number"},
@@ -75,7 +79,7 @@ _SUITS = {
 }
 _AT = {name: i for i, name in enumerate(NAMES)}
 _STATISTIC = {name: i for i, name in enumerate(STATISTICS)}
-_MEASURE = {name: i for i, name in enumerate(AGREEMENT)}
+_MEASURE = {name: i for i, name in enumerate(MEASURES)}
 _EQUAL, _COMPARABLE = _MEASURE["equal"], _MEASURE["comparable"]
 # Free text has no final answer to compare; its content is a blend of three measures.
 _CONTENT_AT = [_MEASURE[c] for c in CONTENT_SHARES]
@@ -182,6 +186,14 @@ def row(
     if measures:
         equal, unequal = _opinions(out, evidence, measures, between)
     _prompt(out, evidence.prompt, len(measures), equal, unequal)
+    out[_CALLS:] = call_features(
+        answer,
+        evidence.others[: len(measures)],
+        measures,
+        between,
+        evidence.ability,
+        evidence.abilities,
+    )
     return out
 
 
@@ -196,8 +208,8 @@ def _opinions(
     mean = measures[0] if len(measures) == 1 else np.mean(measures, axis=0)
     equal, unequal = float(mean[_EQUAL]), float(mean[_COMPARABLE] - mean[_EQUAL])
     out[_AT[_COUNT[len(measures) - 1]]] = 1.0
-    start = _AT[f"agreement: {AGREEMENT[0]}"]
-    out[start : start + len(AGREEMENT)] = mean
+    start = _AT[f"agreement: {MEASURES[0]}"]
+    out[start : start + len(MEASURES)] = mean[: len(MEASURES)]
     kind = evidence.answer.final.kind
     out[_AT[f"equal {kind}"]], out[_AT[f"unequal {kind}"]] = equal, unequal
     # A long answer is hardly ever equal by chance.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,7 +14,10 @@ from rich.table import Table
 
 from router.cli.console import extra
 from router.cli.gateway import opened_log
-from router.errors import InputError
+from router.errors import ArtifactError, ConfigError, InputError
+
+if TYPE_CHECKING:
+    from router.settings import Settings
 
 models_app = typer.Typer(invoke_without_command=True, help="The versions of the model.")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -144,6 +147,9 @@ def judge(
         float | None, typer.Option(min=0, help="Most to spend; default: judge_usd.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before spending.")] = False,
+    at_random: Annotated[
+        bool, typer.Option("--random", help="Choose all at random, as a quality floor needs.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the random half.")] = 0,
 ) -> None:
     """Let the cloud model say, blind, whether logged local answers were good enough."""
@@ -159,7 +165,8 @@ def judge(
         async def run() -> Any:
             async with Service(settings) as service:
                 engine = service.log.engine
-                found = judging.chosen(engine, service.policy.router, sample, seed)
+                router = service.policy.router
+                found = judging.chosen(engine, router, sample, seed, at_random=at_random)
                 usd = judging.estimated_usd(found, settings.cloud_model, settings.output_tokens)
                 if not found:
                     return None
@@ -204,12 +211,25 @@ def models(context: typer.Context) -> None:
         table.add_row(one.name, one.role, one.created_at[:16], one.base, one.words)
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
+    for sentence in _promises(settings):
+        console.print(sentence)
     with extra("gateway"), opened_log(settings) as engine:
         from router.outcomes.events import recent
 
         for event in recent(engine):
             when = datetime.fromtimestamp(event.at, UTC)
             console.print(f"{when:%Y-%m-%d %H:%M}  {event.kind}: {event.words}")
+
+
+def _promises(settings: "Settings") -> list[str]:
+    """What the version in use can promise; of one that cannot be loaded, why."""
+    from router.decide.promises import promises
+    from router.decide.router import Router
+
+    try:
+        return promises(Router.from_settings(settings))
+    except (ArtifactError, ConfigError) as error:
+        return [str(error)]
 
 
 @models_app.command(epilog="Example: router models rollback")

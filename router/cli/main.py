@@ -55,6 +55,9 @@ Cloud = Annotated[str | None, typer.Option(help="The cloud model, e.g. claude-so
 Threshold = Annotated[float | None, typer.Option(help="Cut on the gain, -1 to 1.")]
 Share = Annotated[float | None, typer.Option(help="Share of traffic for the cloud, 0 to 1.")]
 Quality = Annotated[float | None, typer.Option(help="Share of the quality gap to recover.")]
+Floor = Annotated[
+    float | None, typer.Option(help="As good as the cloud's answers at least, 0.5 to 1.")
+]
 Value = Annotated[float | None, typer.Option(help="Dollars that a good answer is worth.")]
 
 
@@ -68,6 +71,7 @@ def predict(
     threshold: Threshold = None,
     cloud_share: Share = None,
     quality_share: Quality = None,
+    quality_floor: Floor = None,
     value_usd: Value = None,
 ) -> None:
     """Say where a prompt should go, with probabilities, threshold, price and reason."""
@@ -78,6 +82,7 @@ def predict(
         threshold=threshold,
         cloud_share=cloud_share,
         quality_share=quality_share,
+        quality_floor=quality_floor,
         value_usd=value_usd,
     )
     decision = router.predict(_text(prompt))
@@ -97,6 +102,7 @@ def explain(
     threshold: Threshold = None,
     cloud_share: Share = None,
     quality_share: Quality = None,
+    quality_floor: Floor = None,
     value_usd: Value = None,
 ) -> None:
     """Say where a prompt should go and which features pushed it there."""
@@ -107,6 +113,7 @@ def explain(
         threshold=threshold,
         cloud_share=cloud_share,
         quality_share=quality_share,
+        quality_floor=quality_floor,
         value_usd=value_usd,
     )
     text = _text(prompt)

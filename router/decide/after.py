@@ -20,13 +20,20 @@ from router.answers.verifier import (
     heard,
 )
 from router.decide.constants import LEAST_PROBABILITY, NAMES_REMEMBERED
-from router.decide.deferral import FROM_ANSWER, act_for, value_of_looking
+from router.decide.deferral import (
+    FROM_ANSWER,
+    act_for,
+    completed,
+    pays_to_read_on,
+    value_of_looking,
+    values_of_reading_on,
+)
 from router.decide.heads import sigmoid
 from router.errors import InputError
 from router.registry.ability import ability_of, normalised
 from router.text.features import FeatureExtractor
 from router.threshold import choose
-from router.types import Decision, FloatArray
+from router.types import Decision, FloatArray, Offer
 
 AnswerLike = str | Answer
 
@@ -59,9 +66,9 @@ class SecondLook:
     ) -> None:
         self.verifier = Verifier.from_arrays(arrays)
         self._reliability = reliability or {}
-        self.look = arrays["look"].astype(np.float64)
-        self.reader = Reader(extractor)
+        self.look = completed(arrays["look"].astype(np.float64))
         self._idf = idf.astype(np.float64)
+        self.reader = Reader(extractor, self._idf)
         self._abilities, self._reference = abilities, reference
         self._abilities_met: dict[str, float] = {}  # of names met before
 
@@ -85,7 +92,8 @@ class SecondLook:
         """Everything read and set beside each other, one per request."""
         flat = [a for answer, rest in zip(answers, others, strict=True) for a in (answer, *rest)]
         asks = [d.asks for d, rest in zip(decisions, others, strict=True) for _ in (0, *rest)]
-        readings = iter(self.reader.read(flat, asks))
+        offers = [d.offer for d, rest in zip(decisions, others, strict=True) for _ in (0, *rest)]
+        readings = iter(self.reader.read(flat, asks, offers))
         out = []
         for decision, answer, rest in zip(decisions, answers, others, strict=True):
             own, opinions = next(readings), [next(readings) for _ in rest]
@@ -113,10 +121,11 @@ class SecondLook:
         )
 
     def agreement_label(
-        self, asks: str, answer: Answer, others: Sequence[Answer]
+        self, asks: str, answer: Answer, others: Sequence[Answer], offer: Offer | None = None
     ) -> AgreementLabel:
         """What agreement alone says of an answer; the prompt's own probability stays out of it."""
-        own, *rest = self.reader.read([answer, *others], [asks] * (1 + len(others)))
+        read = 1 + len(others)
+        own, *rest = self.reader.read([answer, *others], [asks] * read, [offer] * read)
         evidence = self._evidence(own, rest, answer, others, asks)
         p_local, p_cloud = sigmoid(self.verifier.logits(self.rows([evidence])))[0].tolist()
         measures = agreement(own, rest[0], self._idf).tolist() if rest else []
@@ -140,6 +149,12 @@ class SecondLook:
             self._decision(d, e, local, cloud, price)
             for d, e, (local, cloud) in zip(decisions, evidence, p, strict=True)
         ]
+
+    def reads_on(self, decision: Decision, at: int, reach: float, price: float) -> bool:
+        """Whether to hold a stream and read on; see `Router.reads_on`."""
+        one = (np.array([p]) for p in (decision.p_local, decision.p_cloud, decision.threshold))
+        values = values_of_reading_on(self.look, at, *one)
+        return bool(pays_to_read_on(values, at, reach, price)[0])
 
     def _decision(
         self, before: Decision, evidence: Evidence, p_local: float, p_cloud: float, price: float
@@ -200,7 +215,8 @@ def _seen(evidence: Evidence) -> str:
     if not others and evidence.unheard:
         return "The local models refuse alike."
     if not others:
-        return "The local answer was read; no other model was asked."
+        read = "The beginning of the local answer" if answer.so_far else "The local answer"
+        return f"{read} was read; no other model was asked."
     verdicts = [same(answer.final, o.final) for o in others]
     if all(v is None for v in verdicts):
         kinds = {answer.final.kind, *(o.final.kind for o in others)} - EXACT

@@ -33,6 +33,7 @@ def predict_after(
     others: Sequence[AnswerLike] = (),
     *,
     logprobs: Sequence[float] | None = None,
+    tools: Sequence[Any] | None = None,
 ) -> Decision:
     """Decide again with the default model, knowing the local answer; see `Router.predict_after`.
 
@@ -40,7 +41,8 @@ def predict_after(
     >>> predict_after(before, "In 1989.", ["1989"]).tier
     'local'
     """
-    return default_router().predict_after(decision, answer, others, logprobs=logprobs)
+    router = default_router()
+    return router.predict_after(decision, answer, others, logprobs=logprobs, tools=tools)
 
 
 _default: Router | None = None

@@ -18,7 +18,8 @@ from router.decide.heads import Heads, sigmoid
 from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
 from router.prices import estimate_usd
 from router.registry import artifact as artifacts
-from router.registry.ability import Ability, ability_for, measured_ability
+from router.registry.ability import Ability
+from router.registry.reference import abilities_of, reference_of
 from router.text.asks import asks_for
 from router.text.features import (
     Encoder,
@@ -26,9 +27,17 @@ from router.text.features import (
     SentenceTransformerEncoder,
     StaticEncoder,
 )
-from router.text.request import request_from_messages, request_from_prompt
-from router.threshold import CONFIDENCE, LOOK_PRICE, Cut, Money, OperatingPoint, Reference, choose
-from router.types import BatchPrediction, Decision, Explanation, Request
+from router.text.request import checked_tools, request_from_messages, request_from_prompt
+from router.threshold import (
+    CONFIDENCE,
+    LOOK_PRICE,
+    Cut,
+    Money,
+    OperatingPoint,
+    QualityFloor,
+    choose,
+)
+from router.types import BatchPrediction, Decision, Explanation, Offer, Request
 
 if TYPE_CHECKING:
     from router.settings import Settings
@@ -66,15 +75,15 @@ class Router:
         )
         self.extractor = extractor_of(artifact)
         self.heads = Heads.from_arrays(artifact.arrays)
-        self.reference = Reference(*artifact.arrays["reference"].astype(np.float64))
-        models = manifest["models"]
-        self.abilities: tuple[Ability, Ability] = (
-            measured_ability(manifest, local_model, local_digest),
-            ability_for(cloud_model, models["cloud"], models["reference_cloud"]),
+        self.reference = reference_of(artifact, local_model, cloud_model, local_digest)
+        self.abilities: tuple[Ability, Ability] = abilities_of(
+            artifact, local_model, cloud_model, local_digest
         )
+        # What a floor sends to the cloud was promised to be the cloud's: nothing keeps it back.
+        self._floor = isinstance(self.operating_point, QualityFloor)
         self.confidence = confidence
         self._doubt = 0.0  # logits by which an unmeasured model may be better than is thought
-        if not self.abilities[0].known:
+        if not self.abilities[0].known and not self._floor:
             from statistics import NormalDist  # here, as most routers never need it
 
             slope = float(self.heads.calibration[0, 0])
@@ -88,8 +97,8 @@ class Router:
                 artifact.verifier,
                 self.extractor,
                 self.heads.word_idf,
-                models["local"],
-                models["reference_local"],
+                manifest["models"]["local"],
+                manifest["models"]["reference_local"],
                 reliability_of(manifest["verifier"].get("metrics", {})),
             )
         self._ability = np.array([a.value for a in self.abilities])
@@ -157,7 +166,11 @@ class Router:
         values = [0.0] * len(requests)
         if self.second is not None:
             table = self.second.look[FROM_PROMPT]
-            values = values_of_looking(table, p[:, 0], p[:, 1], np.array(thresholds)).tolist()
+            cuts = np.array(thresholds)
+            found = values_of_looking(table, p[:, 0], p[:, 1], cuts)
+            if self._floor:
+                found[p[:, 1] - p[:, 0] > cuts] = 0.0
+            values = found.tolist()
         return [
             self._decision(request, pair[0], pair[1], cost, threshold, value)
             for request, pair, cost, threshold, value in zip(
@@ -183,6 +196,7 @@ class Router:
         others: Sequence[AnswerLike] = (),
         *,
         logprobs: Sequence[float] | None = None,
+        tools: Sequence[Any] | None = None,
     ) -> Decision:
         """Decide again, knowing the local answer and what other local models answered.
 
@@ -191,6 +205,8 @@ class Router:
         may be missing. Of answers over 5,000 characters the first 3,000 and the last 2,000 are
         read. The act is `look` where a second opinion has not been asked and would pay.
         `decision` None: the prompt is not known; the answers alone are judged.
+        `tools`: the definitions that the request offered, in OpenAI's or Anthropic's shape; tool
+        calls are checked against them. Without, those that `decision` was made with.
         Raises InputError for what is no text, ArtifactMismatch for a model without a verifier.
 
         >>> router = Router.load()
@@ -200,7 +216,7 @@ class Router:
         >>> same.p_local > other.p_local
         True
         """
-        before = self._before(decision)
+        before = _offering(self._before(decision), tools)
         evidence = self._evidence_after(before, answer, others, logprobs=logprobs)
         return self.second_look().decide([before], [evidence], self.look_price)[0]
 
@@ -248,21 +264,36 @@ class Router:
         decisions: Sequence[Decision | None],
         answers: Sequence[AnswerLike],
         others: Sequence[Sequence[AnswerLike]] | None = None,
+        *,
+        tools: Sequence[Sequence[Any] | None] | None = None,
     ) -> list[Decision]:
         """`predict_after` of many requests at once, in their order."""
         rest = others if others is not None else [()] * len(decisions)
-        if not len(decisions) == len(answers) == len(rest):
-            raise InputError("decisions, answers and others must be of equal length.")
+        offered = tools if tools is not None else [None] * len(decisions)
+        if not len(decisions) == len(answers) == len(rest) == len(offered):
+            raise InputError("decisions, answers, others and tools must be of equal length.")
         own = [checked_answer(a, f"Answer {i}", self.local_model) for i, a in enumerate(answers)]
         opinions = [checked_others(o, a.model) for o, a in zip(rest, own, strict=True)]
         second = self.second_look()
-        before = [self._before(d) for d in decisions]
+        before = [_offering(self._before(d), t) for d, t in zip(decisions, offered, strict=True)]
         out: list[Decision] = []
         for i in range(0, len(own), BATCH_REQUESTS):
             part = slice(i, i + BATCH_REQUESTS)
             evidence = second.evidence(before[part], own[part], opinions[part])
             out += second.decide(before[part], evidence, self.look_price)
         return out
+
+    def reads_on(self, decision: Decision, at: int, reach: float) -> bool:
+        """Whether it pays to hold the first words of a stream and read on before deciding.
+
+        `decision`: by the prompt, or by the last beginning that was read. `at`: how many of
+        `router.answers.constants.MARKS` were read. `reach`: characters that come in the time
+        that a person is willing to wait for an improvement by the price of a look. False for a
+        version without a verifier.
+        """
+        if self.second is None:
+            return False
+        return self.second.reads_on(decision, at, reach, self.look_price)
 
     def second_look(self) -> SecondLook:
         """What judges answers. Raises ArtifactMismatch for a version without a verifier."""
@@ -345,6 +376,7 @@ class Router:
             act=act_for(gain, threshold, value, self.look_price),
             look_value=value,
             asks=asks_for(request),
+            offer=request.offer,
         )
 
 
@@ -361,6 +393,14 @@ def extractor_of(artifact: artifacts.Artifact) -> FeatureExtractor:
     else:
         encoder = SentenceTransformerEncoder(described["name"])
     return FeatureExtractor(tokenizer, encoder)
+
+
+def _offering(decision: Decision, tools: Sequence[Any] | None) -> Decision:
+    """`decision` with the `tools` that were offered, where they are told apart from it."""
+    if tools is None:
+        return decision
+    prompt = decision.offer.prompt if decision.offer else None
+    return replace(decision, offer=Offer(checked_tools(tools), prompt))
 
 
 def _request(

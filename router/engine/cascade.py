@@ -21,6 +21,7 @@ from router.wire.summary import Summary
 CASCADES: tuple[Cascade, ...] = get_args(Cascade)
 CASCADE_HEADER = "x-router-cascade"
 _OPENER = re.compile(r"\s*(?:I|we|sorry|unfortunately|as an?)\b", re.IGNORECASE)
+_THINKING = re.compile(r"^\s*<think>.*?(?:</think>\s*|\Z)", re.DOTALL)
 # An answer that opens like this and goes no further than a few sentences says no.
 _REFUSAL = re.compile(
     r"\s*(?:(?:I'm|I am|We're|We are) (?:very |really |so )?sorry|sorry|unfortunately"
@@ -66,6 +67,15 @@ def head_read(text: str) -> bool:
 def head_faults(text: str) -> list[Fault]:
     """The same for the first words of a stream."""
     return [Fault.REFUSAL] if _REFUSAL.match(text) else []
+
+
+def spoken(text: str) -> str:
+    """An answer so far, without the thinking that some models write before it.
+
+    >>> spoken("<think>Seven times seven."), spoken("<think>49.</think> It is 49."), spoken("49")
+    ('', 'It is 49.', '49')
+    """
+    return _THINKING.sub("", text, count=1)
 
 
 def answer_of(summary: Summary, model: str) -> Answer:

@@ -13,6 +13,11 @@ REFUSAL_CHARS = 400  # chosen: an answer that goes on for longer has more to say
 # Mean log-probability of a token (natural logarithm) below which a model only guesses. Chosen:
 # sampled text of small models lies between -0.2 and -1.5.
 UNSURE_LOGPROB = -2.5
+# How fast a local model is taken to write that has not streamed yet, in characters a second.
+# Chosen: 30 tokens of 4, as models of 8 billion parameters have on a laptop.
+CHARS_PER_S = 120.0
+LEAST_TIMED_CHARS = 100  # chosen: shorter answers tell more of the network than of the model
+PACE_WEIGHT = 0.2  # chosen: of the latest stream in the mean, so that some five count
 SECOND_TEMPERATURE = 0.8  # chosen: at which one model gives a second opinion of its own
 
 # Bounds.

@@ -13,9 +13,10 @@ from router.backends.metering import answer_cost_usd
 from router.engine.call import Call
 from router.engine.cascade import CASCADE_HEADER, CASCADES, answer_of
 from router.engine.opened import Opened, Reply
+from router.engine.pace import Pace
 from router.engine.plan import Planner
 from router.engine.record import Record
-from router.engine.second_opinion import SecondOpinion
+from router.engine.second_opinion import SecondOpinion, learn_from
 from router.engine.signatures import Signatures
 from router.errors import (
     CLIENT_GONE,
@@ -53,6 +54,7 @@ class Dispatcher:
         self.planner, self.log = planner, log
         self._backends, self._signatures, self._clock = backends, signatures, clock
         self._watchers = watchers
+        self.pace = Pace()
 
     async def answer(self, call: Call) -> tuple[Json, Record]:
         """The whole answer in the client's dialect. Raises RouterError."""
@@ -116,7 +118,7 @@ class Dispatcher:
                 400, "invalid_cascade", f"{CASCADE_HEADER} must be one of {', '.join(CASCADES)}."
             )
         await self.planner.plan(record)
-        if record.cascade != "off" and record.plan.may_escalate:
+        if record.looked_at:
             record.wants_logprobs = self.planner.gives_logprobs
         if record.keeps == "features" and call.request is not None:
             extractor = record.policy.router.extractor
@@ -161,7 +163,7 @@ class Dispatcher:
         plan = record.plan
         opinion = SecondOpinion(record, partial(self._opinion, record))
         try:
-            if plan.tier == "local" and opinion.wanted:
+            if record.looked_at:
                 reply, escalate = await opinion.at_reply(self._send(record, "local"))
             else:
                 reply, escalate = await self._send(record, plan.tier), False
@@ -182,7 +184,7 @@ class Dispatcher:
         opinion = SecondOpinion(record, partial(self._opinion, record))
         try:
             opened = await self._start(record, plan.tier)
-            escalate = plan.tier == "local" and opinion.wanted and await _looked(opinion, opened)
+            escalate = record.looked_at and await self._looked(record, opinion, opened)
         except (BackendError, RequestRefused) as error:
             return await self._start(record, self._fallback(record, error))
         if not escalate:
@@ -196,6 +198,15 @@ class Dispatcher:
         record.escalated, record.local_answer = True, local.written
         await opened.close()
         return better
+
+    async def _looked(self, record: Record, opinion: SecondOpinion, opened: Opened) -> bool:
+        """Whether to escalate a stream."""
+        try:
+            pace = self.pace.chars_per_s(record.models["local"])
+            return await opinion.at_stream(opened, pace)
+        except BaseException:
+            await opened.close()
+            raise
 
     async def _start(self, record: Record, tier: Tier) -> Opened:
         backend = self._backends[tier]
@@ -237,8 +248,8 @@ class Dispatcher:
             answer = opened.fold.summary()
             self._settle(record, opened.tier, answer)
             self._signatures.remember(opened.signatures, record.models[opened.tier])
-            if opened.tier == "local" and self.planner.truncated(record, answer.usage):
-                record.checks.append(Fault.PROMPT_CUT)
+            if opened.tier == "local":
+                self._learn(record, opened, answer)
             last = render.end()
         except BaseException as error:
             self._settle(record, opened.tier, opened.fold.summary())
@@ -247,6 +258,14 @@ class Dispatcher:
         await self._end(record, started)
         for out in last:
             yield out
+
+    def _learn(self, record: Record, opened: Opened, answer: Summary) -> None:
+        """Note what a local stream shows once all of it has come."""
+        self.pace.saw(record.models["local"], len(answer.text), opened.seconds)
+        if not opened.over and record.looked_at:
+            learn_from(record, answer)
+        if self.planner.truncated(record, answer.usage):
+            record.checks.append(Fault.PROMPT_CUT)
 
     def _answered(self, record: Record, tier: Tier) -> None:
         record.tier, record.model = tier, record.models[tier]
@@ -280,14 +299,6 @@ class Dispatcher:
 def _decision_id(now: float) -> str:
     """An id that sorts by time, as UUIDv7 does: the log's index then grows at one end only."""
     return f"{round(now * 1000):012x}{uuid4().hex[12:]}"
-
-
-async def _looked(opinion: SecondOpinion, opened: Opened) -> bool:
-    try:
-        return await opinion.at_stream(opened)
-    except BaseException:
-        await opened.close()
-        raise
 
 
 def _code(error: RouterError) -> str:

@@ -41,6 +41,7 @@ class Policy:
             router.confidence,
             router.look_price,
             settings.cascade,
+            settings.stream_wait,
             settings.exploration,
             settings.second_model,
             settings.failover,

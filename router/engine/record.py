@@ -8,6 +8,7 @@ from typing import Any
 from router.engine.call import Call
 from router.engine.cascade import answer_of
 from router.engine.constants import MAX_HEADER_CHARS
+from router.engine.hold import Held
 from router.engine.in_force import Policy
 from router.engine.rules import UNPLANNED, Plan
 from router.errors import status_of
@@ -35,6 +36,8 @@ class Record:
     est_usd: float = 0.0  # of a cloud answer
     decision: Decision | None = None
     after: Decision | None = None
+    at_end: Decision | None = None  # of a stream, by all of it, when it had been given
+    held: Held | None = None
     features: bytes | None = None
     tier: Tier | None = None  # that answered
     model: str = ""
@@ -58,6 +61,11 @@ class Record:
     latency_s: float = 0.0
 
     @property
+    def looked_at(self) -> bool:
+        """Whether the local answer is judged: only where it may be replaced."""
+        return self.cascade != "off" and self.plan.may_escalate
+
+    @property
     def private(self) -> tuple[str, ...]:
         """The kinds of private content in it."""
         return self.screening.kinds if self.screening else ()
@@ -74,6 +82,8 @@ class Record:
             parts.append(self.plan.reason)
         if self.after is not None:
             parts.append(self.after.reason)
+        if self.held is not None:
+            parts.append(f"Its first {self.held.chars} characters were held.")
         return " ".join(parts)
 
     def failed(self, error: BaseException) -> None:
@@ -99,6 +109,9 @@ class Record:
             out["x-router-private"] = _ascii(", ".join(self.private))
         if self.escalated:
             out["x-router-escalated"] = "true"
+        if self.held is not None:
+            out["x-router-held-s"] = f"{self.held.seconds:.3f}"
+            out["x-router-held-until"] = self.held.until
         return out
 
     def first_event(self) -> Json:
@@ -122,7 +135,8 @@ class Record:
 
     def row(self) -> dict[str, Any]:
         """The row of the outcome log; of a private request no word is kept."""
-        plan, known, after, answer = self.plan, self.decision, self.after, self.answer
+        plan, known, answer, held = self.plan, self.decision, self.answer, self.held
+        after = self.at_end or self.after
         words = self.keeps == "full" and self.screening is not None
         planned = plan is not UNPLANNED
         usage = answer.usage if answer else None
@@ -152,6 +166,9 @@ class Record:
             "checks": self._checks(),
             "p_local_after": after.p_local if after else None,
             "p_cloud_after": after.p_cloud if after else None,
+            "held_chars": held.chars if held else None,
+            "held_s": held.seconds if held else None,
+            "held_until": held.until if held else None,
             "second_model": self.second_model,
             "escalated": self.escalated,
             "status": self.status,

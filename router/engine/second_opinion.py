@@ -6,7 +6,8 @@ from time import perf_counter
 from typing import Any
 
 from router.answers.reading import Answer
-from router.engine.cascade import answer_of, faults, head_faults, head_read, second_body
+from router.engine.cascade import answer_of, faults, head_faults, second_body
+from router.engine.hold import Hold
 from router.engine.opened import Opened, Reply
 from router.engine.record import Record
 from router.errors import RouterError
@@ -30,11 +31,6 @@ class SecondOpinion:
         self._router = record.policy.router
 
     @property
-    def wanted(self) -> bool:
-        """Whether anything could follow from looking: only where escalating is allowed."""
-        return self._record.cascade != "off" and self._record.plan.may_escalate
-
-    @property
     def _second(self) -> bool:
         return self._record.cascade == "second_opinion"
 
@@ -51,32 +47,41 @@ class SecondOpinion:
             reply, other = await first, None
         return reply, await self._verdict(reply.summary, other)
 
-    async def at_stream(self, opened: Opened) -> bool:
-        """Whether to escalate, after reading as far as is needed."""
+    async def at_stream(self, opened: Opened, chars_per_s: float) -> bool:
+        """Whether to escalate, after reading as far as is needed.
+
+        `chars_per_s`: how fast the local model writes.
+        """
         began = perf_counter()
-        if self._worth_asking:
-            _, other = await _both(self._read(opened), self._opinion())
+        if self._second or self._record.call.wants_json:
+            escalate = await self._at_end(opened)
         else:
-            await self._read(opened)
-            other = None
-        known = opened.fold.summary()
-        if not opened.over:
-            self._record.checks = head_faults(known.text)
-            escalate = bool(self._record.checks)
-        else:
-            escalate = await self._verdict(known, other)
+            escalate = await self._at_first_words(opened, chars_per_s)
         self._record.waited_s = perf_counter() - began
         return escalate
 
-    async def _read(self, opened: Opened) -> None:
-        """Read ahead: all of it for a second opinion, JSON and calls, else the first words."""
-        whole = self._second or self._record.call.wants_json
-        while await opened.pull():
-            if whole:
-                continue
+    async def _at_end(self, opened: Opened) -> bool:
+        """Read all of it: for a second opinion, and for JSON."""
+        if self._worth_asking:
+            _, other = await _both(_whole(opened), self._opinion())
+        else:
+            await _whole(opened)
+            other = None
+        return await self._verdict(opened.fold.summary(), other)
+
+    async def _at_first_words(self, opened: Opened, chars_per_s: float) -> bool:
+        """Read until it is no refusal, and as far as its beginning is worth waiting for."""
+        record, wait_s = self._record, self._record.policy.settings.stream_wait
+        hold = Hold(self._router, record.decision, record.models["local"], wait_s * chars_per_s)
+        until = asyncio.get_running_loop().time() + wait_s if wait_s else None
+        known = opened.fold.summary()
+        while not hold.enough(known) and await opened.pull(None if known.calls else until):
             known = opened.fold.summary()
-            if head_read(known.text) and not known.calls:
-                return
+        record.held = hold.held(len(known.text), opened.seconds, opened.over)
+        if opened.over:
+            return await self._verdict(known, None)
+        record.checks, record.after = head_faults(known.text), hold.after
+        return bool(record.checks) or hold.poor
 
     async def _verdict(self, answer: Summary, other: Answer | None) -> bool:
         record, decision = self._record, self._record.decision
@@ -105,6 +110,21 @@ class SecondOpinion:
         opinion = answer_of(summary, name)
         record.second_model, record.second_answer = name, opinion.written
         return opinion
+
+
+def learn_from(record: Record, answer: Summary) -> None:
+    """Note what all of a stream shows that was given before its end: too late to change it."""
+    found = faults(answer, record.call)
+    record.checks += [fault for fault in found if fault not in record.checks]
+    router = record.policy.router
+    if record.decision is not None and router.second is not None:
+        own = answer_of(answer, record.models["local"])
+        record.at_end = router.predict_after(record.decision, own)
+
+
+async def _whole(opened: Opened) -> None:
+    while await opened.pull():
+        pass
 
 
 async def _both(

@@ -33,6 +33,12 @@ class Metrics:
         self._cost = self._counter("router_cost_usd", "US dollars spent on the cloud.")
         self._private = self._counter("router_private_requests", "Requests with private content.")
         self._escalated = self._counter("router_escalations", "Local answers replaced.")
+        self._held = self._histogram(
+            "router_held_seconds",
+            "How long streams were held for their beginning, by what ended it and who answered.",
+            "until",
+            "tier",
+        )
         self._fallbacks = self._counter("router_fallbacks", "Answers by a tier that stepped in.")
         self._failing = self._gauge("router_log_failing", "1 while the log takes no rows.")
         self._lost = self._gauge("router_log_lost_rows", "Rows that the log could not keep.")
@@ -59,6 +65,8 @@ class Metrics:
         self._latency.labels(tier).observe(record.latency_s)
         if record.first_token_s is not None:
             self._first.labels(tier).observe(record.first_token_s)
+        if record.held is not None:
+            self._held.labels(record.held.until, tier).observe(record.held.seconds)
         for counter, amount in (
             (self._cost, record.cost_usd),
             (self._private, bool(record.private)),

@@ -44,11 +44,14 @@ class Judged:
     usd: float
 
 
-def chosen(engine: Engine, router: Router, count: int, seed: int = 0) -> list[Logged]:
+def chosen(
+    engine: Engine, router: Router, count: int, seed: int = 0, *, at_random: bool = False
+) -> list[Logged]:
     """Requests worth judging: half of them where a label moves the decision most, half at random.
 
     Only those with a local answer, whose words were kept and that nobody judged. The random half
-    keeps what is learned of calibration honest.
+    keeps what is learned of calibration honest. `at_random`: all of them are, as a quality floor
+    must rest on requests like those to come.
     """
     done = queries.rated_by(engine, SOURCE)
     found = [x for x in queries.answered(engine) if x.local and x.id not in done]
@@ -56,9 +59,10 @@ def chosen(engine: Engine, router: Router, count: int, seed: int = 0) -> list[Lo
         return found
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(found))
-    drawn = set(shuffled[: count - count // 2].tolist())
+    picked = 0 if at_random else count // 2
+    drawn = set(shuffled[: count - picked].tolist())
     rest = [x for i, x in enumerate(found) if i not in drawn]
-    return [found[i] for i in sorted(drawn)] + logged.ordered(router, rest, count // 2)
+    return [found[i] for i in sorted(drawn)] + logged.ordered(router, rest, picked)
 
 
 def estimated_usd(found: Sequence[Logged], model: str, output_tokens: int) -> float:

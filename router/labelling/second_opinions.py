@@ -104,7 +104,10 @@ async def opinion(
     if not first.strip() or not answer.strip():
         return None
     label = router.second_look().agreement_label(
-        asks_for(one.request), Answer(first, one.local_model), [Answer(answer, model)]
+        asks_for(one.request),
+        Answer(first, one.local_model),
+        [Answer(answer, model)],
+        one.request.offer,
     )
     return label, model, answer
 

@@ -105,7 +105,7 @@ class PrivateOpinions:
             said = answer_of(await service.aside.local(call.api, body, second), second)
             if not said.written.strip():
                 return
-            label = router.second.agreement_label(asks_for(request), answer, [said])
+            label = router.second.agreement_label(asks_for(request), answer, [said], request.offer)
             await asyncio.to_thread(
                 queries.add_opinion,
                 service.log.engine,

@@ -53,16 +53,21 @@ def answers(engine: Engine) -> Iterator[dict[str, Any]]:
             common = _common(row)
             if common is None:
                 continue
-            local = row["local_answer"] if row["escalated"] else None
-            if row["tier"] == "local":
-                local = row["answer"]
             opinions = (
-                (row["local_model"], local),
+                (row["local_model"], local_answer_of(row)),
                 (row["second_model"], row["second_answer"]),
             )
             for model, text in opinions:
                 if model and text:
                     yield {**common, "model": model, "text": text}
+
+
+def local_answer_of(row: RowMapping) -> str | None:
+    """The local model's answer, given or replaced; None where it was stopped at its beginning."""
+    if row["tier"] == "local":
+        return str(row["answer"]) if row["answer"] else None
+    whole = row["held_until"] in (None, "end")
+    return str(row["local_answer"]) if whole and row["local_answer"] else None
 
 
 def group_of(text: str) -> str:

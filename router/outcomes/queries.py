@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from router.decide.after import AgreementLabel
-from router.outcomes.export import request_of
+from router.outcomes.export import local_answer_of, request_of
 from router.outcomes.tables import decisions, feedback, opinions, probes, shadow
 from router.types import Decision, Request
 from router.wire import Api, Json
@@ -93,7 +93,6 @@ def _logged(engine: Engine, query: Select[Any]) -> list[Logged]:
             request = request_of(row["request"], row["api"])
             if request is None:
                 continue
-            local = row["answer"] if row["tier"] == "local" else row["local_answer"]
             cloud = row["answer"] if row["tier"] == "cloud" else None
             one = Logged(
                 id=row["id"],
@@ -101,7 +100,7 @@ def _logged(engine: Engine, query: Select[Any]) -> list[Logged]:
                 body=json.loads(row["request"]),
                 request=request,
                 local_model=row["local_model"],
-                local=local or None,
+                local=local_answer_of(row),
                 cloud=cloud or None,
                 second_model=row["second_model"],
                 second=row["second_answer"],

@@ -46,6 +46,9 @@ decisions = Table(
     Column("checks", Text),  # JSON list of what was wrong with the local answer
     Column("p_local_after", Float),
     Column("p_cloud_after", Float),
+    Column("held_chars", Integer),  # of a stream, until its beginning was judged; null: it was not
+    Column("held_s", Float),
+    Column("held_until", String(8)),  # 120, 240 or 480 characters, end, or time
     Column("second_model", Text),
     Column("escalated", Boolean, nullable=False),
     # What came of it

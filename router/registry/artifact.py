@@ -5,7 +5,7 @@
     models/<version>/heads.safetensors, encoder.safetensors, tokenizer.json
     models/<version>/verifier.safetensors, where the version has a verifier
 
-Nothing is unpickled. `ARRAYS` lists the arrays with their shapes.
+Nothing is unpickled. `ARRAYS` and `OPTIONAL` list the arrays with their shapes.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from router.answers.constants import MARKS
 from router.answers.verifier import ARRAYS as VERIFIER_HEADS
 from router.answers.verifier import SCHEMA as VERIFIER_SCHEMA
 from router.answers.verifier import SIZE as VERIFIER_SIZE
@@ -63,6 +64,12 @@ ARRAYS = {
     "reference": ("3", "n"),  # gain, local, cloud of the traffic that shares refer to
     "seen": ("m",),  # sorted 64-bit hashes of the groups that any fit so far has used
 }
+# Requests with outcomes of both tiers that nothing was fitted on, a row a group and pair of models:
+# logits of both heads without ability terms, scores of both tiers. The manifest's `known` lists the
+# pairs in the order of their blocks.
+OPTIONAL = {"known": ("4", "k")}
+# Tables of looks: of second opinions alone, or of the beginnings and the whole of an answer too.
+TABLES = (2, 3 + len(MARKS))
 GRID = 8  # cells of p_local and of p_cloud in the table of looks, each of width 1/8
 MOVES = 15  # quantiles of the move of the gain in each cell, equally likely
 VERIFIER_ARRAYS = {**VERIFIER_HEADS, "look": ("t", "g", "g", "m")}
@@ -169,9 +176,10 @@ def load(folder: Path) -> Artifact:
                 "it was cut short or altered. Restore it or use another version."
             )
     arrays = _unpacked(files[HEADS], folder / HEADS)
-    sizes = {"2": 2, "3": 3, "s": SIZE, "b": BIGRAM_BUCKETS}
+    sizes = {"2": 2, "3": 3, "4": 4, "s": SIZE, "b": BIGRAM_BUCKETS}
     sizes["d"] = int(manifest["encoder"]["dimensions"])
-    _check_shapes(arrays, ARRAYS, sizes, folder / HEADS)
+    more = {name: axes for name, axes in OPTIONAL.items() if name in arrays}
+    _check_shapes(arrays, {**ARRAYS, **more}, sizes, folder / HEADS)
     verifier = _verifier(files[VERIFIER], manifest, folder) if VERIFIER in files else None
     return Artifact(
         manifest=manifest,
@@ -212,9 +220,25 @@ def _verifier(data: bytes, manifest: Mapping[str, Any], folder: Path) -> dict[st
             f"{folder / VERIFIER} has schema {schema}, this version of the router reads "
             f"{VERIFIER_SCHEMA}; fit the verifier again."
         )
-    arrays = _unpacked(data, folder / VERIFIER)
-    sizes = {"2": 2, "t": 2, "f": VERIFIER_SIZE, "g": GRID, "m": MOVES}
+    arrays = _widened(_unpacked(data, folder / VERIFIER))
+    tables = len(arrays["look"]) if "look" in arrays else 0
+    sizes = {"2": 2, "f": VERIFIER_SIZE, "g": GRID, "m": MOVES}
+    sizes["t"] = tables if tables in TABLES else TABLES[-1]
     _check_shapes(arrays, VERIFIER_ARRAYS, sizes, folder / VERIFIER)
+    return arrays
+
+
+def _widened(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """A verifier's arrays where features were appended since it was fitted: these weigh nothing.
+
+    Within one VERIFIER_SCHEMA features are only ever appended.
+    """
+    filled = {"weights": 0.0, "mean": 0.0, "scale": 1.0}
+    for name, value in filled.items():
+        known = arrays[name].shape[-1:] if name in arrays else ()
+        if known and (more := VERIFIER_SIZE - known[0]) > 0:
+            wide = [(0, 0)] * (arrays[name].ndim - 1) + [(0, more)]
+            arrays[name] = np.pad(arrays[name], wide, constant_values=value)
     return arrays
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from router.errors import InputError, NoText
 from router.text.constants import EARLIER_TURN_END_CHARS, MAX_NESTING, SHORT_TURN_CHARS
-from router.types import Request
+from router.types import Offer, Request
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _IMAGE_TYPES = ("image", "image_url", "input_image")
@@ -67,8 +67,8 @@ def request_from_messages(
     """
     if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Sequence):
         raise InputError("messages must be a list of {'role', 'content'} objects.")
-    if tools is not None and (isinstance(tools, str | Mapping) or not isinstance(tools, Sequence)):
-        raise InputError("tools must be a list of tool definitions.")
+    if tools is not None:
+        checked_tools(tools)
     turns: list[tuple[str, str]] = []
     images = results = 0
     for position, message in enumerate(messages):
@@ -81,15 +81,25 @@ def request_from_messages(
                 parts.append(text)
         results += role in ("tool", "function")
         turns.append((role, "\n".join(parts)))
+    routed = _routing_text(turns)
+    count = sum(role in ("user", "assistant") for role, _ in turns)
     return Request(
-        text=_routing_text(turns),
+        text=routed,
         chars=sum(len(text) for _, text in turns),
-        turns=sum(role in ("user", "assistant") for role, _ in turns),
+        turns=count,
         tools=len(tools or ()),
         tool_results=results,
         images=images,
         json_schema=_wants_json(response_format),
+        offer=Offer(tools, routed if count == 1 and not results else None) if tools else None,
     )
+
+
+def checked_tools(tools: Any) -> Sequence[Any]:
+    """`tools` if they are a list. Raises InputError."""
+    if isinstance(tools, str | bytes | Mapping) or not isinstance(tools, Sequence):
+        raise InputError("tools must be a list of tool definitions.")
+    return tools
 
 
 def _role(message: Any, position: int) -> str:

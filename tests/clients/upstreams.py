@@ -14,6 +14,7 @@ HOME, AFAR = "I am at home.", "I am far away."
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "look": {"where": "here"},
     "exec_command": {"cmd": "echo from-the-tool"},
+    "functions__exec": {"input": 'text("from-the-tool")'},
 }
 
 

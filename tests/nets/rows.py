@@ -17,7 +17,10 @@ from tests.servers.upstream import Connection, Got, Upstream
 
 GOLDEN = Path(__file__).with_name("golden_rows.json")
 # Of one moment, or of one version of the model and its settings.
-VOLATILE = {"id", "at", "latency_s", "first_token_s", "router_version", "policy_version"}
+VOLATILE = {
+    *("id", "at", "latency_s", "first_token_s", "held_s"),
+    *("router_version", "policy_version"),
+}
 PRIVATE = "Write to ann.lee@mail.example.org that the pool is closed."
 UNSURE = "How many prime numbers are there between 100 and 200?"
 ONCE = {"retries": 0}
@@ -116,6 +119,20 @@ def stream(run: Run, local: Upstream, cloud: Upstream) -> Gateway:
     return gateway
 
 
+def stream_held(run: Run, local: Upstream, cloud: Upstream) -> Gateway:
+    async def unable(connection: Connection, got: Got) -> None:
+        if got.method == "GET":
+            await upstream.local(connection, got)
+            return
+        text = "That cannot be determined, and I do not have a way to say it. " * 12
+        await connection.stream(upstream.chunks(text))
+
+    local.script = unable
+    gateway = run(cascade="checks", stream_wait=60.0, look_price=0.0)
+    assert "cloud." in gateway.chat(UNSURE, stream=True).text
+    return gateway
+
+
 def client_gone(run: Run, local: Upstream, cloud: Upstream) -> Gateway:
     local.script = endless
     gateway = run()
@@ -150,6 +167,7 @@ PATHS: dict[str, Way] = {
         escalation_by_checks,
         escalation_by_second_opinion,
         stream,
+        stream_held,
         client_gone,
         budget_refusal,
         backend_error,

@@ -33,10 +33,16 @@ NEAR = 0.01  # chosen: an estimate this near to the truth is good enough to act 
 OUTPUT_TOKENS = 500  # the default of the setting
 CENTS = 100.0  # costs in cents, so that quality and cost are of one size
 
+# The quality floor.
+FLOORS = (0.9, 0.95)  # chosen: what a person would set
+FLOOR_LABELS = (100, 300, 1000, 3000)  # chosen: an evening of judging, up to all of a source
+FLOOR_DRAWS = 1000  # chosen: a share of 5 % is then known to within 1.4 %
+
 # Encoders.
 STATIC_WIDTHS = (64, 8)  # chosen: a quarter of the default's, and hardly any
 TIMED_REQUESTS, WARM_UP_REQUESTS = 60, 10  # chosen: a steady median in a second
 COST_STEPS = 10  # chosen: rows of the cost table
+TRADE_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # chosen: of the cloud, what a person compares first
 
 # Speed. The targets are the product's own.
 SHORT_CHARS, LONG_CHARS, ANSWER_CHARS = 300, 5000, 1500  # chosen: a request, a long one, an answer
@@ -44,3 +50,10 @@ LINE_ENDS = 50_000  # chosen: what nobody writes and somebody sends
 ROUNDS, WARM_UP_ROUNDS, COLD_ROUNDS = 3000, 50, 5  # chosen: a steady 99th percentile in seconds
 BATCH_PROMPTS = 5000  # chosen: a second's worth
 UNMEASURED_ROWS = 1500  # chosen: of each source and model; shares are then known to 0.03
+
+# Streams.
+TOKENS_PER_S = 30.0  # chosen: of a local model of 8 billion parameters on a laptop
+STREAM_WAITS = (1.0, 2.0, 4.0)  # chosen: seconds around the default of 2
+STREAM_THRESHOLDS, CLOUD_SHARES = 60, 21  # chosen: points of a curve, and shares it is read at
+COMPARED_SHARE = 0.3  # chosen: of the cloud, at which policies are compared, as of the loop
+LEAST_STREAMS = 50  # chosen: of one local model; fewer say nothing of it

@@ -199,7 +199,7 @@ def _run_seed(
             sums.setdefault(_ZERO, []).append(_measures(zero[1] - zero[0], task, test))
             starts[_ROUTER_BASE] = base
         for name, start in starts.items():
-            p = _fit_and_predict(work, known, task, at, train, test, start, seed)
+            p = fit_and_predict(work, known, task, at, train, test, start, seed)
             sums.setdefault(name, []).append(_measures(p[1] - p[0], task, test))
     return {name: mean_of(measures) for name, measures in sums.items()}
 
@@ -209,7 +209,7 @@ def mean_of(runs: list[dict[str, float]]) -> dict[str, float]:
     return {k: float(np.mean([r[k] for r in runs])) for k in runs[0]}
 
 
-def _fit_and_predict(
+def fit_and_predict(
     work: Work,
     known: TrainingSet,
     task: RoutingTask,
@@ -272,7 +272,7 @@ def _calibration_after(
     """ECE and Brier skill of both heads after `labels` labels, a tenth only to calibrate."""
     rng = np.random.default_rng(seed)
     train, test = group_sample(task.group, min(labels, len(task.local) * 2 // 3), rng)
-    p = _fit_and_predict(
+    p = fit_and_predict(
         work, known, task, at, train, test, base, seed, calibration=CALIBRATION_SHARE
     )
     out = {}

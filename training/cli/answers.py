@@ -120,3 +120,46 @@ def stages(
             frames.append(stage_rows(bench, look, seed))
         pd.concat(frames, ignore_index=True).to_parquet(out)
     console.print(f"Wrote {sum(map(len, frames))} rows to {out}.")
+
+
+def heldout(
+    data: Annotated[Path, typer.Option(help="Folder of prompts and outcomes.")],
+    out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    seed: Seed = 0,
+) -> None:
+    """Write held-out predictions of all methods beside real scores, as numbers alone."""
+    import pandas as pd
+
+    from router.settings import shipped_models
+    from training.bench.heldout import characters_in, folds_of, heldout_rows
+    from training.bench.prompts import load_training_set, works_in
+
+    model = artifacts.load(artifacts.resolve(shipped_models()))
+    with steps() as step:
+        step("computing features")
+        known = load_training_set(data, model)
+        folds, lengths = folds_of(known, seed), characters_in(data)
+        frames = []
+        for work in works_in(known.data.rows):
+            step(work.name)
+            frames.append(heldout_rows(work, known, folds, lengths, seed))
+        rows = pd.concat(frames, ignore_index=True)
+        texts = ["source", "local_model", "cloud_model"]
+        rows.astype(dict.fromkeys(texts, "category")).to_parquet(out, compression="zstd")
+    console.print(f"Wrote {len(rows)} rows to {out}.")
+
+
+def floor(
+    rows: Annotated[Path, typer.Option(help="What heldout wrote.")] = Path("data/heldout.parquet"),
+    seed: Seed = 0,
+    json_file: Json = None,
+) -> None:
+    """Count how often a promised quality floor is broken, over samples of real outcomes."""
+    from training.bench.floor import run_floors
+    from training.data.readers import read_table
+
+    with steps() as step:
+        step("drawing labels")
+        found = run_floors(read_table(rows), seed)
+    report.floors(console, found)
+    write_json(json_file, {"floors": found})

@@ -84,6 +84,7 @@ def fit(
             Tracking(out.parent).log_fit(trained, folder)
     report.left_out(console, dataset)
     report.evaluation(console, trained.evaluation)
+    report.promised(console, trained.artifact)
     console.print(f"Saved {folder}.")
     write_json(json_file, trained.artifact.manifest)
 
@@ -98,6 +99,12 @@ app.command(
 )(cli_answers.study)
 app.command(epilog="Example: python -m training stages --data outcomes --out data/looks.parquet")(
     cli_answers.stages
+)
+app.command(
+    epilog="Example: python -m training heldout --data outcomes --out data/heldout.parquet"
+)(cli_answers.heldout)
+app.command(epilog="Example: python -m training floor --rows data/heldout.parquet")(
+    cli_answers.floor
 )
 
 
@@ -137,14 +144,17 @@ def bench(
     jobs: Annotated[int, typer.Option(help="Processes; one BLAS thread each.")] = 2,
     everyday: Annotated[Path, typer.Option(help="Graded prompts.")] = Path("data/everyday"),
     part: Annotated[
-        Literal["all", "prompts", "answers", "unmeasured"],
-        typer.Option(help="Judge by prompts, by answers; local models that nobody measured."),
+        Literal["all", "prompts", "answers", "unmeasured", "streams"],
+        typer.Option(
+            help="Judge by prompts, by answers; local models that nobody measured; held streams."
+        ),
     ] = "all",
     json_file: Json = None,
 ) -> None:
     """Run the quality benchmark beside simple baselines: by prompts alone, by answers too."""
     from training.bench.answers import bench_answers
     from training.bench.prompts import bench as run_bench
+    from training.bench.streams import run_streams
     from training.bench.unmeasured import run_unmeasured
 
     model = artifacts.load(artifacts.resolve(shipped_models()))
@@ -153,6 +163,8 @@ def bench(
         if part == "unmeasured":
             step("local models that nobody measured")
             result["unmeasured"] = run_unmeasured(data, model)
+        if part == "streams":
+            result["streams"] = run_streams(data, model, everyday=everyday, progress=step)
         if part in ("all", "prompts"):
             result |= run_bench(
                 data, model, seeds=seeds, jobs=jobs, everyday=everyday, progress=step
@@ -163,6 +175,8 @@ def bench(
         report.bench(console, result)
     if "unmeasured" in result:
         report.unmeasured(console, result["unmeasured"])
+    if "streams" in result:
+        report.streams(console, result["streams"])
     if "look" in result:
         report.look(console, result["look"])
     write_json(json_file, result)
@@ -203,6 +217,7 @@ def promote(
         f"changed by {verdict.quality}, calibration error by {verdict.ece}.",
         soft_wrap=True,
     )
+    report.promised(console, registry.load())
 
 
 @app.command(epilog="Example: python -m training encoder --distil all-MiniLM-L6-v2 --out encoder")

@@ -20,11 +20,12 @@ from router.answers.reading import Answer, Reader, Reading, only_final
 from router.errors import DataError
 from router.text.asks import asks_for
 from router.text.request import request_from_prompt
+from router.types import Offer
 from training.data.dataset import Dataset
 from training.data.readers import SUFFIXES, read_table
 
 COLUMNS = ("prompt_id", "model", "text", "final", "chars", "calls", "judge", "score", "cloud")
-PROMPT = ("prompt_id", "group", "source", "category", "prompt")
+PROMPT = ("prompt_id", "group", "source", "category", "prompt", "tools")
 _CHUNK = 256
 
 
@@ -99,7 +100,7 @@ def _texts(values: "pd.Series[Any]", path: Path) -> "pd.Series[Any]":
 
 
 def read_prompts(path: Path) -> pd.DataFrame:
-    """The prompts that answers belong to: prompt_id, group, source, category, prompt.
+    """The prompts that answers belong to: prompt_id, group, source, category, prompt, tools.
 
     From the `*.prompts.*` files of a folder, or from the table of answers itself where it has a
     column `prompt`. Without a group, a prompt is its own. Raises DataError.
@@ -136,6 +137,8 @@ def answered(
     frame["group"] = frame["group"].fillna(frame["own_group"])
     frame["source"] = frame["source"].fillna(frame["own_source"])
     frame["category"] = frame["category"].fillna("")
+    if "tools" not in frame:
+        frame["tools"] = None
     if outcomes is not None:
         frame = _scored(frame, outcomes.rows)
     asked = {
@@ -173,16 +176,42 @@ def _answer(text: str, calls: str | None) -> Answer:
     return Answer("", tool_calls=made) if named else Answer(text)
 
 
+def _offers(frame: pd.DataFrame) -> list[Offer | None]:
+    """The tools that each row's prompt offers; the same object for one prompt."""
+    known: dict[str, Offer | None] = {}
+    for prompt_id, prompt, tools in zip(
+        frame["prompt_id"], frame["prompt"], frame["tools"], strict=True
+    ):
+        if prompt_id not in known:
+            known[prompt_id] = offer_of(tools, prompt)
+    return [known[p] for p in frame["prompt_id"]]
+
+
+def offer_of(tools: Any, prompt: Any) -> Offer | None:
+    """What a row of the canonical form offers; None where that is nothing or no list."""
+    if not isinstance(tools, str) or not tools.strip():
+        return None
+    try:
+        definitions = json.loads(tools)
+    except (ValueError, RecursionError):
+        return None
+    offered = isinstance(definitions, list) and definitions
+    return Offer(definitions, prompt if isinstance(prompt, str) else None) if offered else None
+
+
 def _readings(frame: pd.DataFrame, reader: Reader) -> list[Reading]:
     out: list[Reading] = [only_final(classify(""), 0)] * len(frame)
     known = frame["text"].notna().to_numpy()
     with_text = np.flatnonzero(known)
     texts, asks = frame["text"].to_numpy(), frame["asks"].to_numpy()
     calls = frame["calls"].astype("object").where(frame["calls"].notna(), None).to_numpy()
+    offers = _offers(frame)
     for start in range(0, len(with_text), _CHUNK):
         at = with_text[start : start + _CHUNK]
         said = [_answer(texts[i], calls[i]) for i in at]
-        for i, reading in zip(at, reader.read(said, asks[at].tolist()), strict=True):
+        for i, reading in zip(
+            at, reader.read(said, asks[at].tolist(), [offers[i] for i in at]), strict=True
+        ):
             out[i] = reading
     finals = frame["final"].astype("object").fillna("").to_numpy()
     kinds = {f: classify(str(f)) for f in np.unique(finals[~known].astype(str))}

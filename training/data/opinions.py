@@ -50,7 +50,7 @@ class Opinions:
         outcomes: Dataset | None = None,
     ) -> "Opinions":
         """`answers` as `artifact` reads and weighs them; see `training.data.answers.answered`."""
-        reader = Reader(extractor_of(artifact))
+        reader = Reader(extractor_of(artifact), idf_of(artifact))
         return cls(answered(answers, prompts, reader, outcomes), idf_of(artifact))
 
     def compared(self, i: int, j: int) -> FloatArray:

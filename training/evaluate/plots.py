@@ -16,6 +16,17 @@ from training.evaluate import metrics
 from training.evaluate.constants import BAND_QUANTILES, BAND_ROUNDS, WILSON_Z
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# A method has one colour and style in every picture; others get theirs by their place.
+_METHODS = {
+    "router": 0,
+    "prompt length": 1,
+    "kNN": 2,
+    "TF-IDF + logistic": 3,
+    "MiniLM + logistic": 4,
+    "random": 5,
+    "oracle": 6,
+}
+_TIERS = {"local": "#777777", "cloud": "#8C510A"}  # Okabe and Ito's are the methods'
 _STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
 
@@ -27,6 +38,39 @@ def new_axes(width: float = 6.4, height: float = 4.2) -> Axes:
     return axes
 
 
+def panels(names: Sequence[str], columns: int = 3, side: float = 3.4) -> dict[str, Axes]:
+    """One empty set of axes per name, titled by it, together on one figure."""
+    rows = -(-len(names) // columns)
+    columns = min(columns, len(names))
+    figure = Figure(figsize=(side * columns, side * 0.9 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for spare in grid[len(names) :]:
+        spare.set_axis_off()
+    for name, axes in zip(names, grid, strict=False):
+        axes.set_title(name, fontsize="medium")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+    return dict(zip(names, grid, strict=False))
+
+
+def together(axes: Mapping[str, Axes]) -> Figure:
+    """The figure of `panels`, with what all of them say said once: axis labels, and the legend."""
+    first, *_ = axes.values()
+    figure = first.get_figure()
+    assert isinstance(figure, Figure)
+    handles, labels = first.get_legend_handles_labels()
+    same = all(one.get_legend_handles_labels()[1] == labels for one in axes.values())
+    figure.supxlabel(first.get_xlabel(), fontsize="medium")
+    figure.supylabel(first.get_ylabel(), fontsize="medium")
+    for one in axes.values():
+        one.set(xlabel="", ylabel="")
+        if same and (legend := one.get_legend()) is not None:
+            legend.remove()
+    if same:
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    return figure
+
+
 def quality_curves(
     gains: Mapping[str, FloatArray],
     local: FloatArray,
@@ -35,20 +79,23 @@ def quality_curves(
     groups: FloatArray | None = None,
     cost_usd: FloatArray | None = None,
     rng: np.random.Generator | None = None,
+    quality: str = "mean score of the answers (0 to 1)",
     axes: Axes | None = None,
 ) -> Axes:
     """Mean score over cloud share (or, with `cost_usd` per request, over dollars per 1,000).
 
-    With `groups` and `rng`, the first method gets a 95 % bootstrap band (over whole groups).
+    `quality`: what the score is called. With `groups` and `rng`, the first method gets a 95 %
+    bootstrap band (over whole groups).
     """
     axes = axes or new_axes()
     for i, (name, gain) in enumerate(gains.items()):
-        x, quality = _curve(gain, local, cloud, cost_usd)
-        axes.plot(x, quality, label=name, color=_COLOURS[i % 7], ls=_STYLES[i % 7], lw=1.8)
+        x, y = _curve(gain, local, cloud, cost_usd)
+        place = _METHODS.get(name, i % 7)
+        axes.plot(x, y, label=name, color=_COLOURS[place], ls=_STYLES[place], lw=1.8)
         if i == 0 and groups is not None and rng is not None:
             low, high = _band(gain, local, cloud, groups, rng)
             axes.fill_between(x, low, high, color=_COLOURS[0], alpha=0.15, lw=0)
-    axes.set_ylabel("mean score of the answers (0 to 1)")
+    axes.set_ylabel(quality)
     axes.set_xlabel(
         "share of requests sent to the cloud"
         if cost_usd is None
@@ -101,7 +148,7 @@ def reliability_diagram(
             predicted,
             observed,
             yerr=[observed - low, high - observed],
-            color=_COLOURS[i],
+            color=_TIERS.get(name, _COLOURS[i]),
             marker="os^D"[i % 4],
             ms=4,
             lw=1,
@@ -144,6 +191,39 @@ def looks_curve(policies: Mapping[str, Mapping[str, float]], *, axes: Axes | Non
         xlabel="share of requests sent to the cloud",
         ylabel="mean score of the answers (0 to 1)",
     )
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def floor_curve(
+    gain: FloatArray,
+    local: FloatArray,
+    cloud: FloatArray,
+    floors: Mapping[float, tuple[float, metrics.Interval]],
+    *,
+    axes: Axes | None = None,
+) -> Axes:
+    """Quality as a share of the cloud's over the cloud share, and where floors were set.
+
+    `floors`: what was asked for -> share of the cloud and what was kept, with its interval.
+    """
+    axes = axes or new_axes()
+    c = metrics.curve(gain, local, cloud)
+    axes.plot(c.share, c.quality / cloud.mean(), color=_COLOURS[0], lw=1.8, label="router")
+    for i, (floor, (share, kept)) in enumerate(floors.items()):
+        axes.axhline(floor, color="#888888", lw=1, ls=_STYLES[1 + i % 6], label=f"floor {floor:g}")
+        axes.errorbar(
+            share,
+            kept.value,
+            yerr=[[kept.value - kept.low], [kept.high - kept.value]],
+            color="#000000",
+            marker="os^D"[i % 4],
+            ms=5,
+            lw=1,
+            ls="none",
+            label=f"kept with {floor:g}",
+        )
+    axes.set(xlabel="share of requests sent to the cloud", ylabel="share of the cloud's quality")
     axes.legend(frameon=False, fontsize="small")
     return axes
 

@@ -18,6 +18,7 @@ from training.data.dataset import REFERENCE
 from training.fit.constants import GIT_S
 from training.fit.encoder import EncoderSource
 from training.fit.heads import Fitted
+from training.fit.known import KnownOutcomes
 
 _LIBRARIES = ("numpy", "scikit-learn", "scipy", "tokenizers", "safetensors", "pandas")
 _SINGLE = ("words", "pairs", "word_idf", "pair_idf")
@@ -33,14 +34,18 @@ def assembled(
     reference: FloatArray,
     seen: NDArray[np.uint64],
     threshold: float,
+    known: KnownOutcomes | None,
     about: Mapping[str, Any],
 ) -> Artifact:
     """The artifact of a fit. `about`: data, metrics, seed and whatever else the manifest tells.
 
-    The arrays depend on the fit, `reference` and `seen` alone, so equal fits give equal bytes.
+    The arrays depend on the fit, `reference`, `seen` and `known` alone, so equal fits give equal
+    bytes.
     """
     arrays: dict[str, Any] = {n: getattr(fitted.heads, n) for n in Heads.__slots__}
     arrays |= {n: arrays[n].astype(np.float32) for n in _SINGLE}
+    if known is not None:
+        arrays["known"] = known.array.astype(np.float32)
     inherited = {k: base.manifest[k] for k in _INHERITED if base and k in base.manifest}
     manifest = {
         **inherited,
@@ -54,6 +59,7 @@ def assembled(
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "git_commit": _git_commit(),
         "libraries": {"python": platform.python_version(), **{p: version(p) for p in _LIBRARIES}},
+        **({"known": known.about} if known else {}),
         **about,
     }
     return Artifact(

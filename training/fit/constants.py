@@ -51,3 +51,6 @@ EVERYDAY_LEVEL = 0.60
 NEAREST_REQUESTS = 400  # chosen: enough to know the quantiles of their moves
 ENCODER_DIMENSIONS = 256  # chosen: model2vec's default
 GIT_S = 10  # chosen: git answers at once
+
+# Known outcomes.
+MOST_PAIRS = 12  # chosen: pairs of models that a version keeps, those with most outcomes

@@ -27,3 +27,18 @@ def look_table(before: FloatArray, after: FloatArray) -> FloatArray:
             quantiles = np.quantile(chosen, at)
             out[i, j] = quantiles - quantiles.mean()
     return out
+
+
+def borne_out(before: FloatArray, after: FloatArray, gained: FloatArray) -> float:
+    """Share of the gain's moves that outcomes bear out, 0..1; 1 for calibrated beliefs.
+
+    The slope of what was gained, cloud's score less local's (n,), beyond the gain expected before,
+    over the moves. A verifier that is moved by what means nothing must not be thought to see much.
+    """
+    expected = before[:, 1] - before[:, 0]
+    move = (after[:, 1] - after[:, 0]) - expected
+    known = np.isfinite(gained)
+    spread = float(np.mean(move[known] ** 2)) if known.any() else 0.0
+    if not spread:
+        return 1.0
+    return float(np.clip(np.mean(move[known] * (gained - expected)[known]) / spread, 0.0, 1.0))

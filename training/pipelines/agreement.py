@@ -118,6 +118,7 @@ def study(
         version_name=name,
         seed=seed,
         recalibrate_on=None if weight else known,
+        outcomes=False,
         progress=progress,
     )
     trained.artifact.manifest["study"] = {

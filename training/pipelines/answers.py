@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 
 from router.answers.constants import MAX_OPINIONS
+from router.answers.reading import Reader
 from router.answers.verifier import NAMES, Verifier
+from router.decide.deferral import TO_BEGINNING
 from router.decide.heads import sigmoid
+from router.decide.router import extractor_of
 from router.errors import TrainingError
 from router.registry.ability import ability_of
 from router.registry.artifact import Artifact
@@ -22,6 +25,7 @@ from training.fit.constants import MIN_ROWS
 from training.fit.deferral import look_table
 from training.fit.head import TIERS
 from training.fit.verifier import adapted, core_rows, fit_verifier, recalibrated, rows_of
+from training.pipelines.beginnings import beginning_tables, texts_of
 from training.pipelines.constants import CALIBRATION_PRIOR
 from training.pipelines.training_set import TrainingSet
 
@@ -113,6 +117,11 @@ def fit_second(
         if base.verifier is None:
             raise TrainingError("No prompt has answers of two local models; collect some first.")
         look = base.verifier["look"]
+    reader = Reader(extractor_of(base), opinions.weight)
+    texts = texts_of(answers)
+    begun = beginning_tables(opinions, texts, held, reader, verifier, ability, logits)
+    if begun is not None:
+        look = np.concatenate([look[:TO_BEGINNING], begun])
     arrays = {
         "weights": verifier.weights,
         "bias": verifier.bias,

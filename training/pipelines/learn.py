@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
-from router.errors import TrainingError
+from router.errors import NoPromise, TrainingError
 from router.labels.label import Label, Noise, noise
 from router.labels.signals import FAULTS, implicit
 from router.labels.trust import believed
 from router.monitor.alarms import Drift, drift, traffic_of
 from router.outcomes import counts
 from router.registry.artifact import Artifact
-from router.threshold import OperatingPoint, Reference
+from router.registry.reference import reference_of
+from router.threshold import Cut, OperatingPoint
 from training.data.dataset import Dataset
 from training.data.log import Window, joined, label_rows, served_in, soft_rows
 from training.data.splits import seen_hashes
@@ -30,6 +31,7 @@ from training.fit.heads import Fitted
 from training.pipelines.agreement import learn as fit_on_labels
 from training.pipelines.before_after import FREE, LabelledWindow, judged_later, quality_curve
 from training.pipelines.constants import MIN_LABELS, MIN_THRESHOLD_ROWS, TEST_SHARE
+from training.pipelines.judged import judged_outcomes
 from training.pipelines.prompts import Progress, base_of, calibrated
 from training.pipelines.training_set import TrainingSet
 
@@ -46,11 +48,13 @@ class Learned:
     `labels`: source -> number; `better`: Brier score of the champion minus the challenger's on
     later requests, by `judged_on` (labels or agreement); above 0 is better. `curve`: quality at
     equal shares of the cloud, before and after. `drift`: of this traffic from what the champion
-    learned from, where that is known. `reasons`: why not to promote; empty if better.
+    learned from, where that is known. `thresholds`: of the operating point, before and after, NaN
+    where it cannot be promised. `reasons`: why not to promote; empty if better.
     """
 
     artifact: Artifact
     fitted: Fitted
+    thresholds: tuple[float, float]
     labels: dict[str, int]
     rows: dict[str, int]
     judged_on: str
@@ -136,10 +140,15 @@ def learn(
     progress("judging on what came after")
     before = fitted_of(champion)
     judged = judged_later(labelled, before, fitted, seed)
-    artifact = _artifact(window, fitted, champion, labelled, operating_point, seed)
+    artifact = _artifact(window, fitted, champion, labelled, seed)
+    point = operating_point or Cut(float(champion.manifest["threshold"]["default"]))
+    before_cut, _ = _threshold(point, champion, window, cloud_model)
+    cut, unkept = _threshold(point, artifact, window, cloud_model)
+    artifact.manifest["traffic"] = _traffic(window, fitted, cut, seed)
     learned = Learned(
         artifact=artifact,
         fitted=fitted,
+        thresholds=(before_cut, cut),
         labels=_counted(kept.labels, window),
         rows={"requests": len(window), "fit": len(true) + len(soft), "test": judged.rows},
         judged_on=judged.on,
@@ -150,7 +159,7 @@ def learn(
         noise=noise(window.signals),
         drift=_drift(window, champion),
         words=kept.words,
-        reasons=judged.reasons,
+        reasons=(*judged.reasons, *unkept),
     )
     artifact.manifest["learned"] = learned.as_dict()
     return learned
@@ -197,13 +206,24 @@ def _fit(
     return fit_on_labels(known, soft, None if true.empty else true, base=base, seed=seed)
 
 
+def _threshold(
+    point: OperatingPoint, artifact: Artifact, window: Window, cloud_model: str
+) -> tuple[float, tuple[str, ...]]:
+    """The threshold that an operating point sets; NaN and why not, where it can promise none."""
+    usd = float(window.frame["cloud_usd"].fillna(0.0).mean())
+    try:
+        return point.threshold(reference_of(artifact, window.pair["local"], cloud_model), usd), ()
+    except NoPromise as error:
+        return float("nan"), (str(error).rstrip("."),)
+
+
+def _traffic(window: Window, fitted: Fitted, cut: float, seed: int) -> dict[str, Any]:
+    p_local, p_cloud = fitted.predict(window.features, window.pair)
+    return traffic_of(window.features.embedding, float(np.mean(p_cloud - p_local > cut)), seed)
+
+
 def _artifact(
-    window: Window,
-    fitted: Fitted,
-    champion: Artifact,
-    labelled: LabelledWindow,
-    operating_point: OperatingPoint | None,
-    seed: int,
+    window: Window, fitted: Fitted, champion: Artifact, labelled: LabelledWindow, seed: int
 ) -> Artifact:
     frame = window.frame
     early = frame["id"].isin(labelled.early)
@@ -213,11 +233,6 @@ def _artifact(
         reference = champion.arrays["reference"]
     else:
         reference = reference[:, np.argsort(reference[0], kind="stable")]
-    threshold = float(champion.manifest["threshold"]["default"])
-    cut = threshold
-    if operating_point is not None:
-        usd = float(frame["cloud_usd"].fillna(0.0).mean())
-        cut = operating_point.threshold(Reference(*reference.astype(np.float64)), usd)
     shares = {"train": int(early.sum()), "test": len(labelled.late)}
     about = {
         "data": {
@@ -231,9 +246,6 @@ def _artifact(
         },
         "seed": seed,
         "metrics": {"overall": {}, "rows": len(labelled.late)},
-        "traffic": traffic_of(
-            window.features.embedding, float(np.mean(p_cloud - p_local > cut)), seed
-        ),
     }
     return assembled(
         fitted,
@@ -242,7 +254,8 @@ def _artifact(
         name=_name(window, champion, seed),
         reference=reference,
         seen=seen_hashes(frame.loc[early, "group"], champion.arrays["seen"]),
-        threshold=threshold,
+        threshold=float(champion.manifest["threshold"]["default"]),
+        known=judged_outcomes(window, labelled, fitted, seed),
         about=about,
     )
 

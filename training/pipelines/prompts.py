@@ -28,6 +28,7 @@ from training.fit.design import take
 from training.fit.encoder import EncoderSource, of_artifact
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads, rows_of
+from training.fit.known import known_outcomes
 from training.pipelines.constants import CLEARLY_BETTER, MIN_THRESHOLD_ROWS
 
 Progress = Callable[[str], None]
@@ -58,12 +59,14 @@ def train(
     seed: int = 0,
     jobs: int = 1,
     recalibrate_on: pd.DataFrame | None = None,
+    outcomes: bool = True,
     progress: Progress = lambda step: None,
 ) -> Trained:
     """Fit, calibrate, set the threshold table and evaluate, each on groups of its own.
 
-    `recalibrate_on`: rows to calibrate on instead of the part kept for it. Without `source` the
-    base's encoder is used. Raises TrainingError.
+    `recalibrate_on`: rows to calibrate on instead of the part kept for it. `outcomes`: whether
+    scores are what came of answers, so that a promise can rest on those of the threshold part;
+    graded ones never are. Without `source` the base's encoder is used. Raises TrainingError.
     """
     if source is None:
         if base is None:
@@ -94,6 +97,8 @@ def train(
     progress("setting the threshold table")
     reference = _reference(fitted, features, data.rows[part == "threshold"], position, base)
     threshold = best_cut(reference)
+    kept = data.rows[(part == "threshold") & (data.rows["source"] != EVERYDAY)]
+    known = known_outcomes(fitted, features, kept, position) if outcomes else None
     progress("evaluating on the test rows")
     pairs = outcome_pairs(data.rows[part == "test"])
     evaluation = evaluate_pairs(fitted, features, pairs, position, threshold, seed=seed)
@@ -113,6 +118,7 @@ def train(
         reference=reference,
         seen=seen,
         threshold=threshold,
+        known=known,
         about=about,
     )
     return Trained(artifact, fitted, evaluation, data)

@@ -6,6 +6,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from router.decide.promises import promises
+from router.decide.router import Router
+from router.registry.artifact import Artifact
 from training.data.dataset import Dataset
 from training.evaluate.evaluation import Evaluation
 
@@ -51,6 +54,19 @@ def evaluation(console: Console, result: Evaluation) -> None:
     for source, values in groups.items():
         measures.add_row(source, *(str(values[c]).replace(" [", "\n[") for c in columns))
     console.print(measures)
+
+
+def promised(console: Console, artifact: Artifact) -> None:
+    """What a version can promise of the pair of models of which it knows most outcomes."""
+    pairs = artifact.manifest.get("known", [])
+    if not pairs:
+        console.print("No outcomes of both tiers were kept aside, so no quality can be promised.")
+        return
+    about = max(pairs, key=lambda pair: int(pair["rows"]))
+    console.print(f"Of {about['local']} and {about['cloud']}:")
+    router = Router(artifact, local_model=about["local"], cloud_model=about["cloud"])
+    for sentence in promises(router):
+        console.print(sentence, soft_wrap=True)
 
 
 def bench(console: Console, result: dict[str, Any]) -> None:
@@ -143,6 +159,29 @@ def _cell(value: dict[str, float]) -> str:
     return f"{value['value']:.3f}\n[{value['low']:.3f}, {value['high']:.3f}]"
 
 
+def streams(console: Console, result: Mapping[str, Any]) -> None:
+    """What holding streams costs and brings, a table per source."""
+    for source, found in result["sources"].items():
+        title = (
+            f"{source}: {found['streams']} streams of {found['models']} local models, "
+            f"{result['cloud']:.0%} to the cloud, {result['tokens_per_s']:g} tokens a second"
+        )
+        columns = ("held", "chars", "seconds", "slowest", "spared", "quality", "APGR", "gained")
+        table = Table("policy", *columns, title=title, title_justify="left", box=None)
+        for policy, m in found["policies"].items():
+            shares = f"{m['held']:.0%}", f"{m['chars']:.0f}", f"{m['seconds']:.1f}"
+            more = f"{m['slowest']:.1f}", f"{m['spared']:.1%}"
+            better = f"{m['quality']['value']:.3f}", f"{m['apgr']['value']:.3f}"
+            table.add_row(policy, *shares, *more, *better, _cell(m["apgr gained"]))
+        console.print(table)
+    everyday = result["everyday"]
+    held = ", ".join(f"{w} s {share:.0%}" for w, share in everyday["held"].items())
+    console.print(
+        f"Everyday, at the default threshold ({everyday['prompts']} prompts, "
+        f"{everyday['local']:.0%} of them local): held by stream_wait {held}."
+    )
+
+
 def unmeasured(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print what happens to local models that nobody measured, by source."""
     shares = [name for name in rows[0] if name not in ("source", "model", "rows")]
@@ -150,3 +189,25 @@ def unmeasured(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         table.add_row(row["source"], row["model"], *(f"{row[name]:.2f}" for name in shares))
     console.print(table)
+
+
+def floors(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """How often promised floors are broken, and what they cost."""
+    table = Table(Column("source", no_wrap=True), title="Quality floors", title_justify="left")
+    for heading in (
+        "floor",
+        "labels",
+        "broken",
+        "refused",
+        "cloud",
+        "best\ncloud",
+        "average:\nbroken",
+        "\ncloud",
+    ):
+        table.add_column(heading, justify="right")
+    shown = ("broken", "refused", "share", "best", "broken on average", "share on average")
+    for row in rows:
+        cells = (f"{row[name]:.1%}" for name in shown)
+        table.add_row(row["source"], f"{row['floor']:.2f}", str(row["labels"]), *cells)
+    console.print(table)
+    console.print("Shares of samples of labels, and of requests; average: conformal risk control.")

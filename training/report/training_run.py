@@ -1,6 +1,7 @@
 """A training run on one screen: what it rests on, what changed, and why it was promoted or not."""
 
 from collections.abc import Sequence
+from math import isfinite
 
 from rich.console import Console
 from rich.table import Table
@@ -44,8 +45,8 @@ def show(console: Console, run: TrainingRun) -> None:
         f"by {learned.better}); calibration error {learned.ece[0]:.3f} before, "
         f"{learned.ece[1]:.3f} now."
     )
-    moved = run.thresholds
-    console.print(f"Threshold {moved[0]:.3f} before, {moved[1]:.3f} after.")
+    moved = [f"{cut:.3f}" if isfinite(cut) else "none" for cut in learned.thresholds]
+    console.print(f"Threshold {moved[0]} before, {moved[1]} after.")
     version = learned.artifact.version
     if run.status == "promoted":
         console.print(f"[green]promoted[/] {version} took over from {run.champion}.")

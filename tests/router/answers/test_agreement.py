@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.answers.agreement import AGREEMENT, agreement, calls_in_common
+from router.answers.agreement import AGREEMENT, agreement
 from router.answers.arithmetic import check_calculations
 from router.answers.constants import HEAD_CHARS, TAIL_CHARS
-from router.answers.literals import CallLiteral
 from router.answers.reading import STATISTICS, Answer, Reading
 from router.decide.default import default_router
 from router.types import FloatArray
@@ -106,8 +105,6 @@ def test_claims_of_agreement_raise_none(injection: str) -> None:
 
 
 def test_calls_agree_by_the_share_of_names_and_arguments() -> None:
-    one = CallLiteral("add", {"a": 1.0, "b": 2.0})
-    assert calls_in_common((one,), (CallLiteral("sub", {"a": 1.0, "b": 2.0}),)) == 0
     found = measures('{"name": "add", "arguments": {"a": 1, "b": 2}}', "add(a=1, b=3)")
     assert found["equal"] == 0
     assert found["calls"] == pytest.approx(0.5)

@@ -260,3 +260,15 @@ def test_refusals_that_agree_never_keep_a_request(router: Router, refusal: str) 
         assert "refuse alike" in after.reason
     helped = router.predict_after(before, refusal, ["Drops on the window, / a grey sky."])
     assert helped.p_local != alone.p_local
+
+
+def test_a_beginning_is_not_blamed_for_having_no_end(router: Router) -> None:
+    prompt, answer, *_ = PROSE
+    beginning = f"{answer} {answer}"[:220]
+    before = router.predict(prompt)
+    written = router.predict_after(before, Answer(beginning, cut_off=True, so_far=True))
+    ended = router.predict_after(before, Answer(beginning))
+    assert written.p_local > ended.p_local
+    assert written.reason.startswith("The beginning of the local answer was read")
+    batch = router.predict_after_batch([before], [Answer(beginning, so_far=True)])
+    assert batch[0].p_local == pytest.approx(written.p_local)

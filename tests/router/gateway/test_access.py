@@ -120,7 +120,8 @@ def test_the_example_names_every_setting_and_is_valid(
     uncommented = settings.sub("", text)
     given = tomllib.loads(uncommented)
     assert set(given) == set(Settings.model_fields)
-    rules = ("cloud_share", "quality_share", "value_usd")  # only one of four may be set
+    # Only one of five may be set.
+    rules = ("cloud_share", "quality_share", "quality_floor", "value_usd")
     for name in rules:
         del given[name]
     (tmp_path / "router.toml").write_text(text)

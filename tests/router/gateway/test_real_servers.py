@@ -12,11 +12,12 @@ import openai
 import pytest
 
 from router.answers.reading import Answer
+from router.decide.router import Router
 from router.gateway.embedded import NAME
 from tests import ROOT
 from tests.servers.fixtures import free_port, wait_for
 from tests.servers.record import CLAUDE_TOOL, OPENAI_TOOL
-from tests.servers.running import EASY, Gateway
+from tests.servers.running import EASY, Gateway, until
 
 pytestmark = pytest.mark.servers
 
@@ -158,6 +159,44 @@ def test_the_verifier_sees_how_sure_the_model_was_and_the_client_need_not(
         assert '"logprob":' not in answer.text
     assert len(seen) >= 2
     assert all(len(s) == 8 for s in seen)
+
+
+SLIPS = (  # what a model of 135M begins badly
+    "Explain how to reverse a linked list in C.",
+    "Which is heavier, a pound of feathers or two pounds of iron, and why?",
+    "How many prime numbers are there between 100 and 200?",
+    "What is 17 times 23? Explain each step.",
+)
+
+
+def test_a_poor_beginning_stops_a_real_model(tmp_path: Path, llama: str, llmock: str) -> None:
+    """Where it lowers what the prompt promised, the cloud answers and llama.cpp rests."""
+    router = Router.load(ROOT / "models", local_model=NAME, confidence=0.5)
+    urls = {"local_url": llama, "cloud_url": f"{llmock}/anthropic"}
+    for number, ask in enumerate(SLIPS):
+        threshold = min(router.predict(ask).gain + 0.01, 1.0)
+        given = {**urls, "cascade": "checks", "threshold": threshold, "confidence": 0.5}
+        with Gateway(
+            tmp_path,
+            **given,
+            stream_wait=60.0,
+            look_price=0.0,
+            log_url=f"sqlite:///{tmp_path}/{number}",
+        ) as gateway:
+            # So slow that only the first 120 characters come in time.
+            gateway.service.dispatcher.pace.saw(NAME, 1000, 400.0)
+            short = gateway.chat(ask, stream=True, temperature=0, max_tokens=60)
+            if short.headers.get("x-router-held-until") != "120":
+                continue
+            if short.headers["x-router-tier"] == "local":
+                continue
+            gateway.service.dispatcher.pace.saw(NAME, 1000, 400.0)
+            endless = {"max_tokens": 3000, "ignore_eos": True}
+            long = gateway.chat(ask, stream=True, temperature=0, **endless)
+            assert long.headers["x-router-escalated"] == "true"
+            until(lambda: not any(s["is_processing"] for s in httpx.get(f"{llama}/slots").json()))
+            return
+    raise AssertionError("No beginning lowered what its prompt promised.")
 
 
 def test_the_true_window_of_the_local_model_is_known(real: Gateway, gpt: openai.OpenAI) -> None:

@@ -181,6 +181,21 @@ def test_the_judge_sees_both_orders_and_not_whose_answer_it_is(
     assert judging.chosen(engine, gateway.service.policy.router, 5) == []  # judged once for all
 
 
+def test_requests_are_judged_at_random_where_a_floor_shall_rest_on_them(
+    run: Run, local: Upstream
+) -> None:
+    gateway = run(local_model="small")
+    for question in QUESTIONS:
+        gateway.chat(question, model="local")
+    engine, router = gateway.service.log.engine, gateway.service.policy.router
+    few = len(QUESTIONS) - 1
+    drawn = [judging.chosen(engine, router, few, seed, at_random=True) for seed in range(8)]
+    assert {len(found) for found in drawn} == {few}
+    left_out = {one.id for one in judging.chosen(engine, router, 99)}
+    left_out = {min(left_out - {x.id for x in found}) for found in drawn}
+    assert len(left_out) > 1
+
+
 def test_what_a_judge_says_differently_in_two_orders_counts_half(
     run: Run, local: Upstream, cloud: Upstream
 ) -> None:

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +162,26 @@ def test_repository_models_stay_small() -> None:
     total = sum(f.stat().st_size for f in root.rglob("*") if f.is_file())
     assert total <= 20 * 2**20
     assert (root / "README.md").is_file()
+
+
+@pytest.mark.parametrize("tables", [2, 6])
+def test_a_verifier_may_know_beginnings_or_not(
+    shipped: Artifact, tmp_path: Path, tables: int
+) -> None:
+    assert shipped.verifier is not None
+    look = np.concatenate([shipped.verifier["look"]] * 3)[:tables]
+    kept = replace(shipped, verifier={**shipped.verifier, "look": look})
+    folder = artifacts.save(kept, tmp_path)
+    again = artifacts.load(folder).verifier
+    assert again is not None and np.array_equal(again["look"], look)
+
+
+@pytest.mark.parametrize("tables", [1, 3])
+def test_tables_of_looks_that_nobody_can_read_are_refused(
+    shipped: Artifact, tmp_path: Path, tables: int
+) -> None:
+    assert shipped.verifier is not None
+    look = np.concatenate([shipped.verifier["look"]] * 2)[:tables]
+    folder = artifacts.save(replace(shipped, verifier={**shipped.verifier, "look": look}), tmp_path)
+    with pytest.raises(ArtifactMismatch, match="look"):
+        artifacts.load(folder)

@@ -12,6 +12,7 @@ from router.registry.ability import normalised
 from router.registry.artifact import Artifact
 from tests.conftest import EVERYDAY
 from training.bench.answers import bench_answers
+from training.bench.heldout import characters_in, folds_of, heldout_rows
 from training.bench.prompts import (
     WORKS,
     base_for,
@@ -158,3 +159,42 @@ def test_an_unmeasured_model_is_judged_as_if_never_seen(folder: Path, shipped: A
         }
         for side in ("right", "wrong"):
             assert 0 <= row[f"{side} sent, burden"] <= row[f"{side} sent, estimate"] <= 1
+
+
+def test_held_out_rows_have_every_prompt_of_every_work_and_no_text(
+    folder: Path, shipped: Artifact, two_folds: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.bench.heldout.FOLDS", 2)
+    path = folder / "mine.outcomes.parquet"
+    outcomes = pd.read_parquet(path)
+    outcomes["output_chars"] = np.where(outcomes["tier"] == "cloud", 800.0, 100.0)
+    outcomes.to_parquet(path)
+    tools = pd.read_parquet(folder / "mine.prompts.parquet").assign(tools='[{"name": "f"}]')
+    tools.to_parquet(folder / "mine.prompts.parquet")
+    known = load_training_set(folder, shipped)
+    folds, lengths = folds_of(known, 0), characters_in(folder)
+    by_group = known.data.prompts.assign(fold=folds).groupby("group")["fold"].nunique()
+    assert by_group.eq(1).all()
+    first, second = (
+        heldout_rows(work, known, folds, lengths, 0) for work in works_in(known.data.rows)
+    )
+    assert first["source"].eq("ZeroEval").all() and first["answer_chars"].isna().all()
+    assert second["answer_chars"].eq(800.0).all()
+    asked = known.data.prompts.loc[known.data.prompts["source"] == "mine", "prompt"].str.len()
+    assert second["prompt_chars"].sum() == asked.sum() + len('[{"name": "f"}]') * len(asked)
+    assert {"kNN", "TF-IDF + logistic", "prompt length"} <= set(first)
+    assert not any("prompt" in name and name not in ALLOWED for name in first)
+    # What was predicted of a fold does not change when all its outcomes do.
+    rows = known.data.rows.copy()
+    mine = set(known.data.prompts["prompt_id"][folds == 0])
+    turned = rows["prompt_id"].isin(mine)
+    rows.loc[turned, "score"] = 1 - rows.loc[turned, "score"]
+    other = replace(known, data=Dataset(rows))
+    again = heldout_rows(works_in(rows)[1], other, folds, lengths, 0)
+    predicted = ["p_local", "p_cloud", "kNN", "TF-IDF + logistic"]
+    held = again["fold"] == 0
+    assert again.loc[held, predicted].equals(second.loc[held, predicted])
+    assert not again.loc[~held, predicted].equals(second.loc[~held, predicted])
+
+
+ALLOWED = ("prompt_chars", "prompt length")

@@ -15,18 +15,19 @@ from typer.testing import CliRunner
 
 from router.answers.reading import Reader
 from router.answers.verifier import NAMES, SIZE, Verifier
+from router.decide.deferral import FROM_PROMPT, TO_ANSWER, TO_BEGINNING
 from router.decide.heads import sigmoid
 from router.decide.router import Router, extractor_of
 from router.errors import DataError, TrainingError
 from router.registry import artifact as artifacts
-from router.registry.artifact import GRID, MOVES, Artifact
+from router.registry.artifact import GRID, MOVES, TABLES, Artifact
 from training.cli.main import app
 from training.data.answers import answered, read_answers, read_prompts
 from training.data.dataset import Dataset
 from training.data.opinions import Opinions, as_prose
 from training.evaluate import metrics
 from training.evaluate.acts import Stages, quality, quality_at
-from training.fit.deferral import look_table
+from training.fit.deferral import borne_out, look_table
 from training.fit.logistic import fit_logistic
 from training.fit.verifier import (
     VerifierRows,
@@ -169,6 +170,20 @@ def test_three_acts_reach_always_looking_with_fewer_looks() -> None:
     assert stages.at_share(0.3, 1.0)[1].sum() == 0
 
 
+def test_moves_count_as_far_as_outcomes_bear_them_out() -> None:
+    rng = np.random.default_rng(0)
+    before = np.column_stack([rng.uniform(0.3, 0.7, 4000), np.full(4000, 0.9)])
+    after = before.copy()
+    after[:, 0] += rng.uniform(-0.3, 0.3, 4000)
+    cloud = (rng.random(4000) < 0.9) * 1.0
+    seen, blind = ((rng.random(4000) < p) * 1.0 for p in (after[:, 0], before[:, 0]))
+    assert borne_out(before, after, cloud - seen) > 0.9
+    assert borne_out(before, after, cloud - blind) < 0.1
+    some = np.where(rng.random(4000) < 0.5, np.nan, cloud - seen)
+    assert borne_out(before, after, some) > 0.85
+    assert borne_out(before, before, cloud - seen) == 1.0
+
+
 def test_soft_labels_are_probabilities_with_their_reliability(
     opinions: Opinions, rows: VerifierRows, small: Dataset, shipped: Artifact
 ) -> None:
@@ -202,6 +217,18 @@ def test_a_verifier_is_moved_to_own_answers(with_own: Artifact, tmp_path: Path) 
     before = router.predict("How many days do seven weeks have?")
     p = [router.predict_after(before, "49", [o]).p_local for o in ("49", "50")]
     assert p[0] > p[1]
+
+
+def test_it_learns_what_the_beginning_of_an_answer_shows(with_own: Artifact) -> None:
+    assert with_own.verifier is not None
+    look = with_own.verifier["look"].astype(float)
+    assert len(look) == TABLES[-1]
+    assert np.allclose(look.mean(axis=-1), 0, atol=1e-6)
+    spread = np.sqrt((look**2).mean(axis=(1, 2, 3)))
+    # These answers are of one line, so that each is read to its end before the first mark.
+    assert np.allclose(spread[TO_BEGINNING:], spread[TO_ANSWER])
+    assert 0 < spread[TO_ANSWER] < spread[FROM_PROMPT]  # an opinion shows more
+    assert Router(with_own).second_look().look.shape == look.shape
 
 
 def test_a_verifier_is_fitted_from_nothing(

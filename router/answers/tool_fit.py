@@ -1,0 +1,69 @@
+"""How well the offered tools fit what is asked: none may fit, and then the right call is none."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from router.answers.constants import (
+    MAX_FITTED_TOOLS,
+    SCHEMAS_REMEMBERED,
+    WORDS_HEAD_CHARS,
+    WORDS_TAIL_CHARS,
+)
+from router.answers.offered_tools import OfferedTool
+from router.text.features import FeatureExtractor
+from router.text.structure import clip
+from router.types import FloatArray
+
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How well one tool fits a request, each 0..1.
+
+    `words`: how much of what its name and description say, by idf, the request says as well.
+    `meaning`: cosine of the two, not below 0.
+    """
+
+    words: float
+    meaning: float
+
+
+class ToolFit:
+    """Fits tools to requests; remembers what it read of the tools. Threads may share it.
+
+    `weight` (v,): how much a token counts (its idf).
+    """
+
+    def __init__(self, extractor: FeatureExtractor, weight: FloatArray | None = None) -> None:
+        self._extractor = extractor
+        self._weight = weight if weight is not None else np.ones(len(extractor.tokens))
+        self._of_tool = lru_cache(maxsize=SCHEMAS_REMEMBERED)(self._read)
+
+    def of(self, tools: Mapping[str, OfferedTool], prompt: str) -> dict[str, Fit]:
+        """The fit of each of the first 64 tools to `prompt`, under the names of `tools`."""
+        asked, meant = self._read(clip(prompt, WORDS_HEAD_CHARS, WORDS_TAIL_CHARS))
+        out = {}
+        for name, tool in list(tools.items())[:MAX_FITTED_TOOLS]:
+            said, vector = self._of_tool(_said(tool))
+            total = sum(said.values())
+            shared = sum(weight for token, weight in said.items() if token in asked)
+            out[name] = Fit(shared / total if total else 0.0, max(0.0, float(vector @ meant)))
+        return out
+
+    def _read(self, text: str) -> tuple[dict[int, float], FloatArray]:
+        """The weight of each token of `text`, and its vector."""
+        ids = self._extractor.tokenize([text])
+        vector: FloatArray = self._extractor.encoder.encode([text], ids)[0]
+        tokens = ids.flat.tolist()
+        return dict(zip(tokens, self._weight[ids.flat].tolist(), strict=True)), vector
+
+
+def _said(tool: OfferedTool) -> str:
+    """A tool's name as words, and the beginning of its description."""
+    name = _HUMP.sub(" ", tool.name).replace("_", " ").replace(".", " ")
+    return f"{name}. {tool.description[:WORDS_HEAD_CHARS]}"
