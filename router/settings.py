@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     stream_wait: Annotated[float, Field(ge=0, le=60)] = STREAM_WAIT_S
     second_model: str | None = None
     exploration: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    loops: Literal["keep", "free"] = "keep"
     auto_models: list[str] = []
     model_names: dict[str, str] = {}
 
