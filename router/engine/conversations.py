@@ -54,7 +54,7 @@ class Conversations:
         self._known.move_to_end(key)
         if len(self._known) > CONVERSATIONS_REMEMBERED:
             self._known.popitem(last=False)
-        known.sent, known.sent_at = len(record.call.payload), record.at
+        known.sent, known.sent_at = record.call.size, record.at
         if record.tier == "cloud" and record.answer is not None and record.answer.usage:
             known.prefix = Prefix.left_by(
                 record.model, record.answer.usage, known.sent, record.at, known.prefix

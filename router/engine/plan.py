@@ -171,15 +171,15 @@ def _loop(
 
 
 def _expected(model: str, record: Record, conversation: Conversation) -> Expected | None:
-    """What the turn is expected to cost by the cache; None where nothing is known of one."""
+    """What the turn is expected to cost by tools and cache; None where its text says it all."""
     call, settings = record.call, record.policy.settings
     caches = call.api == settings.cloud_api == "anthropic" and b'"cache_control"' in call.payload
-    if not caches and conversation.prefix is None:
+    if not (caches or conversation.prefix or call.body.get("tools")):
         return None
     try:
         return expected(
             model,
-            len(call.payload),
+            call.size,
             record.at,
             prefix=conversation.prefix,
             caches=caches,
