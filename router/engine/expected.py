@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from router.engine.constants import CACHE_LIVES_S, PREFIX_LOST
 from router.errors import ConfigError
-from router.prices import CHARS_PER_TOKEN, price_usd
+from router.prices import CHARS_PER_TOKEN, quick_price_usd
 from router.wire.summary import Usage
 
 
@@ -95,7 +95,7 @@ def expected(
 
     def cost(read: int) -> float:
         written = tokens - read - rest if writes else 0
-        return price_usd(model, tokens, output, read, max(written, 0))
+        return quick_price_usd(model, tokens, output, read, max(written, 0))
 
     alive = known is not None and now - known.at <= CACHE_LIVES_S
     read = min(known.cached, tokens - rest) if known and alive else 0
@@ -106,8 +106,8 @@ def expected(
         kept = max(read, min(round(sent / per_token), tokens - rest))
     leaving = 0.0
     if read:
-        anew = price_usd(model, read, 0, 0, read if writes else 0)
-        leaving = PREFIX_LOST * (anew - price_usd(model, read, 0, read))
+        anew = quick_price_usd(model, read, 0, 0, read if writes else 0)
+        leaving = PREFIX_LOST * (anew - quick_price_usd(model, read, 0, read))
     now_usd = cost(read)
     return Expected(
         cloud_usd=now_usd,
@@ -121,7 +121,7 @@ def cache_saved_usd(model: str, usage: Usage | None) -> float:
     if usage is None or not (usage.cache_read or usage.cache_write):
         return 0.0
     try:
-        return price_usd(model, usage.input_tokens, 0) - price_usd(
+        return quick_price_usd(model, usage.input_tokens, 0) - quick_price_usd(
             model, usage.input_tokens, 0, usage.cache_read, usage.cache_write
         )
     except ConfigError:  # a model newer than the price list

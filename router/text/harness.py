@@ -25,7 +25,7 @@ _TELLING = frozenset(
 )
 _NAME_PARTS = re.compile(r"[_-]|(?<=[a-z])(?=[A-Z])")
 # A fenced block at the start whose info string names a file: ```python src/main.py (1-20)
-_FILE_FENCE = re.compile(r"\s*```[^\s`]{0,30}[ \t]?[^\n`]{0,200}[./][^\n`]{1,200}\n")
+_FILE_FENCE = re.compile(r"\s*```[^\s`]{0,30}[ \t]?[^\n`]{0,200}(?:/|\.[A-Za-z])[^\n`]{0,200}\n")
 
 
 @dataclass(frozen=True, slots=True)

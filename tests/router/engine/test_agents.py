@@ -233,11 +233,11 @@ def test_a_cloud_that_reads_by_itself_is_expected_to_read_again() -> None:
         expected("claude-sonnet-5-5", 42_000, now, prefix=prefix, caches=False, output_tokens=500)
         for now in (10.0, 1000.0)
     )
-    assert soon.cloud_usd == price_usd("claude-sonnet-5-5", 10_500, 100, 8_000)
-    assert late.cloud_usd == price_usd("claude-sonnet-5-5", 10_500, 100)
+    assert soon.cloud_usd == pytest.approx(price_usd("claude-sonnet-5-5", 10_500, 100, 8_000))
+    assert late.cloud_usd == pytest.approx(price_usd("claude-sonnet-5-5", 10_500, 100))
     assert soon.leaving_usd > 0 == late.leaving_usd
     other = expected("claude-haiku-4-5", 42_000, 10.0, prefix=prefix, caches=False, output_tokens=1)
-    assert other.cloud_usd == price_usd("claude-haiku-4-5", 10_500, 100)
+    assert other.cloud_usd == pytest.approx(price_usd("claude-haiku-4-5", 10_500, 100))
 
 
 def test_money_weighs_what_leaving_the_cloud_costs() -> None:
