@@ -92,13 +92,14 @@ def request_from_messages(
         for kind, text in _blocks(message.get("content"), position, 0):
             images += kind == "image"
             results += kind == "tool_result"
+            turn.brings |= kind == "tool_result"
             if kind == "printed":
                 turn.printed += len(text)
             elif text:
                 turn.parts.append(text)
         results += turn.role in ("tool", "function")
         turns.append(turn)
-    sent = sum(turn.chars for turn in turns)
+    sent = sum(turn.chars + turn.printed for turn in turns)
     client, said = _said(turns)
     text, opened = _routing_text(said)
     background = _background(turns, said, client)
@@ -106,8 +107,8 @@ def request_from_messages(
     if opened is not None and results:
         loop = loop_of(messages[opened.position + 1 :])
         said = said[: said.index(opened) + 1]
-    chars = sum(turn.chars for turn in said)
-    count = sum(turn.role in ("user", "assistant") for turn in said)
+    chars = sum(turn.chars for turn in said if turn.role not in ("tool", "function"))
+    count = _count(said)
     first = next(turn for turn in said if turn.role == "user" and turn.text.strip())
     return Request(
         text=text,
@@ -128,12 +129,13 @@ def request_from_messages(
 
 @dataclass(slots=True)
 class _Turn:
-    """One message. `parts`: its texts; `printed`: characters that a tool printed."""
+    """One message. `parts`: its texts; `printed`: characters of results; `brings`: has any."""
 
     role: str
     position: int
     parts: list[str] = field(default_factory=list)
     printed: int = 0
+    brings: bool = False
 
     @property
     def text(self) -> str:
@@ -141,7 +143,7 @@ class _Turn:
 
     @property
     def chars(self) -> int:
-        return sum(map(len, self.parts)) + max(len(self.parts) - 1, 0) + self.printed
+        return sum(map(len, self.parts)) + max(len(self.parts) - 1, 0)
 
 
 def _said(turns: Sequence[_Turn]) -> tuple[str, list[_Turn]]:
@@ -168,7 +170,7 @@ def _said(turns: Sequence[_Turn]) -> tuple[str, list[_Turn]]:
         left = [w.text for w in words if w.text]
         emptied = not "".join(left).strip() and any(w.client for w in words)
         if not emptied:
-            out.append(_Turn("user", turn.position, left, turn.printed))
+            out.append(_Turn("user", turn.position, left, turn.printed, turn.brings))
     people = [turn for turn in out if turn.role == "user" and turn.text.strip()]
     if not people:
         return "", list(turns)
@@ -180,6 +182,17 @@ def _said(turns: Sequence[_Turn]) -> tuple[str, list[_Turn]]:
     if client and client != UNKNOWN:
         out = [turn for turn in out if turn.role not in ("system", "developer")]
     return client, out
+
+
+def _count(turns: Sequence[_Turn]) -> int:
+    """How many turns people would count: all that an assistant does for one request is one."""
+    count, before = 0, ""
+    for turn in turns:
+        if turn.role == "user" and (turn.parts or not turn.brings):
+            count, before = count + 1, "user"
+        elif turn.role == "assistant":
+            count, before = count + (before != "assistant"), "assistant"
+    return count
 
 
 def _background(turns: Sequence[_Turn], said: Sequence[_Turn], client: str) -> str:

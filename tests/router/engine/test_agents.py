@@ -1,6 +1,7 @@
 """What coding agents ask: small calls, loops that stay, and a price that knows the cache."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -73,10 +74,10 @@ SUGGEST = "[SUGGESTION MODE: Suggest what the user might naturally type next int
 SESSION = (EASY, "Name the river of Europe that flows through Vienna, and its source.", HARD)
 
 
-def played(gateway: Gateway, texts: tuple[str, ...]) -> list[dict[str, str]]:
+def played(gateway: Gateway, texts: tuple[str, ...]) -> list[Mapping[str, str]]:
     """A session of an agent; the headers of the first answer to each text."""
     turns: list[dict[str, Any]] = []
-    opened = []
+    opened: list[Mapping[str, str]] = []
     for text in texts:
         ask(gateway, [agents.asked(f"<session>\n{text}\n</session>\n\nTitle:")], tools=())
         turns.append(agents.asked(text))
@@ -90,6 +91,18 @@ def played(gateway: Gateway, texts: tuple[str, ...]) -> list[dict[str, str]]:
     return opened
 
 
+def said_bare(gateway: Gateway, texts: tuple[str, ...]) -> list[Mapping[str, str]]:
+    """The same conversation without an agent."""
+    turns: list[dict[str, str]] = []
+    out: list[Mapping[str, str]] = []
+    for text in texts:
+        turns.append({"role": "user", "content": text})
+        body = {"model": "auto", "messages": turns}
+        out.append(gateway.client.post("/v1/chat/completions", json=body).headers)
+        turns.append({"role": "assistant", "content": "That is done."})
+    return out
+
+
 def test_a_session_of_twenty_turns_keeps_its_small_calls_at_home(
     run: Run, local: upstream.Upstream, cloud: upstream.Upstream
 ) -> None:
@@ -97,7 +110,7 @@ def test_a_session_of_twenty_turns_keeps_its_small_calls_at_home(
     gateway = run()
     wrapped = played(gateway, SESSION)
     rows = gateway.rows()
-    bare = [gateway.chat(text).headers for text in SESSION]
+    bare = said_bare(gateway, SESSION)
     for one, other in zip(wrapped, bare, strict=True):
         apart = float(one["x-router-p-local"]) - float(other["x-router-p-local"])
         assert abs(apart) <= 0.03

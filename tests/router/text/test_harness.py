@@ -91,7 +91,10 @@ def test_a_step_of_a_loop_is_judged_by_the_request_that_opened_it() -> None:
     assert step.loop == Loop(steps=3)
     assert step.unjudged_chars > 3 * 8000
     body["messages"] += [said("Two of them."), user("Thanks. And which are slow?")]
-    assert viewed(recorded, body).loop is None
+    after = viewed(recorded, body)
+    assert after.loop is None
+    assert after.turns == 3  # whatever was done in between
+    assert after.chars < 200
 
 
 def test_failures_repeats_and_broken_calls_of_a_loop_are_counted_to_its_end() -> None:
