@@ -4,6 +4,7 @@ PEERS := .venv-peers
 # Real clients, as their users install them.
 CLIENTS := .venv-clients
 CLIENTS_NPM := .npm-clients
+AIDER := .venv-aider
 PY := $(VENV)/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt
 # One BLAS thread per worker: two spin against each other on small machines.
@@ -38,7 +39,7 @@ test-encoder: $(VENV)/.encoder ## tests that need torch
 test-presidio: $(VENV)/.presidio ## tests that need spaCy
 	$(PY) -m pytest tests/presidio
 
-test-clients: $(VENV)/.dev $(CLIENTS)/.installed $(CLIENTS_NPM)/.installed ## real clients through the gateway
+test-clients: $(VENV)/.dev $(CLIENTS)/.installed $(CLIENTS_NPM)/.installed $(AIDER)/.installed ## real clients through the gateway
 	$(PY) -m pytest -n $(WORKERS) tests/clients
 
 audit: $(VENV)/.dev ## known vulnerabilities of what is installed, where the service is reached
@@ -101,6 +102,11 @@ $(CLIENTS)/.installed: tests/clients/requirements.txt
 	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 	touch $@
 
+$(AIDER)/.installed: tests/clients/aider.txt
+	python3 -m venv $(AIDER)
+	$(AIDER)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/aider.txt
+	touch $@
+
 $(CLIENTS_NPM)/.installed: tests/clients/npm.txt
 	@command -v npm >/dev/null || { echo "npm is not installed; the clients of tests/clients/npm.txt need it" >&2; exit 1; }
 	npm install --prefix $(CLIENTS_NPM) --no-audit --no-fund --loglevel=error $$(cat tests/clients/npm.txt) \
@@ -117,4 +123,4 @@ $(VENV)/.presidio: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(CLIENTS_NPM) .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(CLIENTS_NPM) $(AIDER) .coverage .pytest_cache .mypy_cache .ruff_cache

@@ -20,6 +20,7 @@ from router.backends.resilience import Guarded, Limits
 from router.background import BackgroundTask
 from router.decide.router import Router
 from router.engine.aside import Aside
+from router.engine.conversations import Conversations
 from router.engine.dispatcher import Dispatcher
 from router.engine.in_force import Policy
 from router.engine.plan import Planner
@@ -56,7 +57,8 @@ class Service:
         self.server = LocalServer("none")
         self.signatures = Signatures()
         self.tasks: list[BackgroundTask] = []
-        self.watchers: list[Callable[[Record], None]] = []
+        self.conversations = Conversations()
+        self.watchers: list[Callable[[Record], None]] = [self.conversations.watch]
         self._opened = AsyncExitStack()
         self._files: tuple[object, ...] = ()
 
@@ -110,7 +112,14 @@ class Service:
                 Unmasked(backend), _limits(limits), loop.time, Random(), asyncio.sleep
             )
         self.breakers = {tier: g.breaker for tier, g in guarded.items()}
-        planner = Planner(policy, self.ledger, self.breakers, lambda: self.server, Random())
+        planner = Planner(
+            policy,
+            self.ledger,
+            self.breakers,
+            lambda: self.server,
+            Random(),
+            self.conversations,
+        )
         self.aside = Aside(planner, guarded)
         self.dispatcher = Dispatcher(
             planner, guarded, self.log, self.signatures, time, self.watchers

@@ -123,6 +123,7 @@ class Settings(BaseSettings):
     exploration: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     exploration_near: Annotated[float, Field(ge=0, le=2)] = 0.0
     audit: Annotated[float, Field(ge=0, le=1)] = 0.02
+    loops: Literal["keep", "free"] = "keep"
     auto_models: list[str] = []
     model_names: dict[str, str] = {}
 

@@ -25,13 +25,34 @@ class Offer:
     prompt: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """What a request says of the tool loop that it is a step of.
+
+    `steps`: turns with calls since the person's request that opened it, at least 1. In a row at its
+    end: `failed`: results that are errors; `repeats`: turns that call the same with the same
+    arguments once more; `malformed`: calls that no tool could take.
+    """
+
+    steps: int
+    failed: int = 0
+    repeats: int = 0
+    malformed: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What routing may know of a request: its text and the structure around it.
 
-    `text` is the routing text (last user turn, extended backwards while short);
-    the counts describe the whole request. `chars` counts all message text. `offer`: its tools,
-    None where it offers none.
+    `text` is the routing text (the person's last words, extended backwards while short); `chars`,
+    `turns` and `tools` describe the conversation up to there, without what `client`, where one is
+    known, puts around it. `unjudged_chars`: all other message text. `offer`: its tools, None where
+    it offers none.
+
+    `background`: what the client wants for itself ("title", "compaction", ...), '' for a person's
+    request. `loop`: None unless it brings results of tools. `cloud_usd`: expected price of a cloud
+    answer, where more is known of it than its length; `leaving_usd`: what a local answer may cost
+    later. `opening`: how the conversation began, for whoever tells conversations apart.
     """
 
     text: str
@@ -42,6 +63,13 @@ class Request:
     images: int = 0
     json_schema: bool = False
     offer: Offer | None = field(default=None, repr=False, compare=False)
+    client: str = ""
+    unjudged_chars: int = 0
+    background: str = ""
+    loop: Loop | None = None
+    cloud_usd: float | None = None
+    leaving_usd: float = 0.0
+    opening: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,6 +135,8 @@ def savings(
     table = Table(box=None, show_header=False)
     table.add_row("requests", f"{found.requests} in {days} days")
     table.add_row("answered locally", f"{found.local}, {found.private} of them private")
+    if found.background:
+        table.add_row("in the background", f"{found.background}, by clients for themselves")
     table.add_row("answered by the cloud", f"{found.cloud}, {found.escalated} after a look")
     table.add_row("without an answer", str(found.refused))
     table.add_row("spent", f"${found.spent_usd:.4f}, exploring ${found.exploration_usd:.4f} of it")
@@ -142,6 +144,9 @@ def savings(
         "all to the cloud", f"${found.all_cloud_usd:.4f}, {found.estimated:.0%} of it estimated"
     )
     table.add_row("all local", "$0")
+    if found.cache_usd or found.switch_usd:
+        saved, paid = f"${found.cache_usd:.4f}", f"${found.switch_usd:.4f}"
+        table.add_row("the cloud's cache", f"saved {saved}, {paid} paid to write it anew")
     table.add_row("saved", f"${found.saved_usd:.4f} against all to the cloud")
     Console(highlight=False).print(table)
 

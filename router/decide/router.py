@@ -157,8 +157,11 @@ class Router:
         """Decide for some `Request`s at once, in their order; less than half the time for each."""
         logits = self.heads.logits(self.extractor.extract(requests), self._ability)
         p = sigmoid(logits)
-        costs = [estimate_usd(self.cloud_model, r.chars, self.output_tokens) for r in requests]
-        thresholds = [self._threshold(cost) for cost in costs]
+        costs = [self._cost_usd(r) for r in requests]
+        thresholds = [
+            self._threshold(max(cost - request.leaving_usd, 0.0))
+            for request, cost in zip(requests, costs, strict=True)
+        ]
         if self._doubt:
             burdens = (sigmoid(logits[:, 0] + self._doubt) - p[:, 0]).tolist()
             thresholds = [t + burden for t, burden in zip(thresholds, burdens, strict=True)]
@@ -182,6 +185,13 @@ class Router:
         if self._fixed is not None:
             return self._fixed
         return self.operating_point.threshold(self.reference, cost_usd)
+
+    def _cost_usd(self, request: Request) -> float:
+        """The expected price of a cloud answer."""
+        if request.cloud_usd is not None:
+            return request.cloud_usd
+        chars = request.chars + request.unjudged_chars
+        return estimate_usd(self.cloud_model, chars, self.output_tokens)
 
     def predict_batch(self, prompts: Sequence[str | Request]) -> BatchPrediction:
         """Probabilities for many prompts at once, arrays of shape (n,)."""

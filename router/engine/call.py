@@ -96,6 +96,14 @@ class Call:
             _count_images(mapping(m).get("content")) for m in sequence(self.body.get("messages"))
         )
 
+    @property
+    def size(self) -> int:
+        """Its size as text, tools included and images left out, in bytes (or characters)."""
+        if not self.images:
+            return len(self.payload)
+        request = self.request
+        return request.chars + request.unjudged_chars if request is not None else 0
+
     def tokens(self, enough: int) -> int:
         """About how many tokens it has for a local model, rather too many than too few.
 

@@ -26,5 +26,17 @@ EXPLORED_AT_CUT, EXPLORED_FAR = 3.0, 0.25
 
 # Bounds.
 LONG_REQUEST_BYTES = 50_000  # chosen: scanned beside the event loop, as it takes milliseconds
+CONVERSATIONS_REMEMBERED = 10_000  # chosen: some MB
 SIGNATURES_REMEMBERED = 50_000  # chosen: some MB of hashes
 MAX_HEADER_CHARS = 400  # chosen: a reason fits, and no proxy refuses it
+
+# A tool loop fails on the local tier when so much of it goes wrong in a row. Chosen: an agent's
+# tests fail once or twice while it works on them, and a call is retried once.
+LOOP_FAILED, LOOP_REPEATS, LOOP_MALFORMED = 3, 2, 2
+LOOP_DOUBTS = 2  # chosen: moving a loop costs its cache, so one doubt is not enough
+
+# The cloud's prompt cache.
+CACHE_LIVES_S = 300.0  # Anthropic's default, from the last use on
+# Share of a prefix's cost that leaving the cloud loses. Chosen: of two conversations that leave one
+# comes back, and one in five of these after the prefix has gone.
+PREFIX_LOST = 0.1

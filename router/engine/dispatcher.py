@@ -12,6 +12,7 @@ from router.backends.base import Ask, Backend
 from router.backends.metering import answer_cost_usd
 from router.engine.call import Call
 from router.engine.cascade import CASCADE_HEADER, CASCADES, answer_of
+from router.engine.expected import cache_saved_usd
 from router.engine.opened import Opened, Reply
 from router.engine.pace import Pace
 from router.engine.plan import Planner
@@ -279,7 +280,9 @@ class Dispatcher:
         record.answer = answer
         if tier == "cloud":
             cost = answer_cost_usd(record.model, answer, record.est_usd)
+            record.switch_usd = max(record.est_usd - (record.cloud_usd or 0.0), 0.0)
             record.cost_usd = record.cloud_usd = cost
+            record.cache_usd = cache_saved_usd(record.model, answer.usage)
 
     async def _end(
         self, record: Record, started: float, error: BaseException | None = None

@@ -2,25 +2,34 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from random import Random
 
 from router.backends.discovery import LocalModel, LocalServer
 from router.backends.resilience import Breaker
 from router.engine.call import Call
-from router.engine.constants import LONG_REQUEST_BYTES
+from router.engine.constants import (
+    LONG_REQUEST_BYTES,
+    LOOP_DOUBTS,
+    LOOP_FAILED,
+    LOOP_MALFORMED,
+    LOOP_REPEATS,
+)
+from router.engine.conversations import Conversation, Conversations
+from router.engine.expected import Expected, expected
 from router.engine.exploring import exploration_of
 from router.engine.in_force import Policy
 from router.engine.named import named
 from router.engine.record import Record
-from router.engine.rules import Facts, TierStatus, decide
+from router.engine.rules import Facts, LoopFacts, TierStatus, decide
 from router.errors import ConfigError, InputError
 from router.outcomes.budget import Ledger
 from router.prices import estimate_usd
 from router.privacy import Screening
 from router.privacy.filter import PRIVATE_HEADER
 from router.settings import Settings
-from router.types import Decision, Tier
+from router.types import Decision, Request, Tier
 from router.wire import to_anthropic, to_openai
 from router.wire.summary import Usage, mapping, sequence
 
@@ -38,16 +47,18 @@ class Planner:
         breakers: Mapping[Tier, Breaker],
         server: Callable[[], LocalServer],
         rng: Random,
+        conversations: Conversations,
     ) -> None:
         self.policy = policy
         self._ledger, self._breakers, self._server, self._rng = ledger, breakers, server, rng
+        self._conversations = conversations
 
     async def plan(self, record: Record) -> None:
         """Find out who answers, and note it. Raises RequestRefused or InputError."""
-        facts, est_usd = await self._facts(record)
+        facts, cost = await self._facts(record)
         record.plan, record.decision = decide(facts), facts.decision
         record.models = {"local": facts.local.model, "cloud": facts.cloud.model}
-        record.est_usd = record.cloud_usd = est_usd
+        record.est_usd, record.cloud_usd = cost.cloud_usd, cost.kept_usd
         self._draw_for_audit(record)
 
     def _draw_for_audit(self, record: Record) -> None:
@@ -59,8 +70,8 @@ class Planner:
         record.audit = settings.audit
         record.audited = self._rng.random() < settings.audit
 
-    async def _facts(self, record: Record) -> tuple[Facts, float]:
-        """What the rules look at, and the estimated price of a cloud answer in US dollars."""
+    async def _facts(self, record: Record) -> tuple[Facts, Expected]:
+        """What the rules look at, and what the turn is expected to cost."""
         call, policy = record.call, record.policy
         settings, server = policy.settings, self._server()
         wanted = named(call, settings, server)
@@ -68,8 +79,15 @@ class Planner:
         local = server.find(local_name)
         cloud_name = wanted.cloud or settings.cloud_model
         request = call.request
+        conversation = self._conversations.of(record)
+        cost = _expected(cloud_name, record, conversation)
+        if request is not None and cost is not None:
+            request = replace(request, cloud_usd=cost.cloud_usd, leaving_usd=cost.leaving_usd)
         decision = await policy.batcher.decide(request) if request is not None else None
-        est_usd = _estimate_usd(cloud_name, call, policy, decision)
+        if cost is None:
+            est_usd = _estimate_usd(cloud_name, call, policy, decision)
+            cost = Expected(cloud_usd=est_usd, kept_usd=est_usd)
+        record.doubts = conversation.doubts
         explore = exploration_of(settings.exploration, settings.exploration_near, decision)
         facts = Facts(
             local=TierStatus(
@@ -81,7 +99,7 @@ class Planner:
                 model=cloud_name,
                 absent=_cloud_absent(settings),
                 lacks=_cloud_lacks(call, settings),
-                over_budget=await self._ledger.exceeded(est_usd, call.key) or "",
+                over_budget=await self._ledger.exceeded(cost.cloud_usd, call.key) or "",
                 down=self._down("cloud"),
             ),
             named=wanted.tier,
@@ -89,10 +107,12 @@ class Planner:
             masked=record.masked,
             failover=settings.failover,
             decision=decision,
+            background=request.background if request is not None else "",
+            loop=_loop(request, conversation, settings),
             exploration=explore,
             draw=self._rng.random() if explore else 1.0,
         )
-        return facts, est_usd
+        return facts, cost
 
     async def screen(self, call: Call, policy: Policy) -> Screening:
         """What the privacy filter says, the client's headers included. Raises RequestRefused.
@@ -148,6 +168,44 @@ class Planner:
         return (
             f"The {tier} tier failed repeatedly; it is tried again in {breaker.reopens_in_s:.0f} s."
         )
+
+
+def _loop(
+    request: Request | None, conversation: Conversation, settings: Settings
+) -> LoopFacts | None:
+    """What the rules may know of the loop that a request is a step of."""
+    if request is None or request.loop is None or settings.loops == "free":
+        return None
+    loop, doubts = request.loop, conversation.doubts
+    trouble = {
+        f"{loop.failed} errors of tools in a row": loop.failed >= LOOP_FAILED,
+        f"the same call {loop.repeats + 1} times in a row": loop.repeats >= LOOP_REPEATS,
+        f"{loop.malformed} calls in a row that no tool could take": loop.malformed
+        >= LOOP_MALFORMED,
+        f"{doubts} answers in doubt": doubts >= LOOP_DOUBTS,
+    }
+    words = ", ".join(said for said, is_so in trouble.items() if is_so)
+    return LoopFacts(step=loop.steps, home=conversation.tier, trouble=words)
+
+
+def _expected(model: str, record: Record, conversation: Conversation) -> Expected | None:
+    """What the turn is expected to cost by tools and cache; None where its text says it all."""
+    call, settings = record.call, record.policy.settings
+    caches = call.api == settings.cloud_api == "anthropic" and b'"cache_control"' in call.payload
+    if not (caches or conversation.prefix or call.body.get("tools")):
+        return None
+    try:
+        return expected(
+            model,
+            call.size,
+            record.at,
+            prefix=conversation.prefix,
+            caches=caches,
+            before=(conversation.sent, conversation.sent_at),
+            output_tokens=settings.output_tokens,
+        )
+    except ConfigError:  # a model newer than the price list
+        return None
 
 
 def _estimate_usd(model: str, call: Call, policy: Policy, decision: Decision | None) -> float:

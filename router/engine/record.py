@@ -14,6 +14,7 @@ from router.engine.rules import UNPLANNED, Plan
 from router.errors import status_of
 from router.outcomes.faults import Fault
 from router.privacy import Screening
+from router.text.request import kind_of
 from router.types import Decision, Tier
 from router.wire import Json
 from router.wire.summary import Summary
@@ -36,6 +37,8 @@ class Record:
     audit: float | None = None  # probability with which it was drawn; None: it could not be
     models: Mapping[Tier, str] = field(default_factory=dict)  # who would answer
     est_usd: float = 0.0  # of a cloud answer
+    doubts: int = 0  # of the verifier in the steps of a loop before
+    doubted: bool = False  # by the verifier, and given all the same
     decision: Decision | None = None
     after: Decision | None = None
     at_end: Decision | None = None  # of a stream, by all of it, when it had been given
@@ -57,7 +60,9 @@ class Record:
     error: str | None = None
     answer: Summary | None = None
     cost_usd: float = 0.0
-    cloud_usd: float | None = None
+    cloud_usd: float | None = None  # of the cloud's answer, had it answered all turns before
+    cache_usd: float = 0.0  # what its prompt cache saved on the answer
+    switch_usd: float = 0.0  # what the answer cost because the turn before was another tier's
     first_token_s: float | None = None
     waited_s: float = 0.0
     latency_s: float = 0.0
@@ -112,7 +117,7 @@ class Record:
         if (known := self.after or self.decision) is not None:
             for name in ("p_local", "p_cloud", "gain", "threshold"):
                 out[f"x-router-{name.replace('_', '-')}"] = f"{getattr(known, name):.4f}"
-        cost = (self.cloud_usd or 0.0) if streaming and self.tier == "cloud" else self.cost_usd
+        cost = self.est_usd if streaming and self.tier == "cloud" else self.cost_usd
         out["x-router-cost-usd"] = f"{cost:.6f}"
         if streaming and self.tier == "cloud":
             out["x-router-cost"] = "estimated"
@@ -161,6 +166,7 @@ class Record:
             "api": self.call.dialect,
             "key": self.call.key,
             "stream": self.call.stream,
+            "kind": kind_of(self.call.request) if planned else None,
             "rule": plan.rule,
             "reason": self.reason,
             "trail": self._trail(),
@@ -194,8 +200,12 @@ class Record:
             "max_tokens": self.call.max_tokens,
             "input_tokens": usage.input_tokens if usage else None,
             "output_tokens": usage.output_tokens if usage else None,
+            "cache_read": usage.cache_read if usage else None,
+            "cache_write": usage.cache_write if usage else None,
             "cost_usd": self.cost_usd,
             "cloud_usd": self.cloud_usd,
+            "cache_usd": self.cache_usd,
+            "switch_usd": self.switch_usd,
             "latency_s": self.latency_s,
             "first_token_s": self.first_token_s,
             "request": self._request() if words else None,

@@ -26,11 +26,26 @@ class TierStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoopFacts:
+    """What is known of the tool loop that a request is a step of.
+
+    `home`: the tier that answered the turns before; None where nobody remembers. `trouble`: in
+    words, why the local tier does not get on with it.
+    """
+
+    step: int
+    home: Tier | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything the rules look at.
 
     `named`: the tier that the user asked for, if one was. `private`: kinds of private content that
-    keep it here; `masked`: kinds that have stand-ins wherever it leaves.
+    keep it here; `masked`: kinds that have stand-ins wherever it leaves. `background`: what the
+    client wants for itself, if it is no person's request. `loop`: None where the request is no step
+    of a tool loop, or loops are free to move.
     `exploration`: probability of trying the other tier; `draw`: a random number in 0..1.
     """
 
@@ -41,6 +56,8 @@ class Facts:
     masked: tuple[str, ...] = ()
     failover: bool = True
     decision: Decision | None = None
+    background: str = ""
+    loop: LoopFacts | None = None
     exploration: float = 0.0
     draw: float = 1.0
 
@@ -120,6 +137,7 @@ def decide(facts: Facts) -> Plan:
             reason=step.words,
             trail=state.trail,
             fallback=fallback,
+            may_escalate=tier == "local" and step.rule in _LOOKED_AT,
         )
     return _learned(facts, state)
 
@@ -191,13 +209,47 @@ def _health(facts: Facts, state: _State) -> _State:
     return state
 
 
+def _background(facts: Facts, state: _State) -> _State:
+    if not facts.background:
+        return state.passed("background", "It is no call in the background.")
+    kind = f"A call in the background ({facts.background})"
+    if state.left != ("local", "cloud"):
+        return state.passed("background", f"{kind} goes to the tier that is left.")
+    return state.without("background", "cloud", f"{kind} is easy by nature and stays local.")
+
+
+def _loop(facts: Facts, state: _State) -> _State:
+    loop = facts.loop
+    if loop is None:
+        return state.passed("loop", "It is no step of a tool loop that is kept where it began.")
+    if state.left != ("local", "cloud"):
+        return state.passed(
+            "loop", f"Step {loop.step} of a tool loop goes to the tier that is left."
+        )
+    home = loop.home or (facts.decision.tier if facts.decision else "local")
+    if home == "local" and loop.trouble:
+        words = f"The tool loop fails on the local tier ({loop.trouble}); the cloud takes it over."
+        return state.without("loop", "local", words)
+    if loop.home is None:
+        return state.passed("loop", "Nobody remembers where the tool loop began.")
+    where = "on the local tier" if home == "local" else "in the cloud"
+    words = f"Step {loop.step} of a tool loop stays {where}, where the loop is."
+    return state.without("loop", _other(home), words)
+
+
 _HARD: tuple[Callable[[Facts, _State], _State], ...] = (
     _explicit,
     _private,
     _limits,
     _budget,
     _health,
+    _background,
+    _loop,
 )
+
+
+# Of the tiers that these rules leave, the cloud was open too: a poor local answer may go there.
+_LOOKED_AT = ("loop",)
 
 
 def _learned(facts: Facts, state: _State) -> Plan:

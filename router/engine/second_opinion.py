@@ -7,6 +7,7 @@ from typing import Any
 
 from router.answers.reading import Answer
 from router.engine.cascade import answer_of, faults, head_faults, second_body
+from router.engine.constants import LOOP_DOUBTS
 from router.engine.hold import Hold
 from router.engine.opened import Opened, Reply
 from router.engine.record import Record
@@ -81,7 +82,7 @@ class SecondOpinion:
         if opened.over:
             return await self._verdict(known, None)
         record.checks, record.after = head_faults(known.text), hold.after
-        return bool(record.checks) or hold.poor
+        return bool(record.checks) or (hold.poor and self._doubt())
 
     async def _verdict(self, answer: Summary, other: Answer | None) -> bool:
         record, decision = self._record, self._record.decision
@@ -95,7 +96,15 @@ class SecondOpinion:
             other = await self._opinion()
             if other is not None:
                 record.after = self._router.predict_after(decision, own, [other])
-        return bool(record.checks) or record.after.tier == "cloud"
+        return bool(record.checks) or (record.after.tier == "cloud" and self._doubt())
+
+    def _doubt(self) -> bool:
+        """Whether the verifier's doubt is reason enough: in a loop it is only noted at first."""
+        record = self._record
+        if record.plan.rule != "loop":
+            return True
+        record.doubted = True
+        return record.doubts + 1 >= LOOP_DOUBTS
 
     async def _opinion(self) -> Answer | None:
         """Another local model's answer; None if it gives none, which decides nothing."""

@@ -35,6 +35,7 @@ from router.gateway.responses import (
     refused,
 )
 from router.gateway.stored import Stored
+from router.text.request import kind_of
 from router.wire import Json, dumped
 
 _log = logging.getLogger("router.gateway")
@@ -190,6 +191,8 @@ def _decision_body(record: Record) -> Json:
         "reason": plan.reason,
         "propensity": plan.propensity,
         "fallback": plan.fallback,
+        "kind": kind_of(record.call.request),
+        "client": record.call.request.client if record.call.request else "",
         "policy_version": record.policy.version,
         "est_cloud_usd": record.est_usd,
         "private": list(record.private),

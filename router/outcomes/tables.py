@@ -24,6 +24,7 @@ decisions = Table(
     Column("api", String(16), nullable=False),
     Column("key", String(64)),  # name of the API key, if one was used
     Column("stream", Boolean, nullable=False),
+    Column("kind", String(16)),  # request, step of a tool loop, or what the background wants
     # What was decided, and why
     Column("rule", String(32), nullable=False),
     Column("reason", Text, nullable=False),
@@ -60,8 +61,12 @@ decisions = Table(
     Column("max_tokens", Integer),  # the client's limit on the answer; null: it set none
     Column("input_tokens", Integer),
     Column("output_tokens", Integer),
+    Column("cache_read", Integer),  # tokens of the input, read from the cloud's prompt cache
+    Column("cache_write", Integer),  # and written to it
     Column("cost_usd", Float),  # of this answer and of those thrown away for it
     Column("cloud_usd", Float),  # what the cloud's answer would cost or did, estimated
+    Column("cache_usd", Float),  # what the cache saved on this answer
+    Column("switch_usd", Float),  # what it cost because the turn before was another tier's
     Column("latency_s", Float),
     Column("first_token_s", Float),
     # What the router learns from; all null for store = none and for private requests

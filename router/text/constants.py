@@ -11,6 +11,13 @@ MAX_NESTING = 16  # chosen: blocks within blocks; far more than clients send
 # Chosen: texts are cut to head and tail, since the task stands at one of the two ends.
 CLIP_HEAD_CHARS, CLIP_TAIL_CHARS = 2000, 1000
 MAX_TOKENS = 1024  # chosen: a text so cut has fewer, at four characters each
+# Of a turn, what is no person's where nobody named the client (`router.text.harness`).
+HARNESS_BLOCK_CHARS = 200  # chosen: a tagged block that is shorter may be a person's example
+REPEATED_CHARS = 200  # chosen: nobody types as much a second time
+REMINDER_CHARS = 12  # chosen: paragraphs that end the system text too, such as "Reply in English."
+OPENING_CHARS = 600  # chosen: an order for a title or a summary stands at the start
+# Steps of a tool loop.
+RESULT_HEAD_CHARS = 400  # chosen: a result that is an error says so at its start
 MIN_OPTIONS = 2  # chosen: one line that begins like an option may be a list of one
 
 # Words and pairs.

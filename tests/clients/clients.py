@@ -24,6 +24,7 @@ from tests import ROOT
 
 PYTHON = Path(os.environ.get("TEST_CLIENTS", ROOT / ".venv-clients")) / "bin" / "python"
 NPM = Path(os.environ.get("TEST_CLIENTS_NPM", ROOT / ".npm-clients")) / "node_modules" / ".bin"
+AIDER = Path(os.environ.get("TEST_CLIENTS_AIDER", ROOT / ".venv-aider")) / "bin" / "aider"
 PROGRAMS = ROOT / "tests" / "clients" / "programs"
 PATIENCE_S = 120
 RESULT = "from-the-tool"  # what every tool answers, for the model to repeat
@@ -44,6 +45,8 @@ class Client:
     npm: str = ""
 
 
+CLAUDE_CODE = Client("claude-code", ("claude_code.py",), npm="claude")
+AIDER_ONCE = Client("aider", ("aider_once.py",), tools=False, streams=False)
 CLIENTS = (
     Client("openai-chat", ("openai_sdk.py", "chat")),
     Client("openai-responses", ("openai_sdk.py", "responses")),
@@ -52,6 +55,7 @@ CLIENTS = (
     Client("ollama-generate", ("ollama_sdk.py", "generate"), tools=False),
     Client("langchain-ollama", ("langchain_over_ollama.py",)),
     Client("codex", ("codex.py",), npm="codex"),
+    CLAUDE_CODE,
 )
 
 
@@ -64,16 +68,21 @@ class Told:
     error: str = ""
 
 
-def run(client: Client, url: str, model: str, what: str, home: Path) -> Told:
-    """Run a client once. `home`: a folder that it may take for its user's."""
+def run(client: Client, url: str, model: str, what: str, home: Path, *prompt: str) -> Told:
+    """Run a client once. `home`: a folder that it may take for its user's; `prompt`: what to ask
+    instead of "Say hello.", where the program takes it.
+    """
     needed(PYTHON)
+    if client.name == "aider":
+        needed(AIDER)
     if client.npm:
         needed(NPM / client.npm)
     program, *arguments = client.command
-    command = [str(PYTHON), str(PROGRAMS / program), *arguments, url, model, what]
+    command = [str(PYTHON), str(PROGRAMS / program), *arguments, url, model, what, *prompt]
     home.mkdir(exist_ok=True)
     kept = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TMPDIR")}
     env = {**kept, "HOME": str(home), "CLIENTS_NPM": str(NPM), "NO_PROXY": "127.0.0.1"}
+    env["CLIENTS_AIDER"] = str(AIDER)
     done = subprocess.run(
         command,
         env=env,

@@ -13,6 +13,7 @@ HOME, AFAR = "I am at home.", "I am far away."
 # How the tools of each client are called so that they answer RESULT and nothing else happens.
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "look": {"where": "here"},
+    "Bash": {"command": "echo from-the-tool", "description": "Say something"},
     "exec_command": {"cmd": "echo from-the-tool"},
     "functions__exec": {"input": 'text("from-the-tool")'},
 }

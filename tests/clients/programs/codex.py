@@ -1,4 +1,4 @@
-"""Codex, without a terminal: python codex.py URL MODEL WHAT. It always streams and offers tools."""
+"""Codex, without a terminal: python codex.py URL MODEL WHAT [PROMPT]. It always streams."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 
-def main(url: str, model: str, what: str) -> None:
+def main(url: str, model: str, what: str, prompt: str = "Say hello.") -> None:
     home = Path.home()
     settings = {
         "model_provider": "router",
@@ -21,7 +21,7 @@ def main(url: str, model: str, what: str) -> None:
     given = [part for k, v in settings.items() for part in ("-c", f"{k}={json.dumps(v)}")]
     command = [f"{os.environ['CLIENTS_NPM']}/codex", "exec", "--json", "--skip-git-repo-check"]
     done = subprocess.run(
-        [*command, "-m", model, *given, "Use your tool." if what == "tool" else "Say hello."],
+        [*command, "-m", model, *given, "Use your tool." if what == "tool" else prompt],
         env={**os.environ, "CODEX_HOME": str(home), "ROUTER_KEY": "none"},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -32,6 +32,8 @@ def test_an_easy_request_stays_local_and_a_hard_one_goes_to_the_cloud(
             "limits",
             "budget",
             "health",
+            "background",
+            "loop",
             "learned",
         ]
 
