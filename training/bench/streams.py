@@ -113,7 +113,9 @@ def kept(data: Path) -> pd.DataFrame:
     """
     outcomes = read(data).rows
     answers = read_answers(data)
-    calling = answers.groupby("own_source")["calls"].transform(lambda calls: calls.notna().any())
+    calling = answers.groupby("own_source")["tool_calls"].transform(
+        lambda calls: calls.notna().any()
+    )
     answers = answers[answers["text"].notna() & ~calling]
     cloud = outcomes[outcomes["tier"] == "cloud"]
     most = cloud.groupby("source")["model"].agg(lambda names: names.mode().iloc[0])
