@@ -38,7 +38,7 @@ def test_each_judge_has_a_level_of_its_own(folder: Path, small: Dataset, shipped
     by_judge = read.set_index(["group", "judge"])
     assert by_judge.loc[("q1", "strict"), "score"] == 0.2
     assert by_judge.loc[("q1", "mild"), "score"] == 0.9
-    assert by_judge.loc[("q1", "strict"), "cloud"] == pytest.approx(0.7)
+    assert by_judge.loc[("q1", "strict"), "cloud"] == 1.0  # its one grade is good
     assert np.isnan(by_judge.loc[("q1", "mild"), "cloud"])
     assert read["prompt_id"].nunique() == 3, "judges are not compared with each other"
     assert read["group"].nunique() == 2, "one question stays on one side of a split"
