@@ -38,6 +38,7 @@ MAX_FAULTS = 20  # chosen: a call with so many faults is no better for one more
 MAX_CALCULATIONS = 40  # chosen: enough to see whether an answer calculates well
 VERY_SHORT_CHARS, VERY_LONG_CHARS = 20, 1500  # chosen: a word or two; about a page
 COMPLETE_CHARS = 200  # chosen: a shorter text may well end without a mark
+SENTENCE_LINE_CHARS = 60  # chosen: a shorter last line may be a name or a heading
 MAX_CODE_CHARS, MAX_PROGRAM_NAMES = 3000, 100  # chosen: about what is read of an answer anyway
 CODE_LINE_CHARS = 20  # chosen: code has a line break every so many characters
 LARGEST_NUMBER = 1e9  # chosen: beyond, the size of a number says nothing more

@@ -23,6 +23,7 @@ from router.answers.constants import (
     LOWEST_MEAN_LOGPROB,
     REFUSAL_HEAD_CHARS,
     REFUSAL_TAIL_CHARS,
+    SENTENCE_LINE_CHARS,
     TAIL_CHARS,
     VERY_LONG_CHARS,
     VERY_SHORT_CHARS,
@@ -116,6 +117,7 @@ _REFUSING = frozenset(("sorry", "unable", "able", "can", "cannot", "won", "don",
 _MARKED = (_HEDGES, _SECOND_THOUGHTS, _REFUSING)
 _NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
 _NAMES = re.compile(r"(?<=[a-z,;:] )[A-Z][\w'-]+")
+_ITEM = re.compile(r"\s*(?:[-*•+#|]|\d{1,2}[.)]|[A-Za-z][.)])\s")
 _ENDINGS = ".!?\"'`)]}*>|:;$”’。！？"
 
 
@@ -377,11 +379,17 @@ def _ends_early(answer: Answer, text: str) -> bool:
 
 
 def _cut_off(text: str) -> bool:
-    """Whether a text seems to end in the middle: an open fence, or no closing mark after many."""
+    """Whether a text seems to end in the middle: an open fence, or a sentence without its end.
+
+    Items of lists, rows of tables and short last lines need no closing mark.
+    """
     if text.count("```") % 2:
         return True
     bare = text.rstrip()
-    return len(bare) > COMPLETE_CHARS and bare[-1] not in _ENDINGS
+    if len(bare) <= COMPLETE_CHARS or bare[-1] in _ENDINGS:
+        return False
+    last = bare.rsplit("\n", 1)[-1]
+    return len(last) > SENTENCE_LINE_CHARS and not _ITEM.match(last)
 
 
 def _repetition(ids: IntArray) -> float:

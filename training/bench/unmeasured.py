@@ -103,11 +103,16 @@ def _with_readings(asked: list[_Asked], bench: Bench, seed: int) -> list[_Asked]
         if opinions is None:
             out.append(one)
             continue
-        at = [opinions.at.get((p, one.model)) for p in one.frame["prompt_id"]]
-        asks = opinions.answers.frame["asks"].to_numpy()
-        frame = one.frame.assign(asks=["text" if i is None else asks[i] for i in at])
-        readings = [None if i is None else opinions.answers.readings[i] for i in at]
-        out.append(replace(one, frame=frame, readings=readings))
+        at = [opinions.at.get((p, one.model), -1) for p in one.frame["prompt_id"]]
+        known = np.array(at) >= 0
+        if not known.any():
+            out.append(one)
+            continue
+        where = np.array(at)[known]
+        asks = opinions.answers.frame["asks"].to_numpy()[where]
+        frame = one.frame[known].assign(asks=asks)
+        read: list[Reading | None] = [opinions.answers.readings[i] for i in where]
+        out.append(replace(one, frame=frame, readings=read))
     for source in bench.answers.keys() - {one.source for one in asked}:
         answers = bench.answers[source].answers
         scored = answers.frame[answers.frame["score"].notna() & answers.frame["cloud"].notna()]

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from router.answers.verifier import NAMES, Verifier
 from router.decide.heads import sigmoid
@@ -75,6 +75,8 @@ class Strangers:
             for characters in LOOKS if len(mine) else ():
                 some = mine.sample(min(BEGINNING_ANSWERS, len(mine)), random_state=seed)
                 cut = beginnings(some, rng, (characters,))
+                if cut.empty:  # no answer is so long
+                    continue
                 read = Opinions.read(model, cut, bench.data.prompts, bench.data)
                 alone = [(i, ()) for i in range(len(read.answers))]
                 begun[source][characters] = _scored(rows_of(read, alone, ability))
@@ -119,7 +121,7 @@ def run_models(strangers: Strangers, seed: int) -> dict[str, dict[str, dict[str,
     """Source -> method -> measures, mean over folds."""
     found: dict[str, dict[str, list[dict[str, float]]]] = {}
     for fold in range(UNSEEN_FOLDS):
-        hidden = _Fold(seed, fold)
+        hidden = _Fold.of(seed, fold, strangers)
         verifier = strangers.fitted(hidden.outside)
         for source in strangers.whole:
             for method, rows in strangers.methods(source, hidden.inside).items():
@@ -177,22 +179,39 @@ def _points(p: FloatArray, good: FloatArray) -> list[dict[str, float]]:
 
 @dataclass(frozen=True)
 class _Fold:
-    """A third of the models and of the questions, by hash; the same in every source."""
+    """A third of the models and of the questions; the same in every source.
+
+    `models`: those that are hidden.
+    """
 
     seed: int
     fold: int
+    models: frozenset[str]
 
-    def _of(self, names: Any) -> Any:
-        hashes = {n: group_hash(f"{self.seed}:{n}") % UNSEEN_FOLDS == self.fold for n in set(names)}
-        return np.array([hashes[n] for n in names], dtype=bool)
+    @classmethod
+    def of(cls, seed: int, fold: int, strangers: Strangers) -> "_Fold":
+        """Every third model, in an order that the seed sets."""
+        names = {n for rows in strangers.whole.values() for n in rows.model.tolist()}
+        order = sorted(names, key=lambda n: group_hash(f"{seed}:{n}"))
+        return cls(seed, fold, frozenset(order[fold::UNSEEN_FOLDS]))
+
+    def _hides(self, rows: VerifierRows) -> "tuple[NDArray[np.bool_], NDArray[np.bool_]]":
+        groups = {
+            g: group_hash(f"{self.seed}:{g}") % UNSEEN_FOLDS for g in set(rows.group.tolist())
+        }
+        models = [m in self.models for m in rows.model.tolist()]
+        questions = [groups[g] == self.fold for g in rows.group.tolist()]
+        return np.array(models, dtype=bool), np.array(questions, dtype=bool)
 
     def inside(self, rows: VerifierRows) -> IntArray:
         """Rows of hidden models and hidden questions."""
-        return np.flatnonzero(self._of(rows.model.tolist()) & self._of(rows.group.tolist()))
+        models, questions = self._hides(rows)
+        return np.flatnonzero(models & questions)
 
     def outside(self, rows: VerifierRows) -> IntArray:
         """Rows of neither."""
-        return np.flatnonzero(~self._of(rows.model.tolist()) & ~self._of(rows.group.tolist()))
+        models, questions = self._hides(rows)
+        return np.flatnonzero(~models & ~questions)
 
 
 def _everything(rows: VerifierRows) -> IntArray:
