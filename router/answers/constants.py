@@ -50,9 +50,9 @@ LOWEST_MEAN_LOGPROB, LOWEST_LOGPROB = -10, -20  # chosen: an outlier shall not o
 MARKS = (120, 240, 480)
 MAX_OPINIONS = 2  # chosen: three votes are the fewest of which two can outvote one
 # Familiarity: rows of a kind that make it known, and times the usual squared distance up to which
-# an answer is like those learned from. Chosen: a hundred answers set a level to a twentieth, and of
-# a fit's own answers one in a hundred is beyond.
-SUPPORT, FAR = 100.0, 3.0
+# an answer is like those learned from. Chosen: a kind that a source has by accident is not known
+# from it, and of a fit's own answers one in a hundred is beyond.
+SUPPORT, FAR = 300.0, 3.0
 LEAST_RELIABLE = 0.05  # chosen: a label that hardly counts, rather than none
 Z_LIMIT = 4.0  # chosen: a feature further from its mean carries no more information
 # Chosen: how alike free texts are. None of the three says it alone (texts on one topic have much

@@ -117,6 +117,7 @@ _REFUSING = frozenset(("sorry", "unable", "able", "can", "cannot", "won", "don",
 _MARKED = (_HEDGES, _SECOND_THOUGHTS, _REFUSING)
 _NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
 _NAMES = re.compile(r"(?<=[a-z,;:] )[A-Z][\w'-]+")
+_OPENS_DATA = ("{", "[", "<")
 _ITEM = re.compile(r"\s*(?:[-*•+#|]|\d{1,2}[.)]|[A-Za-z][.)])\s")
 _ENDINGS = ".!?\"'`)]}*>|:;$”’。！？"
 
@@ -164,7 +165,7 @@ class Reading:
     `statistics` (len(STATISTICS),); `words` sorted distinct token ids; `meaning` and
     `conclusion` unit vectors (d,) of the whole text and of its last 48 tokens.
     `known` is False where only the final answer is known, not the text it came from; `so_far`
-    where the answer is still being written.
+    where the answer is still being written; `structured` where its text opens as data does.
     `checks`: see `router.answers.call_checks`; all 0 where no tool was offered. `program`: the code
     in it, None where there is none.
     """
@@ -178,6 +179,7 @@ class Reading:
     names: frozenset[str]
     known: bool = True
     so_far: bool = False
+    structured: bool = False
     program: Program | None = None
     checks: FloatArray = field(default_factory=lambda: NOTHING_CHECKED)
 
@@ -248,6 +250,7 @@ class Reader:
                     numbers=frozenset(map(_bare, numbers)),
                     names=frozenset(_NAMES.findall(short[i])),
                     so_far=answer.so_far,
+                    structured=text.lstrip()[:1] in _OPENS_DATA,
                     program=program,
                     checks=checks(final.calls, answer.text if made else "", offered),
                 )

@@ -247,7 +247,7 @@ def row(
     answer = evidence.answer
     kind = answer.final.kind
     out[_AT[f"answer is {kind}"]] = 1.0
-    out[_KINDS.start + kind_of_evidence(answer)] = 1.0
+    out[_KINDS.start + kind_of_evidence(answer, evidence.asks)] = 1.0
     out[_AT[f"asked for {evidence.asks}"]] = 1.0
     if suits := _SUITS.get(evidence.asks):
         out[_AT[_FORM[0]] + (kind not in suits)] = 1.0

@@ -64,7 +64,7 @@ UNMEASURED_ROWS = 1500  # chosen: of each source and model; shares are then know
 
 # Models, questions and sources left out.
 UNSEEN_FOLDS = 3  # chosen: a third of the models and of the questions hidden at a time
-UNSEEN_ANSWERS, BEGINNING_ANSWERS = 4000, 1500  # chosen: of each source; shares known to .01
+UNSEEN_ANSWERS, BEGINNING_ANSWERS = 4000, 3000  # chosen: of each source; shares known to .01
 STRANGE_SEEDS = 2  # chosen: each hides other models and questions, and takes minutes
 LABELS = 100  # what the target for calibration is stated with
 RELIABILITY_BINS = 10  # chosen: a diagram that a person can read

@@ -12,6 +12,7 @@ from functools import reduce
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from router.answers.verifier import NAMES, Verifier
@@ -51,7 +52,8 @@ _COLUMNS = {"length of the answer": "length of the answer", "equality": "agreeme
 class Strangers:
     """Rows of every source with the prompt unknown and abilities as if nobody measured a model.
 
-    `whole[source]`: beside none, one and two opinions. `begun[source][characters]`: beginnings.
+    `whole[source]`: beside none, one and two opinions. `begun[source][characters]`: what is read by
+    then, of shorter answers all.
     """
 
     whole: dict[str, VerifierRows]
@@ -75,9 +77,9 @@ class Strangers:
             for characters in LOOKS if len(mine) else ():
                 some = mine.sample(min(BEGINNING_ANSWERS, len(mine)), random_state=seed)
                 cut = beginnings(some, rng, (characters,))
-                if cut.empty:  # no answer is so long
-                    continue
-                read = Opinions.read(model, cut, bench.data.prompts, bench.data)
+                ended = some[some["text"].str.len() <= characters]
+                both = pd.concat([cut, ended], ignore_index=True)
+                read = Opinions.read(model, both, bench.data.prompts, bench.data)
                 alone = [(i, ()) for i in range(len(read.answers))]
                 begun[source][characters] = _scored(rows_of(read, alone, ability))
         return cls(whole, begun)

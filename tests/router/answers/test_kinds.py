@@ -39,7 +39,8 @@ def reader(shipped: Artifact) -> Reader:
         (Answer("", tool_calls=[CALL]), True, "call"),
         (Answer("No function here does that."), True, "call"),
         (Answer("Rain falls when dro", so_far=True), False, "beginning"),
-        (Answer("", so_far=True), True, "beginning"),
+        (Answer('{"city": "Be', so_far=True), False, "structured beginning"),
+        (Answer("", so_far=True), True, "structured beginning"),
         (Answer(""), False, "prose"),
     ],
 )
@@ -48,7 +49,13 @@ def test_every_answer_is_of_one_kind(
 ) -> None:
     offer = Offer([TOOL], "Add one.") if offered else None
     reading = reader.read([answer], ["text"], [offer])[0]
-    assert EVIDENCE[kind_of_evidence(reading)] == kind
+    assert EVIDENCE[kind_of_evidence(reading, "text")] == kind
+
+
+def test_an_exams_answer_without_its_final_answer_is_no_prose(reader: Reader) -> None:
+    text = "Rain falls when drops grow heavy, rarely from small clouds. " * 2
+    reading = reader.read([Answer(text)], ["choice"])[0]
+    assert EVIDENCE[kind_of_evidence(reading, "choice")] == "final answer"
 
 
 def test_the_form_of_prose_is_counted() -> None:
