@@ -6,6 +6,7 @@ from router.answers.reading import Reading
 EVIDENCE: tuple[str, ...] = ("final answer", "prose", "code", "data", "call", "beginning")
 _OF_FINAL = {**dict.fromkeys(EXACT, "final answer"), "data": "data", "call": "call", "code": "code"}
 _AT = {name: i for i, name in enumerate(EVIDENCE)}
+OPEN = frozenset(_AT[name] for name in ("prose", "code", "data"))  # no one right answer is there
 
 
 def kind_of_evidence(answer: Reading) -> int:
