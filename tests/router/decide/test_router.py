@@ -159,8 +159,8 @@ FINE = [
     ("Fix the grammar: He go to school", "He goes to school."),
     (
         "What should I cook tonight with eggs and spinach?",
-        "You could make an omelette: beat three eggs, wilt a handful of spinach in butter, pour the "
-        "eggs over it and cook until set. Add cheese if you like.",
+        "You could make an omelette: beat three eggs, wilt a handful of spinach in butter, pour "
+        "the eggs over it and cook until set. Add cheese if you like.",
     ),
 ]
 POOR = [
