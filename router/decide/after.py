@@ -12,6 +12,7 @@ from router.answers.agreement import AGREEMENT, agreement
 from router.answers.constants import LEAST_RELIABLE, MAX_OPINIONS
 from router.answers.familiar import anchored
 from router.answers.final import EXACT
+from router.answers.kinds import OPEN, kind_of_evidence
 from router.answers.reading import Answer, Reader, Reading
 from router.answers.same import same
 from router.answers.verifier import (
@@ -22,7 +23,7 @@ from router.answers.verifier import (
     with_meaning,
 )
 from router.decide.bar import Bar, Judged
-from router.decide.constants import LEAST_PROBABILITY, NAMES_REMEMBERED, UNFAMILIAR
+from router.decide.constants import LEAST_PROBABILITY, NAMES_REMEMBERED, PROMPT_SHARE, UNFAMILIAR
 from router.decide.deferral import (
     FROM_ANSWER,
     act_for,
@@ -149,13 +150,17 @@ class SecondLook:
         """Logits of p_local and p_cloud (n, 2), and how familiar the answers are (n,), 0..1.
 
         As far as they are not, what the prompt says stands, or where it is unknown the level of
-        such models.
+        such models. Of what is open (`OPEN`) a known prompt says PROMPT_SHARE in any case.
         """
         rows = self.rows(evidence)
         degree = self.verifier.familiarity(rows)
         logits = self.verifier.logits(rows)
         otherwise = np.array([self._otherwise(e) for e in evidence])
-        return anchored(logits, degree, otherwise), degree
+        both = [
+            e.prompt is not None and kind_of_evidence(e.answer, e.asks) in OPEN for e in evidence
+        ]
+        share = np.where(both, (1 - PROMPT_SHARE) * degree, degree)
+        return anchored(logits, share, otherwise), degree
 
     def _otherwise(self, evidence: Evidence) -> tuple[float, float]:
         if evidence.prompt is not None:

@@ -211,7 +211,8 @@ def _units(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _split(body: Mapping[str, Any]) -> Iterator[list[str]]:
     """The ends of the user's last turns, where a value could be given piece by piece."""
-    turns = [m for m in body.get("messages") or () if isinstance(m, dict)]
+    said = body.get("messages")
+    turns = [m for m in said if isinstance(m, dict)] if isinstance(said, list) else []
     texts = [_said(m) for m in turns if m.get("role") == "user"][-TURNS_JOINED:]
     pieces = [
         t if len(t) <= 2 * TURN_END else f"{t[:TURN_END]}\n\n{t[-TURN_END:]}" for t in texts if t

@@ -16,6 +16,7 @@ from router.registry.artifact import Artifact
 from router.settings import load_settings
 from router.threshold import QualityFloor, Reference
 from router.types import FloatArray
+from tests.servers.running import HARD
 
 DRAWS = 500
 Draw = Callable[[np.random.Generator, int], Known]
@@ -147,9 +148,8 @@ def test_a_router_sets_its_threshold_by_the_floor_and_says_so(shipped: Artifact)
 def test_what_a_floor_sends_to_the_cloud_is_not_looked_at_first(shipped: Artifact) -> None:
     rng = np.random.default_rng(6)
     artifact = knowing(shipped, (rng.random(400) < 0.9) * 1.0, np.ones(400))
-    hard = "Design a payment ledger over three regions that survives the loss of one."
     floor = Router(artifact, operating_point=QualityFloor(0.9), look_price=0.0)
-    decision = floor.predict(hard)
+    decision = floor.predict(HARD)
     assert decision.tier == "cloud" == decision.act
 
 

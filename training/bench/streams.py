@@ -44,6 +44,7 @@ class Streams:
 
     `p` (n, 5, 2): p_local and p_cloud by the prompt, by beginnings of 120, 240 and 480 characters,
     and by all of the answer; a beginning that is all of it says what all of it says. `chars` (n,).
+    `threshold` (n, 5): what the gain must exceed at each stage, the burden of proof included.
     `local`, `cloud` (n,): how good both answers were.
     """
 
@@ -155,8 +156,11 @@ def judged(model: Artifact, name: str, rows: pd.DataFrame) -> Streams:
             stage[i] = one
         stages.append(stage)
     p = np.empty((len(texts), _WHOLE + 1, 2))
+    threshold = np.empty(p.shape[:2])
+    threshold[:, _PROMPT] = [(b or one).threshold for b, one in zip(before, whole, strict=True)]
     for k, stage in enumerate([*stages, whole], 1):
         p[:, k] = [(one.p_local, one.p_cloud) for one in stage]
+        threshold[:, k] = [one.threshold for one in stage]
     # Of an unknown prompt no more is known than how good the model's answers mostly are.
     usual = p[:, _WHOLE].mean(axis=0)
     p[:, _PROMPT] = [usual if b is None else (b.p_local, b.p_cloud) for b in before]
@@ -166,7 +170,7 @@ def judged(model: Artifact, name: str, rows: pd.DataFrame) -> Streams:
         group=rows["group"].to_numpy(),
         chars=np.array([len(t) for t in texts], dtype=np.float64),
         p=p,
-        threshold=np.array([one.threshold for one in whole]),
+        threshold=threshold,
         local=rows["score"].to_numpy(dtype="float64"),
         cloud=rows["cloud"].to_numpy(dtype="float64"),
     )
@@ -191,22 +195,24 @@ def played(
     """The gateway's rules: hold while reading on pays, judge at the marks, give or replace.
 
     Once the marks are passed the stream is given; one that ends before is judged by all of it.
+    `threshold`: one for all stages (n,), or one each (n, 5).
     """
     gain = streams.p[:, :, 1] - streams.p[:, :, 0]
+    cut = np.broadcast_to(threshold.reshape(len(gain), -1), gain.shape)
 
     def pays(at: int) -> Any:
         local, cloud = streams.p[:, at].T
-        values = values_of_reading_on(look, at, local, cloud, threshold)
+        values = values_of_reading_on(look, at, local, cloud, cut[:, at])
         return pays_to_read_on(values, at, reach, price)
 
-    to_cloud = gain[:, _PROMPT] > threshold
+    to_cloud = gain[:, _PROMPT] > cut[:, _PROMPT]
     reading = held = ~to_cloud & pays(0)
     waited, spared = np.zeros(len(gain)), np.zeros(len(gain))
     for at, chars in enumerate(MARKS, 1):
         ended = streams.chars <= chars
         waited = np.where(reading, np.minimum(streams.chars, chars), waited)
         on = reading & ~ended & (at < len(MARKS) and pays(at))
-        poor = reading & ~on & (gain[:, at] > threshold)
+        poor = reading & ~on & (gain[:, at] > cut[:, at])
         spared[poor] = np.maximum(streams.chars[poor] - chars, 0.0)
         to_cloud, reading = to_cloud | poor, on
     return Played(to_cloud=to_cloud, held=held, waited=waited, spared=spared)

@@ -99,8 +99,7 @@ def test_names_of_models_and_known_limits_count(router: Router) -> None:
     weak = router.predict_after(before, "49", [Answer("56", model="gemma2:2b")])
     assert strong.p_local < weak.p_local
     whole, cut = (
-        router.predict_after(before, Answer("We count seven times seven", cut_off=c)).p_local
-        for c in (False, True)
+        router.predict_after(before, Answer("7 * 7 = 49", cut_off=c)).p_local for c in (False, True)
     )
     assert cut < whole
 

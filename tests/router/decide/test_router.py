@@ -149,3 +149,32 @@ def test_nobody_is_sent_away_on_a_guess(shipped: Artifact) -> None:
     assert "burden of proof, as nobody measured newmodel:8b" in said.reason
     assert (said.gain > said.threshold) == (said.tier == "cloud")
     assert "burden" not in known.predict(HARD[0]).reason
+
+
+FINE = [
+    ("Say hello.", "Hello! How can I help you today?"),
+    ("thanks!", "You're welcome! Let me know if you need anything else."),
+    ("What is the capital of France?", "The capital of France is Paris."),
+    ("Translate 'see you on Monday' into Spanish.", "Nos vemos el lunes."),
+    ("Fix the grammar: He go to school", "He goes to school."),
+    (
+        "What should I cook tonight with eggs and spinach?",
+        "You could make an omelette: beat three eggs, wilt a handful of spinach in butter, pour "
+        "the eggs over it and cook until set. Add cheese if you like.",
+    ),
+]
+POOR = [
+    ("Say hello.", "That cannot be determined, and I do not have a way to say it. " * 12),
+    ("What is the capital of France?", "I'm sorry, I can't do that."),
+    ("What should I cook tonight with eggs and spinach?", "the the the the " * 60),
+    ("Explain inflation to a pupil.", ""),
+]
+
+
+@pytest.mark.parametrize("model", ["llama3.1:8b", "a-model-that-nobody-measured"])
+def test_reading_keeps_short_right_answers_and_sends_poor_ones_away(model: str) -> None:
+    router = Router.load(local_model=model)
+    for said, tier in ((FINE, "local"), (POOR, "cloud")):
+        before = [router.predict(prompt) for prompt, _ in said]
+        after = router.predict_after_batch(before, [answer for _, answer in said])
+        assert [one.tier for one in after] == [tier] * len(said)

@@ -93,7 +93,7 @@ def test_a_second_opinion_decides(
     """Agreement raises p_local, disagreement lowers it; both are in the log."""
     found = {}
     for other in ("There are 21 primes.", "There are 34 primes."):
-        local.script = by_model({"small": "There are 21 of them.", "other": other})
+        local.script = by_model({"small": "There are 21 primes.", "other": other})
         gateway = run(cascade="second_opinion", second_model="other", look_price=0.0)
         answer = gateway.chat(UNSURE, stream=stream)
         row = gateway.rows()[-1]

@@ -294,7 +294,7 @@ def test_an_answer_with_a_call_is_read_to_its_end(
     end["choices"][0]["finish_reason"] = "tool_calls"
     local.script = streams([*said, end], ["[DONE]"])
     # At this threshold nothing but the broken arguments speaks for the cloud.
-    gateway = run(**PATIENT, threshold=0.99)
+    gateway = run(**{**PATIENT, "threshold": 0.99})
     answer = asked(gateway, api)
     assert answer.headers["x-router-tier"] == tier
     assert ("count" in answer.text) == (tier == "local")

@@ -76,7 +76,7 @@ def known(n: int, good: float) -> Streams:
         group=np.arange(n).astype(str),
         chars=np.full(n, 1000.0),
         p=p,
-        threshold=np.full(n, 0.5),
+        threshold=np.full((n, 5), 0.5),
         local=local,
         cloud=np.ones(n),
     )
