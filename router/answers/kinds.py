@@ -15,6 +15,7 @@ EVIDENCE: tuple[str, ...] = (
 _OF_FINAL = {**dict.fromkeys(EXACT, "final answer"), "data": "data", "call": "call", "code": "code"}
 _AT = {name: i for i, name in enumerate(EVIDENCE)}
 OPEN = frozenset(_AT[name] for name in ("prose", "code", "data"))  # no one right answer is there
+BEGUN = frozenset(_AT[name] for name in ("beginning", "structured beginning"))
 _FINAL_ASKED = ("number", "choice")
 
 

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from router.answers.verifier import NAMES, Verifier
+from router.answers.kinds import BEGUN
+from router.answers.verifier import NAMES, Verifier, kinds_of
 from router.decide.heads import sigmoid
 from router.registry.ability import ability_of
 from router.registry.artifact import Artifact
@@ -87,7 +88,7 @@ class Strangers:
     def fitted(self, kept: _Kept) -> Verifier:
         """A verifier of the rows that `kept` lets through."""
         whole = [rows.take(kept(rows)) for rows in self.whole.values()]
-        begun = [r.take(kept(r)) for parts in self.begun.values() for r in parts.values()]
+        begun = [_begun(r.take(kept(r))) for parts in self.begun.values() for r in parts.values()]
         rows = reduce(VerifierRows.joined, [r for r in whole if len(r.local)]).balanced()
         if begun := [r for r in begun if len(r.local)]:
             rows = rows.joined(reduce(VerifierRows.joined, begun).balanced(), BEGINNINGS_WEIGHT)
@@ -218,6 +219,11 @@ class _Fold:
 
 def _everything(rows: VerifierRows) -> IntArray:
     return np.arange(len(rows.local))
+
+
+def _begun(rows: VerifierRows) -> VerifierRows:
+    """Those that are still being written; the others are among the whole answers."""
+    return rows.take(np.flatnonzero(np.isin(kinds_of(rows.features), [*BEGUN])))
 
 
 def _scored(rows: VerifierRows) -> VerifierRows:

@@ -28,6 +28,13 @@ from training.data.readers import SUFFIXES, read_table
 
 COLUMNS = ("prompt_id", "model", "text", "final", "chars", "tool_calls", "judge", "score", "cloud")
 GOOD_GRADE = 0.5  # chosen: 6 of a judge's 10, which are .56 of 0 to 1, are good enough; 5 are not
+_BROKEN = (
+    "",
+    "I'm sorry, I can't help with that.",
+    "I cannot answer this question.",
+    "As an AI, I am unable to do that.",
+)
+BROKEN_SHARE = 0.1  # chosen: enough rows of every source to tell them by
 # Characters after which streams are looked at, and shorter and longer beginnings around them.
 BEGINNINGS = (60, 120, 240, 480, 960)
 PROMPT = ("prompt_id", "group", "source", "category", "prompt", *OF_PROMPT)
@@ -95,6 +102,18 @@ def beginnings(
     frame, cut = answers[longer], at[longer].tolist()
     texts = [text[:n] for text, n in zip(frame["text"], cut, strict=True)]
     return frame.assign(text=texts, tool_calls=None, so_far=True).reset_index(drop=True)
+
+
+def broken(answers: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Answers that say nothing, in place of some: empty ones, and refusals. Their score is 0.
+
+    Hardly any measured answer is so poor, and at home a model may be. Where calls are known nothing
+    is made up: to call nothing may be right there.
+    """
+    called = answers["tool_calls"].notna() if "tool_calls" in answers else False
+    words = answers[answers["text"].notna() & ~np.broadcast_to(called, len(answers))]
+    some = words[rng.random(len(words)) < BROKEN_SHARE]
+    return some.assign(text=rng.choice(_BROKEN, len(some)), score=0.0).reset_index(drop=True)
 
 
 def _checked(frame: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -39,6 +39,7 @@ VERIFIER_C = 0.01
 # Adaptation first moves slope and level (this weak a prior lets fifty labels do it; three priors
 # lie within .01, models/BENCHMARK.md), then weights by this C.
 ADAPT_PRIOR, ADAPT_C = 3.0, 0.01
+OWN_LABELS = 50.0  # chosen: of one kind, from one's own traffic, which needs no other's level then
 BIAS_C = 100.0  # chosen: the intercept is hardly held back
 # What a feature says in one domain holds elsewhere to a different degree. Agreement and empty or
 # broken answers mean the same everywhere (1); how much equality says depends on the kind of answer;

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from router.answers.constants import SUPPORT
 from router.answers.familiar import Familiar
 from router.answers.final import KINDS
 from router.answers.form import FORM
@@ -36,6 +37,7 @@ from training.fit.constants import (
     LEAST_SIMILARITY_SCALE,
     LEAST_VARIANCE,
     MEANING_TRUST,
+    OWN_LABELS,
     SOURCE_ANSWERS,
     SOURCE_WEIGHT,
     SQUARE_TRUST,
@@ -316,9 +318,9 @@ def adapted(base: Verifier, rows: VerifierRows) -> Verifier:
 
 
 def _met(known: Familiar, rows: VerifierRows) -> Familiar:
-    """What was familiar, and the kinds that `rows` hold."""
+    """What was familiar, and the kinds that `rows` hold: fifty own labels make one known."""
     count = np.bincount(kinds_of(rows.features), rows.weight, len(EVIDENCE))
-    return replace(known, support=known.support + count)
+    return replace(known, support=known.support + count * SUPPORT / OWN_LABELS)
 
 
 def core_rows(

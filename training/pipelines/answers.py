@@ -18,7 +18,7 @@ from router.errors import TrainingError
 from router.registry.ability import ability_of
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
-from training.data.answers import beginnings
+from training.data.answers import beginnings, broken
 from training.data.dataset import Dataset
 from training.data.opinions import Abilities, Opinions, PromptLogits
 from training.data.splits import PARTS, group_folds, group_hash, parts
@@ -37,7 +37,7 @@ from training.fit.verifier import (
     rows_of,
 )
 from training.pipelines.beginnings import beginning_tables, texts_of
-from training.pipelines.constants import BEGINNINGS_WEIGHT, CALIBRATION_PRIOR
+from training.pipelines.constants import BEGINNINGS_WEIGHT, BROKEN_WEIGHT, CALIBRATION_PRIOR
 from training.pipelines.training_set import TrainingSet
 
 Progress = Callable[[str], None]
@@ -113,10 +113,12 @@ def fit_second(
         progress("prompt probabilities by heads that did not see the prompt")
         logits = honest_logits(prompts, sorted(frame["source"].unique()), rng)
         progress("fitting the verifier")
-        both = [opinions]
-        if len(cut := beginnings(answers, rng)):
-            both.append(Opinions.read(base, cut, data.prompts, data))
-        verifier = _core(both, ability, logits, rng)
+        parts_read = [(opinions, 1.0)]
+        made = ((beginnings, BEGINNINGS_WEIGHT), (broken, BROKEN_WEIGHT))
+        for make, weight in made:
+            if len(cut := make(answers, rng)):
+                parts_read.append((Opinions.read(base, cut, data.prompts, data), weight))
+        verifier = _core(parts_read, ability, logits, rng)
     else:
         progress("moving the base's verifier")
         asked = frame["prompt_id"].drop_duplicates()
@@ -151,22 +153,24 @@ def fit_second(
 
 
 def _core(
-    both: Sequence[Opinions],
+    read: Sequence[tuple[Opinions, float]],
     ability: Abilities,
     logits: PromptLogits,
     rng: np.random.Generator,
 ) -> Verifier:
     """A verifier of the part `fit`, with the prompt known and unknown, calibrated on what is held.
 
-    `both`: whole answers, and their beginnings where their texts are known.
+    `read`: whole answers first, then what was made of them, each with its weight.
     """
 
     def rows_in(wanted: tuple[str, ...]) -> VerifierRows:
         out = []
-        for opinions in both:
+        for opinions, weight in read:
             at = np.flatnonzero(np.isin(parts(opinions.answers.frame["group"]), wanted))
-            out.append(core_rows(opinions, ability, logits, rng, at).balanced())
-        return reduce(lambda a, b: a.joined(b, BEGINNINGS_WEIGHT), out)
+            if len(at):
+                rows = core_rows(opinions, ability, logits, rng, at).balanced()
+                out.append(replace(rows, weight=rows.weight * weight))
+        return reduce(VerifierRows.joined, out)
 
     rows = rows_in(("fit",))
     verifier = acquainted(fit_verifier(rows), rows)

@@ -32,6 +32,7 @@ BOTH_SIDES = 10  # chosen: good and bad answers of a tier; fewer of one side tea
 
 # The verifier.
 BEGINNINGS_WEIGHT = 0.5  # chosen: of whole answers' weight; streams are looked at more than once
+BROKEN_WEIGHT = 0.05  # chosen: likewise; empty answers and refusals are rare, and plain to see
 CALIBRATION_PRIOR = 1.0  # chosen: rows that speak for leaving its calibration as it is
 
 # Before and after, on later requests.

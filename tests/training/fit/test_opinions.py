@@ -11,7 +11,7 @@ import pytest
 from router.answers.verifier import NAMES
 from router.decide.heads import sigmoid
 from router.registry.artifact import Artifact
-from training.data.answers import beginnings
+from training.data.answers import beginnings, broken
 from training.data.opinions import Opinions
 from training.evaluate import metrics
 from training.fit.verifier import VerifierRows, fit_verifier, rows_of
@@ -89,3 +89,12 @@ def test_beginnings_are_cut_and_said_to_be_such(shipped: Artifact) -> None:
     assert all(r.so_far for r in read.answers.readings)
     features = rows_of(read, [(0, ())], lambda model: 0.0).features
     assert features[0, NAMES.index("evidence: beginning")] == 1
+
+
+def test_what_says_nothing_is_taught_as_poor(shipped: Artifact) -> None:
+    rng = np.random.default_rng(0)
+    whole = written("letters").assign(tool_calls=None)
+    made = broken(whole, rng)
+    assert 20 < len(made) < 120 and (made["score"] == 0).all() and "" in set(made["text"])
+    called = whole.assign(tool_calls="[]")
+    assert broken(called, rng).empty
