@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from router.backends.discovery import LocalServer, discover
 from router.backends.http import Http
 from router.gateway.doctor import examine
