@@ -90,7 +90,10 @@ async def _ollama(http: Http, url: str) -> LocalServer:
         _maybe(http, f"{url}/api/tags"), _maybe(http, f"{url}/api/ps")
     )
     loaded = {str(mapping(m).get("name")): mapping(m) for m in sequence(running.get("models")) if m}
-    listed = [mapping(m) for m in sequence(tags.get("models"))]
+    # Ollama also lists models of its makers' cloud; what these are asked leaves the machine.
+    listed = [
+        m for tag in sequence(tags.get("models")) if not (m := mapping(tag)).get("remote_host")
+    ]
     shown = await asyncio.gather(*(_show(http, url, str(m.get("name"))) for m in listed))
     models = {
         str(m.get("name")): _ollama_model(m, show, loaded.get(str(m.get("name"))))

@@ -4,12 +4,14 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from router.backends.discovery import LocalServer, discover
 from router.backends.http import Http
 from router.gateway.doctor import examine
 from tests.servers import upstream
 from tests.servers.fixtures import Run, free_port
-from tests.servers.ollama import PS, Ollama
+from tests.servers.ollama import PS, TAGS, Ollama
 from tests.servers.running import EASY
 from tests.servers.upstream import Connection, Got
 
@@ -23,6 +25,17 @@ def found(url: str) -> LocalServer:
             await http.close()
 
     return asyncio.run(main())
+
+
+def test_models_of_ollamas_own_cloud_are_not_local(
+    local: upstream.Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = {"name": "gpt-oss:120b-cloud", "remote_host": "https://ollama.com:443", "digest": "1"}
+    monkeypatch.setitem(TAGS, "models", [*TAGS["models"], away])
+    local.script = Ollama()
+    server = found(local.url)
+    assert server.find("gpt-oss:120b-cloud") is None
+    assert server.find("llama3.1:8b") is not None
 
 
 def test_ollama_tells_the_truth_about_its_windows(local: upstream.Upstream) -> None:
