@@ -16,9 +16,9 @@ UNMEASURED_DEVIATION = 0.30
 STRANGE_DEVIATION = 0.9
 # Chosen: open answers were learned from where either the prompt is an exam question, to which a
 # plain sentence is no answer, or unknown, when a short answer is mostly one to a long request. How
-# much a prompt asks for stands in the prompt, so both are heard alike: else "Hello! How can I help
-# you?" is sent away.
-PROMPT_SHARE = 0.5
+# much a prompt asks for stands in the prompt, so it is heard a little more: else "Hello! How can I
+# help you?" is sent away.
+PROMPT_SHARE = 0.55
 UNFAMILIAR = 0.5  # chosen: where less than half of a probability is from the answer, it is said
 NAMES_REMEMBERED = 1000  # chosen: clients may invent names of models without end
 SHOWN_CONTRIBUTIONS = 8  # chosen: what fits on a screen beside the decision

@@ -52,6 +52,8 @@ LEAST_SIMILARITY_SCALE = 0.2
 # Trust in the squares of statistics and in the components of an answer's meaning. Chosen on real
 # requests, each model and a fifth of the questions left out: AUC .771 without, .787 with both.
 SQUARE_TRUST, MEANING_TRUST = 0.4, 0.17
+# Of these trusts, where the cloud's answer is judged: the form of a local one says little of it.
+CLOUD_TRUST = 0.3
 KIND_FREEDOM = 1.0  # chosen: how far a kind's own weights may leave the common ones, times C
 LEVEL_C = 1.0  # chosen: graders' levels are few and well supported
 LEAST_VARIANCE = 0.5  # chosen: of statistics that hardly vary; 1 is usual, as they are z-scores

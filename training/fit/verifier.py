@@ -31,6 +31,7 @@ from training.fit.constants import (
     ADAPT_C,
     ADAPT_PRIOR,
     BLIND_SHARE,
+    CLOUD_TRUST,
     DOMAIN_TRUST,
     KIND_FREEDOM,
     KIND_TRUST,
@@ -231,7 +232,7 @@ def fit_verifier(
                     weight=rows.weight[known],
                     grader=graders[known] if base is None and len(names) > 1 else None,
                 ),
-                _freedom(c, trust, start.dimensions),
+                _freedom(c, trust, start.dimensions, 1.0 if head == 0 else CLOUD_TRUST),
                 start=weights[:, head],
                 start_bias=bias[:, head],
                 sign=np.append(_SIGNS[head], np.zeros(columns.shape[1] - SIZE, dtype=np.int64)),
@@ -248,14 +249,15 @@ def _unfitted(rows: VerifierRows) -> Verifier:
     return Verifier.blank(mean, scale, rows.features.shape[1] - SIZE)
 
 
-def _freedom(c: float, trust: FloatArray, dimensions: int) -> Freedom:
+def _freedom(c: float, trust: FloatArray, dimensions: int, form: float) -> Freedom:
     """C of all columns: of the shared weights by how far a feature is trusted elsewhere.
 
     A kind's own weights need no such trust, but for final answers, of which domains there are many.
+    `form`: trust in squares and meaning.
     """
-    more = np.full(dimensions, MEANING_TRUST)
-    common = np.concatenate([trust, SQUARE_TRUST * trust[SQUARED], more])
-    full = np.concatenate([np.ones(SIZE), np.full(len(SQUARED), SQUARE_TRUST), more])
+    square, more = SQUARE_TRUST * form, np.full(dimensions, MEANING_TRUST * form)
+    common = np.concatenate([trust, square * trust[SQUARED], more])
+    full = np.concatenate([np.ones(SIZE), np.full(len(SQUARED), square), more])
     own = np.stack([common if k == "final answer" else full for k in EVIDENCE])
     return Freedom(common=c * common**2, own=c * KIND_FREEDOM * own**2)
 
