@@ -17,7 +17,7 @@ import numpy as np
 from router.answers.constants import MAX_COMPARISONS, MAX_FAULTS
 from router.answers.literals import CallLiteral, canonical, is_sequence, tool_name
 from router.answers.offered_tools import Arguments, OfferedTool, offered_tools
-from router.answers.tool_fit import Fit, ToolFit
+from router.answers.tool_fit import Fit, ToolFit, nothing_fits
 from router.types import FloatArray, Offer
 
 CHECKS: tuple[str, ...] = (
@@ -44,8 +44,9 @@ CHECKS: tuple[str, ...] = (
     "best fit: meaning",
     "fit of the calls: words",
     "fit of the calls: meaning",
-    "best fit, calls nothing: words",
-    "best fit, calls nothing: meaning",
+    "calls, nothing fits",
+    "calls nothing, something fits",
+    "calls nothing, nothing fits",
     "better fit not called",
 )
 NOTHING_CHECKED = np.zeros(len(CHECKS))
@@ -220,9 +221,13 @@ def _fit(calls: Sequence[CallLiteral], fits: Mapping[str, Fit]) -> dict[str, flo
     """How well the best tool, and those that are called, fit the request."""
     words, meaning = (max(getattr(f, k) for f in fits.values()) for k in ("words", "meaning"))
     best = {"best fit: words": words, "best fit: meaning": meaning}
+    none = nothing_fits(Fit(words, meaning))
     if not calls:
-        nothing = {f"{k.replace(':', ', calls nothing:')}": v for k, v in best.items()}
-        return best | nothing
+        return best | {
+            "calls nothing, something fits": 1 - none,
+            "calls nothing, nothing fits": none,
+        }
+    best["calls, nothing fits"] = none
     called = [fits.get(tool_name(c.name), Fit(0.0, 0.0)) for c in calls]
     own = sum(f.words for f in called) / len(called)
     return best | {

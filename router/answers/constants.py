@@ -32,6 +32,9 @@ SCHEMAS_REMEMBERED = 512  # chosen: a few agents with all of their tools
 # Chosen: parts of the schema times values of the call, some 0.1 s; beyond, only names are checked.
 MAX_COMPARISONS = 10_000
 MAX_FITTED_TOOLS = 64  # chosen: what more tools say would cost over 5 ms when first met
+# Level, and weights of a fit's words and meaning: a logistic regression on a thousand requests,
+# each beside its own tools and beside those of another.
+NOTHING_FITS = (7.9, -8.6, -13.6)
 MAX_FAULTS = 20  # chosen: a call with so many faults is no better for one more
 
 # Statistics of an answer.

@@ -1,5 +1,6 @@
 """How well the offered tools fit what is asked: none may fit, and then the right call is none."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import numpy as np
 
 from router.answers.constants import (
     MAX_FITTED_TOOLS,
+    NOTHING_FITS,
     SCHEMAS_REMEMBERED,
     WORDS_HEAD_CHARS,
     WORDS_TAIL_CHARS,
@@ -31,6 +33,16 @@ class Fit:
 
     words: float
     meaning: float
+
+
+def nothing_fits(best: Fit) -> float:
+    """The probability that no tool fits a request to which the best of them fits so well.
+
+    >>> nothing_fits(Fit(words=0.6, meaning=0.7)) < 0.05 < 0.9 < nothing_fits(Fit(0.05, 0.2))
+    True
+    """
+    level, words, meaning = NOTHING_FITS
+    return 1 / (1 + math.exp(-(level + words * best.words + meaning * best.meaning)))
 
 
 class ToolFit:

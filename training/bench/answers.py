@@ -28,7 +28,7 @@ from training.bench.cases import (
 from training.bench.constants import FOLDS, STRANGE_SEEDS
 from training.bench.prompts import mean_of, summary
 from training.bench.transfer import run_transfer
-from training.bench.unseen import Strangers, diagrams, run_models, run_sources
+from training.bench.unseen import Strangers, diagrams, run_kinds, run_models, run_sources
 from training.data.opinions import PromptLogits
 from training.data.readers import read
 from training.data.splits import group_folds
@@ -123,7 +123,7 @@ def _bench_strangers(
 ) -> dict[str, dict[str, dict[str, list[dict[str, float]]]]]:
     """Part -> source -> method -> one dict of measures per seed.
 
-    Parts: `models` and `sources`, left out.
+    Parts: `models`, `kinds` of tool calls, and `sources`, left out.
     """
     pool = Parallel(n_jobs=jobs, max_nbytes="1M")
     out: dict[str, Any] = {}
@@ -137,6 +137,9 @@ def _bench_strangers(
             source: {m: [r[source][m] for r in runs] for m in methods}
             for source, methods in runs[0].items()
         }
+    progress("kinds of tool calls left out")
+    kinds = run_kinds(strangers)
+    out["kinds"] = {s: {m: [found] for m, found in ms.items()} for s, ms in kinds.items()}
     return out
 
 

@@ -63,8 +63,8 @@ BATCH_PROMPTS = 5000  # chosen: a second's worth
 UNMEASURED_ROWS = 1500  # chosen: of each source and model; shares are then known to 0.03
 
 # Models, questions and sources left out.
-UNSEEN_FOLDS = 3  # chosen: a third of the models and of the questions hidden at a time
-UNSEEN_ANSWERS, BEGINNING_ANSWERS = 4000, 3000  # chosen: of each source; shares known to .01
+UNSEEN_FOLDS = 5  # chosen: a fifth of the models and of the questions hidden at a time
+UNSEEN_ANSWERS, BEGINNING_ANSWERS = 6000, 6000  # chosen: of each source, as a fit takes
 STRANGE_SEEDS = 2  # chosen: each hides other models and questions, and takes minutes
 LABELS = 100  # what the target for calibration is stated with
 RELIABILITY_BINS = 10  # chosen: a diagram that a person can read

@@ -1,12 +1,12 @@
 """Answers of models and questions, and of whole sources, that no fit has seen.
 
 What a stranger gets on the first day: nobody measured the model, nobody taught the work.
-`run_models` leaves a third of each source's models and of all questions out at a time,
+`run_models` leaves a fifth of each source's models and of all questions out at a time,
 `run_sources` one source with all its questions, each beside what a line of code gets on the same
 rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -30,6 +30,7 @@ from training.bench.constants import (
     UNSEEN_FOLDS,
 )
 from training.data.answers import beginnings, read_answers
+from training.data.offers import foreign_offers
 from training.data.opinions import Abilities, Opinions
 from training.data.splits import group_hash, group_sample
 from training.evaluate import metrics
@@ -41,7 +42,7 @@ from training.fit.verifier import (
     fit_verifier,
     rows_of,
 )
-from training.pipelines.constants import BEGINNINGS_WEIGHT
+from training.pipelines.constants import BEGINNINGS_WEIGHT, FOREIGN_WEIGHT
 
 _Kept = Callable[[VerifierRows], IntArray]  # indices of the rows that are kept
 LOOKS = (120, 240, 480)  # characters after which streams are looked at
@@ -54,11 +55,14 @@ class Strangers:
     """Rows of every source with the prompt unknown and abilities as if nobody measured a model.
 
     `whole[source]`: beside none, one and two opinions. `begun[source][characters]`: what is read by
-    then, of shorter answers all.
+    then, of shorter answers all. `foreign[source]`: the same beside tools that were offered for
+    other requests; these only teach. `category`: by group.
     """
 
     whole: dict[str, VerifierRows]
     begun: dict[str, dict[int, VerifierRows]]
+    foreign: dict[str, VerifierRows]
+    category: Mapping[str, str]
 
     @classmethod
     def load(cls, bench: Bench, folder: Path, model: Artifact, seed: int = 0) -> "Strangers":
@@ -66,6 +70,8 @@ class Strangers:
         rng = np.random.default_rng(seed)
         whole: dict[str, VerifierRows] = {}
         begun: dict[str, dict[int, VerifierRows]] = {}
+        foreign: dict[str, VerifierRows] = {}
+        prompts = bench.data.prompts
         texts = read_answers(folder)
         texts = texts[texts["text"].notna()]
         for source, opinions in bench.answers.items():
@@ -83,21 +89,28 @@ class Strangers:
                 read = Opinions.read(model, both, bench.data.prompts, bench.data)
                 alone = [(i, ()) for i in range(len(read.answers))]
                 begun[source][characters] = _scored(rows_of(read, alone, ability))
-        return cls(whole, begun)
+            made, asked = foreign_offers(mine, prompts, rng)
+            if len(made):
+                read = Opinions.read(model, made, asked, bench.data)
+                draws = read.draws(rng, np.arange(len(made)), singles=1, pairs=1)
+                foreign[source] = _scored(rows_of(read, draws, ability))
+        category = dict(zip(prompts["group"], prompts["category"], strict=True))
+        return cls(whole, begun, foreign, category)
 
     def fitted(self, kept: _Kept) -> Verifier:
         """A verifier of the rows that `kept` lets through."""
         whole = [rows.take(kept(rows)) for rows in self.whole.values()]
         begun = [_begun(r.take(kept(r))) for parts in self.begun.values() for r in parts.values()]
         rows = reduce(VerifierRows.joined, [r for r in whole if len(r.local)]).balanced()
-        if begun := [r for r in begun if len(r.local)]:
-            rows = rows.joined(reduce(VerifierRows.joined, begun).balanced(), BEGINNINGS_WEIGHT)
+        foreign = [r.take(kept(r)) for r in self.foreign.values()]
+        for made, weight in ((begun, BEGINNINGS_WEIGHT), (foreign, FOREIGN_WEIGHT)):
+            if some := [r for r in made if len(r.local)]:
+                rows = rows.joined(reduce(VerifierRows.joined, some).balanced(), weight)
         return acquainted(fit_verifier(rows), rows)
 
     def without(self, source: str) -> Verifier:
         """A verifier of the other sources, without any question that `source` holds."""
-        taken = set(self.whole[source].group.tolist())
-        return self.fitted(lambda rows: np.flatnonzero([g not in taken for g in rows.group]))
+        return self.fitted(_outside(set(self.whole[source].group.tolist())))
 
     def methods(self, source: str, kept: _Kept) -> dict[str, VerifierRows]:
         """Rows to judge, by how much is looked at."""
@@ -155,6 +168,33 @@ def run_sources(strangers: Strangers, seed: int) -> dict[str, dict[str, dict[str
     return out
 
 
+def run_kinds(strangers: Strangers) -> dict[str, dict[str, dict[str, float]]]:
+    """The same for kinds of tool calls, each left out: mean over the categories of each source.
+
+    Of the categories of exams another protocol tells (`training.bench.prompts`).
+    """
+    out: dict[str, dict[str, dict[str, float]]] = {}
+    for source in strangers.foreign:
+        rows = strangers.whole[source]
+        names = np.array([strangers.category.get(str(g), "") for g in rows.group])
+        found: dict[str, list[dict[str, float]]] = {}
+        for name in sorted(set(names.tolist())):
+            groups = set(rows.group[names == name].tolist())
+            verifier = strangers.fitted(_outside(groups))
+            for method, tested in strangers.methods(source, _outside(groups, inside=True)).items():
+                p = judged_by(verifier, tested)
+                found.setdefault(method, []).append(_measures(p, tested))
+                equal = tested.features[:, NAMES.index("agreement: equal")]
+                found.setdefault(f"equality, {method}", []).append(_ranked(equal, tested))
+        out[source] = {method: _mean(runs) for method, runs in found.items()}
+    return out
+
+
+def _outside(groups: set[str], inside: bool = False) -> _Kept:
+    """Rows of no group of these, or of one of them."""
+    return lambda rows: np.flatnonzero([(g in groups) == inside for g in rows.group.tolist()])
+
+
 def judged_by(verifier: Verifier, rows: VerifierRows) -> FloatArray:
     """p_local as it would be served where the prompt is unknown, shape (n,)."""
     logits = verifier.served(rows.features)
@@ -182,7 +222,7 @@ def _points(p: FloatArray, good: FloatArray) -> list[dict[str, float]]:
 
 @dataclass(frozen=True)
 class _Fold:
-    """A third of the models and of the questions; the same in every source.
+    """A part of the models and of the questions; the same in every source.
 
     `models`: those that are hidden.
     """
@@ -193,7 +233,7 @@ class _Fold:
 
     @classmethod
     def of(cls, seed: int, fold: int, strangers: Strangers) -> "_Fold":
-        """Every third model, in an order that the seed sets."""
+        """Every fifth model, in an order that the seed sets."""
         names = {n for rows in strangers.whole.values() for n in rows.model.tolist()}
         order = sorted(names, key=lambda n: group_hash(f"{seed}:{n}"))
         return cls(seed, fold, frozenset(order[fold::UNSEEN_FOLDS]))

@@ -119,11 +119,18 @@ _FAULTS = (
     "call: argument of another type",
     "call: argument out of range",
     "call: same call twice",
+    "call: calls, nothing fits",
+    "call: calls nothing, something fits",
     "others' calls: valid, ours not",
     "unlike abler others",
     "calls differ, by ability of the others",
 )
-_MERITS = ("call: valid", "equal to abler others", "calls agree, by ability of the others")
+_MERITS = (
+    "call: valid",
+    "call: calls nothing, nothing fits",
+    "equal to abler others",
+    "calls agree, by ability of the others",
+)
 _UPWARDS = _RISING.astype(np.int64)
 # Of the local head and of the cloud's, on which a local fault has no certain bearing.
 _SIGNS = (np.where(np.isin(NAMES, _MERITS), 1, _UPWARDS) - np.isin(NAMES, _FAULTS), _UPWARDS)

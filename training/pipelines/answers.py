@@ -1,6 +1,6 @@
 """The pipeline of the verifier: answers beside outcomes in, a version that can look out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
 
@@ -20,6 +20,7 @@ from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.data.answers import beginnings, broken
 from training.data.dataset import Dataset
+from training.data.offers import foreign_offers
 from training.data.opinions import Abilities, Opinions, PromptLogits
 from training.data.splits import PARTS, group_folds, group_hash, parts
 from training.evaluate import metrics
@@ -37,7 +38,12 @@ from training.fit.verifier import (
     rows_of,
 )
 from training.pipelines.beginnings import beginning_tables, texts_of
-from training.pipelines.constants import BEGINNINGS_WEIGHT, BROKEN_WEIGHT, CALIBRATION_PRIOR
+from training.pipelines.constants import (
+    BEGINNINGS_WEIGHT,
+    BROKEN_WEIGHT,
+    CALIBRATION_PRIOR,
+    FOREIGN_WEIGHT,
+)
 from training.pipelines.training_set import TrainingSet
 
 Progress = Callable[[str], None]
@@ -113,12 +119,8 @@ def fit_second(
         progress("prompt probabilities by heads that did not see the prompt")
         logits = honest_logits(prompts, sorted(frame["source"].unique()), rng)
         progress("fitting the verifier")
-        parts_read = [(opinions, 1.0)]
-        made = ((beginnings, BEGINNINGS_WEIGHT), (broken, BROKEN_WEIGHT))
-        for make, weight in made:
-            if len(cut := make(answers, rng)):
-                parts_read.append((Opinions.read(base, cut, data.prompts, data), weight))
-        verifier = _core(parts_read, ability, logits, rng)
+        read = [(opinions, 1.0), *_made(answers, base, data, rng)]
+        verifier = _core(read, ability, logits, rng)
     else:
         progress("moving the base's verifier")
         asked = frame["prompt_id"].drop_duplicates()
@@ -150,6 +152,20 @@ def fit_second(
     }
     manifest = {**base.manifest, "version": name, "verifier": described, "base": base.version}
     return replace(base, manifest=manifest, verifier=arrays)
+
+
+def _made(
+    answers: pd.DataFrame, base: Artifact, data: Dataset, rng: np.random.Generator
+) -> Iterator[tuple[Opinions, float]]:
+    """What is made of `answers`, each with its weight beside them."""
+    strange, prompts = foreign_offers(answers, data.prompts, rng)
+    for frame, asked, weight in (
+        (beginnings(answers, rng), data.prompts, BEGINNINGS_WEIGHT),
+        (broken(answers, rng), data.prompts, BROKEN_WEIGHT),
+        (strange, prompts, FOREIGN_WEIGHT),
+    ):
+        if len(frame):
+            yield Opinions.read(base, frame, asked, data), weight
 
 
 def _core(

@@ -169,6 +169,7 @@ def look(console: Console, result: dict[str, Any]) -> None:
         console.print(table)
     strangers = {
         "models": "Models and questions that no fit has seen",
+        "kinds": "Kinds of tool calls that no fit has seen, mean over kinds",
         "sources": "Sources that no fit has seen",
     }
     for part, title in strangers.items():

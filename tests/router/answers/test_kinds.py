@@ -37,10 +37,10 @@ def reader(shipped: Artifact) -> Reader:
         (Answer("```python\ndef double(x):\n    return 2 * x\n```"), False, "code"),
         (Answer('{"city": "Bern", "people": [1, 2]}'), False, "data"),
         (Answer("", tool_calls=[CALL]), True, "call"),
-        (Answer("No function here does that."), True, "call"),
+        (Answer("No function here does that."), True, "no call"),
         (Answer("Rain falls when dro", so_far=True), False, "beginning"),
-        (Answer('{"city": "Be', so_far=True), False, "structured beginning"),
-        (Answer("", so_far=True), True, "structured beginning"),
+        (Answer('{"city": "Be', so_far=True), False, "exact beginning"),
+        (Answer("", so_far=True), True, "exact beginning"),
         (Answer(""), False, "prose"),
     ],
 )
@@ -56,6 +56,8 @@ def test_an_exams_answer_without_its_final_answer_is_no_prose(reader: Reader) ->
     text = "Rain falls when drops grow heavy, rarely from small clouds. " * 2
     reading = reader.read([Answer(text)], ["choice"])[0]
     assert EVIDENCE[kind_of_evidence(reading, "choice")] == "final answer"
+    begun = reader.read([Answer(text, so_far=True)], ["choice"])[0]
+    assert EVIDENCE[kind_of_evidence(begun, "choice")] == "exact beginning"
 
 
 def test_the_form_of_prose_is_counted() -> None:

@@ -221,8 +221,10 @@ def test_where_no_tool_fits_the_request_the_checks_say_so() -> None:
     not_so = checked(call(town="Oslo"), prompt="Who painted the ceiling of the Sistine Chapel?")
     for name in ("best fit: words", "best fit: meaning", "fit of the calls: words"):
         assert fits[name] > not_so[name]
+    assert fits["calls, nothing fits"] < 0.5 < not_so["calls, nothing fits"]
     talks = checked(prompt="Who painted the ceiling of the Sistine Chapel?")
-    assert talks["best fit, calls nothing: words"] == not_so["best fit: words"]
+    assert talks["calls nothing, nothing fits"] == not_so["calls, nothing fits"]
+    assert talks["calls nothing, something fits"] == 1 - talks["calls nothing, nothing fits"]
 
 
 def test_types_of_other_languages_take_values_written_in_them() -> None:

@@ -14,6 +14,7 @@ from router.decide.router import Router
 from router.engine.hold import Hold
 from router.engine.pace import Pace
 from router.outcomes import export, queries
+from router.threshold import Cut
 from router.wire.summary import Summary
 from tests.servers import upstream
 from tests.servers.fixtures import Run
@@ -23,13 +24,13 @@ from tests.servers.upstream import Connection, Got
 ASK = "How many prime numbers are there between 100 and 200?"
 POOR = "That cannot be determined, and I do not have a way to say it. " * 12
 GOOD = "There are 21 of them, found by leaving out all multiples of 2, 3, 5, 7, 11 and 13. " * 9
-# Between what this model makes of the two: its beginnings move little, most of all far from exams.
+# Between the gains that this model sees in the two, at every mark.
 PATIENT = {
     "cascade": "checks",
     "stream_wait": 60.0,
     "look_price": 0.0,
     "confidence": 0.5,
-    "threshold": 0.23,
+    "threshold": 0.40,
 }
 
 
@@ -209,12 +210,12 @@ def test_a_model_too_slow_for_the_time_is_not_held(run: Run, local: upstream.Ups
 
 
 def test_only_the_beginning_that_comes_in_time_decides(run: Run, local: upstream.Upstream) -> None:
-    local.script = streams(upstream.chunks(GOOD)[:-1], ["[DONE]"])
-    gateway = run(**PATIENT)
+    local.script = streams(words_of(POOR))
+    gateway = run(**{**PATIENT, "threshold": 0.23})  # near enough that a first mark pays alone
     slow(gateway, 2.5)  # 150 characters in a minute
     answer = gateway.chat(ASK, stream=True)
     assert answer.headers["x-router-held-until"] == "120"
-    assert text_in(answer.text) == GOOD
+    assert text_in(answer.text) == "Hello from the cloud."
 
 
 @pytest.mark.parametrize("more", [{"stream_wait": 0.0}, {"look_price": 1.0}, {"cascade": "off"}])
@@ -398,7 +399,8 @@ def test_holding_is_counted(run: Run, local: upstream.Upstream) -> None:
     assert f'router_held_seconds_count{{tier="cloud",until="{said}"}} 1.0' in metrics
 
 
-def test_what_comes_in_one_piece_is_judged_once(router: Router) -> None:
+def test_what_comes_in_one_piece_is_judged_once() -> None:
+    router = Router.load(operating_point=Cut(0.43), look_price=0.0, confidence=0.5)
     hold = Hold(router, router.predict(ASK), "small", 1e9)
     assert hold.wanted
     assert hold.enough(Summary(text=GOOD))
