@@ -400,7 +400,7 @@ def test_holding_is_counted(run: Run, local: upstream.Upstream) -> None:
 
 
 def test_what_comes_in_one_piece_is_judged_once() -> None:
-    router = Router.load(operating_point=Cut(0.43), look_price=0.0, confidence=0.5)
+    router = Router.load(operating_point=Cut(0.4), look_price=0.0, confidence=0.5)
     hold = Hold(router, router.predict(ASK), "small", 1e9)
     assert hold.wanted
     assert hold.enough(Summary(text=GOOD))
