@@ -17,7 +17,7 @@ from router.engine.constants import (
     LOOP_REPEATS,
 )
 from router.engine.conversations import Conversation, Conversations
-from router.engine.expected import Expected, expected
+from router.engine.expected import Expected, Head, expected
 from router.engine.exploring import exploration_of
 from router.engine.in_force import Policy
 from router.engine.named import named
@@ -80,7 +80,8 @@ class Planner:
         cloud_name = wanted.cloud or settings.cloud_model
         request = call.request
         conversation = self._conversations.of(record)
-        cost = _expected(cloud_name, record, conversation)
+        head = self._conversations.head(record, cloud_name)
+        cost = _expected(cloud_name, record, conversation, head)
         if request is not None and cost is not None:
             request = replace(request, cloud_usd=cost.cloud_usd, leaving_usd=cost.leaving_usd)
         decision = await policy.batcher.decide(request) if request is not None else None
@@ -188,7 +189,9 @@ def _loop(
     return LoopFacts(step=loop.steps, home=conversation.tier, trouble=words)
 
 
-def _expected(model: str, record: Record, conversation: Conversation) -> Expected | None:
+def _expected(
+    model: str, record: Record, conversation: Conversation, head: Head | None
+) -> Expected | None:
     """What the turn is expected to cost by tools and cache; None where its text says it all."""
     call, settings = record.call, record.policy.settings
     caches = call.api == settings.cloud_api == "anthropic" and b'"cache_control"' in call.payload
@@ -200,6 +203,7 @@ def _expected(model: str, record: Record, conversation: Conversation) -> Expecte
             call.size,
             record.at,
             prefix=conversation.prefix,
+            head=head,
             caches=caches,
             before=(conversation.sent, conversation.sent_at),
             output_tokens=settings.output_tokens,
