@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from router.engine.constants import CACHE_LIVES_S, HEAD_ANSWERS, OUTPUT_LIKE, PREFIX_LOST
 from router.errors import ConfigError
-from router.prices import CHARS_PER_TOKEN, quick_price_usd
+from router.prices import CHARS_PER_TOKEN, Prices
 from router.wire.summary import Usage
 
 
@@ -106,6 +106,7 @@ def expected(
     size: int,
     now: float,
     *,
+    prices: Prices,
     prefix: Prefix | None,
     head: Head | None = None,
     caches: bool,
@@ -129,7 +130,7 @@ def expected(
 
     def cost(read: int) -> float:
         written = tokens - read - rest if writes else 0
-        return quick_price_usd(model, tokens, output, read, max(written, 0))
+        return prices.quick_usd(model, tokens, output, read, max(written, 0))
 
     alive = known is not None and now - known.at <= CACHE_LIVES_S
     read = own = min(known.cached, tokens - rest) if known and alive else 0
@@ -142,8 +143,8 @@ def expected(
         kept = max(read, min(round(sent / per_token), tokens - rest))
     leaving = 0.0
     if own:
-        anew = quick_price_usd(model, own, 0, 0, own if writes else 0)
-        leaving = PREFIX_LOST * (anew - quick_price_usd(model, own, 0, own))
+        anew = prices.quick_usd(model, own, 0, 0, own if writes else 0)
+        leaving = PREFIX_LOST * (anew - prices.quick_usd(model, own, 0, own))
     now_usd = cost(read)
     return Expected(
         cloud_usd=now_usd,
@@ -162,12 +163,12 @@ def _output(prefix: Prefix | None, head: Head | None, otherwise: int) -> float:
     return (weights[0] * head.output + weights[1] * prefix.output) / sum(weights)
 
 
-def cache_saved_usd(model: str, usage: Usage | None) -> float:
+def cache_saved_usd(prices: Prices, model: str, usage: Usage | None) -> float:
     """What the cache saved on an answer, by its usage; below 0 where writing cost more."""
     if usage is None or not (usage.cache_read or usage.cache_write):
         return 0.0
     try:
-        return quick_price_usd(model, usage.input_tokens, 0) - quick_price_usd(
+        return prices.quick_usd(model, usage.input_tokens, 0) - prices.quick_usd(
             model, usage.input_tokens, 0, usage.cache_read, usage.cache_write
         )
     except ConfigError:  # a model newer than the price list

@@ -25,11 +25,10 @@ from router.engine.record import Record
 from router.engine.rules import Facts, LoopFacts, TierStatus, decide
 from router.errors import ConfigError, InputError
 from router.outcomes.budget import Ledger
-from router.prices import estimate_usd
 from router.privacy import Screening
 from router.privacy.filter import PRIVATE_HEADER
 from router.settings import Settings
-from router.types import Decision, Request, Tier
+from router.types import Request, Tier
 from router.wire import to_anthropic, to_openai
 from router.wire.summary import Usage, mapping, sequence
 
@@ -84,9 +83,13 @@ class Planner:
         cost = _expected(cloud_name, record, conversation, head)
         if request is not None and cost is not None:
             request = replace(request, cloud_usd=cost.cloud_usd, leaving_usd=cost.leaving_usd)
+        if request is not None and cloud_name != policy.router.cloud_model:
+            request = replace(request, cloud_model=cloud_name)
         decision = await policy.batcher.decide(request) if request is not None else None
         if cost is None:
-            est_usd = _estimate_usd(cloud_name, call, policy, decision)
+            est_usd = policy.router.answer_usd(cloud_name, len(call.payload))
+            if decision is not None:
+                est_usd = decision.est_cost_usd
             cost = Expected(cloud_usd=est_usd, kept_usd=est_usd)
         record.doubts = conversation.doubts
         explore = exploration_of(settings.exploration, settings.exploration_near, decision)
@@ -202,6 +205,7 @@ def _expected(
             model,
             call.size,
             record.at,
+            prices=record.policy.router.prices,
             prefix=conversation.prefix,
             head=head,
             caches=caches,
@@ -210,17 +214,6 @@ def _expected(
         )
     except ConfigError:  # a model newer than the price list
         return None
-
-
-def _estimate_usd(model: str, call: Call, policy: Policy, decision: Decision | None) -> float:
-    if decision is not None and model == policy.router.cloud_model:
-        return decision.est_cost_usd
-    try:
-        return estimate_usd(model, len(call.payload), policy.settings.output_tokens)
-    except ConfigError:  # a model newer than the price list
-        return estimate_usd(
-            policy.router.cloud_model, len(call.payload), policy.settings.output_tokens
-        )
 
 
 def _window(call: Call, model: LocalModel, ollama: bool) -> int | None:

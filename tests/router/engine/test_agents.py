@@ -11,7 +11,7 @@ from router.decide.router import Router
 from router.engine.expected import Prefix, expected
 from router.engine.rules import Facts, LoopFacts, TierStatus, decide
 from router.outcomes.savings import savings
-from router.prices import price_usd
+from router.prices import Prices, price_usd
 from router.threshold import Money
 from router.types import Request, Tier
 from router.wire.summary import Usage
@@ -275,13 +275,29 @@ def test_a_cloud_that_reads_by_itself_is_expected_to_read_again() -> None:
     usage = Usage(input_tokens=10_000, output_tokens=100, cache_read=8_000)
     prefix = Prefix.left_by("claude-sonnet-5-5", usage, 40_000, at=0.0, before=None)
     soon, late = (
-        expected("claude-sonnet-5-5", 42_000, now, prefix=prefix, caches=False, output_tokens=500)
+        expected(
+            "claude-sonnet-5-5",
+            42_000,
+            now,
+            prices=Prices(),
+            prefix=prefix,
+            caches=False,
+            output_tokens=500,
+        )
         for now in (10.0, 1000.0)
     )
     assert soon.cloud_usd == pytest.approx(price_usd("claude-sonnet-5-5", 10_500, 100, 8_000))
     assert late.cloud_usd == pytest.approx(price_usd("claude-sonnet-5-5", 10_500, 100))
     assert soon.leaving_usd > 0 == late.leaving_usd
-    other = expected("claude-haiku-4-5", 42_000, 10.0, prefix=prefix, caches=False, output_tokens=1)
+    other = expected(
+        "claude-haiku-4-5",
+        42_000,
+        10.0,
+        prices=Prices(),
+        prefix=prefix,
+        caches=False,
+        output_tokens=1,
+    )
     assert other.cloud_usd == pytest.approx(price_usd("claude-haiku-4-5", 10_500, 100))
 
 
