@@ -105,13 +105,13 @@ class Call:
         return request.chars + request.unjudged_chars if request is not None else 0
 
     @cached_property
-    def head(self) -> bytes:
+    def preamble(self) -> bytes:
         """What a client says alike in its conversations and wants cached: the tools and the system
         text up to their last mark, in the order in which Claude's cache has them. Empty: no mark.
         """
         parts = [*sequence(self.body.get("tools")), *sequence(self.body.get("system"))]
         marked = [i for i, part in enumerate(parts) if mapping(part).get("cache_control")]
-        return dumped({"head": parts[: marked[-1] + 1]}) if marked else b""
+        return dumped({"preamble": parts[: marked[-1] + 1]}) if marked else b""
 
     def tokens(self, enough: int) -> int:
         """About how many tokens it has for a local model, rather too many than too few.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from router.engine.constants import CONVERSATIONS_REMEMBERED
-from router.engine.expected import Head, Prefix
+from router.engine.expected import Preamble, Prefix
 from router.engine.record import Record
 from router.types import Request, Tier
 
@@ -38,7 +38,7 @@ class Conversations:
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Conversation] = OrderedDict()
-        self._heads: OrderedDict[bytes, Head] = OrderedDict()
+        self._preambles: OrderedDict[bytes, Preamble] = OrderedDict()
 
     def of(self, record: Record) -> Conversation:
         """What is known of a request's conversation; nothing where it is the first of one."""
@@ -47,9 +47,9 @@ class Conversations:
             return Conversation()
         return self._known.get(_key(record, request)) or Conversation()
 
-    def head(self, record: Record, model: str) -> Head | None:
-        """What is known of conversations with a model of the cloud that begin like this one."""
-        return self._heads.get(_head_key(record, model)) if record.call.head else None
+    def preamble(self, record: Record, model: str) -> Preamble | None:
+        """What a model of the cloud had of conversations that begin like this one."""
+        return self._preambles.get(_preamble_key(record, model)) if record.call.preamble else None
 
     def watch(self, record: Record) -> None:
         """Note who answered a request, and how; calls in the background are no part of it."""
@@ -63,10 +63,10 @@ class Conversations:
         if record.tier == "cloud" and record.answer is not None and record.answer.usage:
             usage, size, at = record.answer.usage, known.sent, record.at
             known.prefix = Prefix.left_by(record.model, usage, size, at, known.prefix)
-            if head := len(record.call.head):
-                before = self.head(record, record.model)
-                left = Head.left_by(head, usage, size, at, before)
-                _remember(self._heads, _head_key(record, record.model), left)
+            if preamble := len(record.call.preamble):
+                before = self.preamble(record, record.model)
+                left = Preamble.left_by(preamble, usage, size, at, before)
+                _remember(self._preambles, _preamble_key(record, record.model), left)
         if request.background:
             return
         doubts = known.doubts if request.loop is not None else 0
@@ -90,8 +90,9 @@ def _key(record: Record, request: Request) -> bytes:
     )
 
 
-def _head_key(record: Record, model: str) -> bytes:
-    return _hashed(f"{record.call.key}\0{model}\0".encode(errors="replace") + record.call.head)
+def _preamble_key(record: Record, model: str) -> bytes:
+    """Whose key it came with does not matter: the cloud's cache is one for all."""
+    return _hashed(f"{model}\0".encode(errors="replace") + record.call.preamble)
 
 
 def _hashed(said: bytes) -> bytes:

@@ -6,7 +6,7 @@ tenth of its tokens, writing it a quarter more; whoever leaves a tier may lose w
 
 from dataclasses import dataclass
 
-from router.engine.constants import CACHE_LIVES_S, HEAD_ANSWERS, OUTPUT_LIKE, PREFIX_LOST
+from router.engine.constants import CACHE_LIVES_S, OUTPUT_LIKE, PREAMBLE_ANSWERS, PREFIX_LOST
 from router.errors import ConfigError
 from router.prices import CHARS_PER_TOKEN, Prices
 from router.wire.summary import Usage
@@ -53,10 +53,10 @@ class Prefix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """What the cloud's answers to conversations that begin alike had in common; see `call.head`.
+class Preamble:
+    """What the cloud's answers had in common to all that begins with the same tools and system text.
 
-    `size`: of that beginning in bytes; `at`: when the cloud read or wrote it last, Unix time in
+    `size`: of these in bytes; `at`: when the cloud read or wrote it last, Unix time in
     seconds; `per_token`: bytes a token; `output`: mean length of the last answers, in tokens.
     """
 
@@ -68,14 +68,14 @@ class Head:
 
     @classmethod
     def left_by(
-        cls, head: int, usage: Usage, size: int, at: float, before: "Head | None"
-    ) -> "Head":
-        """The head of `head` bytes after an answer to a request of `size` bytes."""
-        answers = min((before.answers if before else 0) + 1, HEAD_ANSWERS)
+        cls, length: int, usage: Usage, size: int, at: float, before: "Preamble | None"
+    ) -> "Preamble":
+        """What is known after an answer to a request of `size` bytes."""
+        answers = min((before.answers if before else 0) + 1, PREAMBLE_ANSWERS)
         mean = before.output if before else 0.0
         cached = usage.cache_read + usage.cache_write > 0
         return cls(
-            size=head,
+            size=length,
             at=at if cached else before.at if before else 0.0,
             per_token=size / usage.input_tokens if usage.input_tokens else CHARS_PER_TOKEN,
             output=mean + (usage.output_tokens - mean) / answers,
@@ -108,24 +108,24 @@ def expected(
     *,
     prices: Prices,
     prefix: Prefix | None,
-    head: Head | None = None,
+    preamble: Preamble | None = None,
     caches: bool,
     before: tuple[int, float] = (0, 0.0),
     output_tokens: int,
 ) -> Expected:
     """The cost of a turn. Raises ConfigError for a model that the price list does not know.
 
-    `size`: of the request in bytes; `head`: of this model, where it is known; `caches`: whether it
-    asks the cloud to write a prefix; `before`: size and time of the conversation's last request,
-    whoever answered; `output_tokens`: length of an answer where none is known.
+    `size`: of the request in bytes; `preamble`: with this model, where it is known; `caches`:
+    whether it asks the cloud to write a prefix; `before`: size and time of the conversation's last
+    request, whoever answered; `output_tokens`: length of an answer where none is known.
     """
-    per_token = head.per_token if head else CHARS_PER_TOKEN
+    per_token = preamble.per_token if preamble else CHARS_PER_TOKEN
     if prefix and prefix.tokens:
         per_token = prefix.size / prefix.tokens
     tokens = round(size / per_token)
     known = prefix if prefix and prefix.model == model else None
     rest = min(known.rest, tokens) if known else 0
-    output = round(_output(prefix, head, output_tokens))
+    output = round(_output(prefix, preamble, output_tokens))
     writes = caches or (known is not None and known.writes)
 
     def cost(read: int) -> float:
@@ -134,8 +134,10 @@ def expected(
 
     alive = known is not None and now - known.at <= CACHE_LIVES_S
     read = own = min(known.cached, tokens - rest) if known and alive else 0
-    if head is not None and now - head.at <= CACHE_LIVES_S:  # other conversations read it too
-        read = max(own, min(round(head.size / per_token), tokens - rest))
+    if (
+        preamble is not None and now - preamble.at <= CACHE_LIVES_S
+    ):  # other conversations read it too
+        read = max(own, min(round(preamble.size / per_token), tokens - rest))
     sent, sent_at = before
     kept = read
     others = known is None or known.at < sent_at  # the cloud was not the last to answer
@@ -153,14 +155,14 @@ def expected(
     )
 
 
-def _output(prefix: Prefix | None, head: Head | None, otherwise: int) -> float:
+def _output(prefix: Prefix | None, preamble: Preamble | None, otherwise: int) -> float:
     """The expected length of an answer: a conversation's own mean, drawn to that of its like."""
-    if head is None:
+    if preamble is None:
         return prefix.output if prefix else otherwise
     if prefix is None:
-        return head.output
+        return preamble.output
     weights = OUTPUT_LIKE, prefix.answers
-    return (weights[0] * head.output + weights[1] * prefix.output) / sum(weights)
+    return (weights[0] * preamble.output + weights[1] * prefix.output) / sum(weights)
 
 
 def cache_saved_usd(prices: Prices, model: str, usage: Usage | None) -> float:

@@ -17,7 +17,7 @@ from router.engine.constants import (
     LOOP_REPEATS,
 )
 from router.engine.conversations import Conversation, Conversations
-from router.engine.expected import Expected, Head, expected
+from router.engine.expected import Expected, Preamble, expected
 from router.engine.exploring import exploration_of
 from router.engine.in_force import Policy
 from router.engine.named import named
@@ -79,8 +79,8 @@ class Planner:
         cloud_name = wanted.cloud or settings.cloud_model
         request = call.request
         conversation = self._conversations.of(record)
-        head = self._conversations.head(record, cloud_name)
-        cost = _expected(cloud_name, record, conversation, head)
+        preamble = self._conversations.preamble(record, cloud_name)
+        cost = _expected(cloud_name, record, conversation, preamble)
         if request is not None and cost is not None:
             request = replace(request, cloud_usd=cost.cloud_usd, leaving_usd=cost.leaving_usd)
         if request is not None and cloud_name != policy.router.cloud_model:
@@ -193,7 +193,7 @@ def _loop(
 
 
 def _expected(
-    model: str, record: Record, conversation: Conversation, head: Head | None
+    model: str, record: Record, conversation: Conversation, preamble: Preamble | None
 ) -> Expected | None:
     """What the turn is expected to cost by tools and cache; None where its text says it all."""
     call, settings = record.call, record.policy.settings
@@ -207,7 +207,7 @@ def _expected(
             record.at,
             prices=record.policy.router.prices,
             prefix=conversation.prefix,
-            head=head,
+            preamble=preamble,
             caches=caches,
             before=(conversation.sent, conversation.sent_at),
             output_tokens=settings.output_tokens,
