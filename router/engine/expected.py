@@ -54,7 +54,7 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preamble:
-    """What the cloud's answers had in common to all that begins with the same tools and system text.
+    """What the cloud's answers had in common where tools and system text were the same.
 
     `size`: of these in bytes; `at`: when the cloud read or wrote it last, Unix time in
     seconds; `per_token`: bytes a token; `output`: mean length of the last answers, in tokens.
