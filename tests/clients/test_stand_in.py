@@ -1,10 +1,14 @@
-"""Every real client before a cloud that somebody else wrote: llmock."""
+"""Every real client before a cloud that somebody else wrote: llmock.
+
+It refuses system turns inside `messages`, which Claude takes and Claude Code sends; that is the
+stand-in's fault, and Claude Code then asks again without them.
+"""
 
 from pathlib import Path
 
 import pytest
 
-from tests.clients.clients import CLIENTS, Client
+from tests.clients.clients import CLAUDE_CODE, CLIENTS, Client
 from tests.clients.clients import run as drive
 from tests.servers.fixtures import Run
 
@@ -14,4 +18,8 @@ def test_it_is_answered_by_llmock(run: Run, llmock: str, tmp_path: Path, client:
     gateway = run(cloud_url=f"{llmock}/anthropic")
     told = drive(client, gateway.url, "cloud", "text", tmp_path / "home")
     assert told.text, told.error
-    assert gateway.rows()[0]["tier"] == "cloud"
+    *refused, answered = gateway.rows()
+    assert (answered["tier"], answered["status"]) == ("cloud", 200)
+    for row in refused:
+        assert client == CLAUDE_CODE
+        assert (row["status"], row["error"]) in ((422, "backend_rejected"), (200, None))
