@@ -85,9 +85,8 @@ def _remember(known: OrderedDict[bytes, T], key: bytes, value: T) -> None:
 
 
 def _key(record: Record, request: Request) -> bytes:
-    return _hashed(
-        f"{record.call.key}\0{request.client}\0{request.opening}".encode(errors="replace")
-    )
+    said = f"{record.call.key}\0{request.client}\0{request.opening}"
+    return _hashed(said.encode(errors="replace"))
 
 
 def _preamble_key(record: Record, model: str) -> bytes:

@@ -134,9 +134,8 @@ def expected(
 
     alive = known is not None and now - known.at <= CACHE_LIVES_S
     read = own = min(known.cached, tokens - rest) if known and alive else 0
-    if (
-        preamble is not None and now - preamble.at <= CACHE_LIVES_S
-    ):  # other conversations read it too
+    if preamble is not None and now - preamble.at <= CACHE_LIVES_S:
+        # Whichever conversation used it last.
         read = max(own, min(round(preamble.size / per_token), tokens - rest))
     sent, sent_at = before
     kept = read
