@@ -24,7 +24,7 @@ def main(url: str, model: str, what: str, prompt: str = "Say hello.") -> None:
     if done.returncode:
         print(json.dumps({"error": done.stderr or done.stdout}))
     else:
-        print(json.dumps({"text": done.stdout.strip(), "pieces": 2}))
+        print(json.dumps({"text": done.stdout.strip()}))
 
 
 if __name__ == "__main__":

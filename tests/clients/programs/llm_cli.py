@@ -19,19 +19,16 @@ def main(name: str, url: str, model: str, what: str) -> None:
     if what == "tool":
         command += ["--functions", LOOK]
     command.append("Use your tool." if what == "tool" else "Say hello.")
-    env = {**os.environ, "LLM_USER_PATH": str(Path.home()), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
+    done = subprocess.run(
         command,
-        env=env,
+        env={**os.environ, "LLM_USER_PATH": str(Path.home())},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        assert process.stdout and process.stderr
-        pieces = list(iter(lambda: os.read(process.stdout.fileno(), 65536), b""))  # as they come
-        failure = process.stderr.read().decode().strip()
-    told: dict[str, object] = {"text": b"".join(pieces).decode().strip(), "pieces": len(pieces)}
-    print(json.dumps({"error": failure} if process.returncode else told))
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = {"error": done.stderr} if done.returncode else {"text": done.stdout}
+    print(json.dumps({name: words.strip() for name, words in told.items()}))
 
 
 if __name__ == "__main__":
