@@ -9,7 +9,8 @@ Python as `python PROGRAM [ARGUMENT...] URL MODEL WHAT`, where URL is the gatewa
 
 It prints one JSON object: `text` is what a person would read at the end, `pieces` how many parts of
 a stream came (0: it does not tell), `error` what the client tells of a failure. It raises nothing
-and needs no network. The models of `upstreams.py` call the first tool whose name stands there in `ARGUMENTS`.
+and needs no network. The models of `upstreams.py` call the first tool whose name stands there in
+`ARGUMENTS`.
 """
 
 import json
