@@ -39,7 +39,7 @@ test-encoder: $(VENV)/.encoder ## tests that need torch
 test-presidio: $(VENV)/.presidio ## tests that need spaCy
 	$(PY) -m pytest tests/presidio
 
-test-clients: $(VENV)/.dev $(CLIENTS)/.installed $(CLIENTS_NPM)/.installed $(AIDER)/.installed ## real clients through the gateway
+test-clients: $(VENV)/.dev $(PEERS)/.installed $(CLIENTS)/.installed $(CLIENTS_NPM)/.installed $(AIDER)/.installed ## real clients through the gateway
 	$(PY) -m pytest -n $(WORKERS) tests/clients
 
 audit: $(VENV)/.dev ## known vulnerabilities of what is installed, where the service is reached

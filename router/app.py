@@ -31,6 +31,7 @@ from router.outcomes import events
 from router.outcomes.budget import Caps, Ledger
 from router.outcomes.database import open_database
 from router.outcomes.writer import OutcomeLog
+from router.prices import Prices
 from router.privacy import PrivacyFilter
 from router.privacy.detectors import Builtin, Detector, Own, People, Presidio
 from router.registry import artifact as artifacts
@@ -105,7 +106,7 @@ class Service:
         guarded: dict[Tier, Guarded] = {}
         parts: tuple[tuple[Backend, TierSettings], ...] = (
             (self.local, settings.local_limits),
-            (Metered(self.cloud, self.ledger), settings.cloud_limits),
+            (Metered(self.cloud, self.ledger, policy.router.prices), settings.cloud_limits),
         )
         for backend, limits in parts:
             guarded[backend.tier] = Guarded(
@@ -215,6 +216,7 @@ class Service:
 
 def policy_of(settings: Settings, server: LocalServer) -> Policy:
     """The policy that settings make beside a server. Raises ConfigError or ArtifactError."""
+    Prices(settings.cloud_prices).check(settings.cloud_model)
     name = chosen_model(settings, server)
     served = server.find(name)
     digest = digest_of(served) if served else None

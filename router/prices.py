@@ -1,9 +1,10 @@
 """What a cloud answer costs, from the library genai-prices."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from router.errors import ConfigError
 
@@ -88,8 +89,8 @@ def price_usd(
         with suppress(LookupError):
             return float(calc_price(usage, model_ref=name, provider_id=provider).total_price)
     raise ConfigError(
-        f"No price is known for the cloud model {model!r}; "
-        "set cloud_model to a model that genai-prices lists, or update that package."
+        f"No price is known for the cloud model {model!r}; say in [cloud_prices] what it costs "
+        "or which listed model it costs as much as, or set cloud_model to a listed one."
     )
 
 
@@ -111,3 +112,94 @@ def estimate_usd(model: str, chars: int, output_tokens: int) -> float:
         return price_usd(model, tokens, output_tokens)
     per_token = _rates(model)
     return tokens * per_token.input_usd + output_tokens * per_token.output_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs, in US dollars per million tokens.
+
+    `cache_read`, `cache_write`: None is the price of other input.
+    """
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    cache_write: float | None = None
+
+    # Whoever reads settings with pydantic refuses other names and prices below 0.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        parts = (self.input, self.output, self.cache_read, self.cache_write)
+        if any(part is not None and part < 0 for part in parts):
+            raise ValueError("a price must not be below 0")
+
+    def usd(
+        self, input_tokens: int, output_tokens: int, cache_read: int = 0, cache_write: int = 0
+    ) -> float:
+        """The price of one call, in US dollars.
+
+        >>> Price(3.0, 15.0, cache_read=0.3).usd(1_000_000, 0, 900_000)
+        0.57
+        """
+        read = self.input if self.cache_read is None else self.cache_read
+        written = self.input if self.cache_write is None else self.cache_write
+        rest = input_tokens - cache_read - cache_write
+        parts = (
+            rest * self.input,
+            output_tokens * self.output,
+            cache_read * read,
+            cache_write * written,
+        )
+        return sum(parts) / 1e6
+
+
+class Prices:
+    """The price list, and before it what the settings say of models that it may not know.
+
+    `own`: a model's name to its price, or to the listed model that it costs as much as. All
+    methods raise ConfigError for a model that neither knows.
+
+    >>> Prices({"house": "claude-sonnet-4-5"}).usd("house", 1000, 0)
+    0.003
+    """
+
+    def __init__(self, own: Mapping[str, str | Price] | None = None) -> None:
+        self._own = dict(own or {})
+
+    def usd(
+        self,
+        model: str,
+        input_tokens: int,
+        output_tokens: int,
+        cache_read: int = 0,
+        cache_write: int = 0,
+    ) -> float:
+        """The exact price of one call; see `price_usd`."""
+        of = self._own.get(model, model)
+        tokens = (input_tokens, output_tokens, cache_read, cache_write)
+        return of.usd(*tokens) if isinstance(of, Price) else price_usd(of, *tokens)
+
+    def quick_usd(
+        self,
+        model: str,
+        input_tokens: int,
+        output_tokens: int,
+        cache_read: int = 0,
+        cache_write: int = 0,
+    ) -> float:
+        """The same by remembered rates; see `quick_price_usd`."""
+        of = self._own.get(model, model)
+        tokens = (input_tokens, output_tokens, cache_read, cache_write)
+        return of.usd(*tokens) if isinstance(of, Price) else quick_price_usd(of, *tokens)
+
+    def estimate_usd(self, model: str, chars: int, output_tokens: int) -> float:
+        """The estimated price of an answer to `chars` characters; see `estimate_usd`."""
+        of = self._own.get(model, model)
+        if isinstance(of, Price):
+            return of.usd(round(chars / CHARS_PER_TOKEN), output_tokens)
+        return estimate_usd(of, chars, output_tokens)
+
+    def check(self, model: str) -> None:
+        """Raise ConfigError, in a sentence, if the price of `model` is not known."""
+        self.usd(model, 1000, 0)

@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from router.errors import ConfigError
+from router.prices import Price
 from router.threshold import (
     CONFIDENCE,
     LOOK_PRICE,
@@ -126,6 +127,7 @@ class Settings(BaseSettings):
     loops: Literal["keep", "free"] = "keep"
     auto_models: list[str] = []
     model_names: dict[str, str] = {}
+    cloud_prices: dict[str, str | Price] = {}
 
     # The backends
     local_url: Url = "http://127.0.0.1:11434"

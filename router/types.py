@@ -52,7 +52,8 @@ class Request:
     `background`: what the client wants for itself ("title", "compaction", ...), '' for a person's
     request. `loop`: None unless it brings results of tools. `cloud_usd`: expected price of a cloud
     answer, where more is known of it than its length; `leaving_usd`: what a local answer may cost
-    later. `opening`: how the conversation began, for whoever tells conversations apart.
+    later. `cloud_model`: that would answer, where another was named than the router's own.
+    `opening`: how the conversation began, for whoever tells conversations apart.
     """
 
     text: str
@@ -69,6 +70,7 @@ class Request:
     loop: Loop | None = None
     cloud_usd: float | None = None
     leaving_usd: float = 0.0
+    cloud_model: str | None = None
     opening: str = field(default="", repr=False, compare=False)
 
 

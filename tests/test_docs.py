@@ -1,17 +1,22 @@
 """The pages name files that exist, link to pages that exist, and define each word once."""
 
+import json
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from router.settings import load_settings
 from tests import ROOT
+from tests.clients import pages
+from tests.clients.clients import CLIENTS
 
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *(ROOT / folder / "README.md" for folder in ("data", "data/traffic", "models")),
     *sorted((ROOT / "models").glob("BENCHMARK*.md")),
 ]
@@ -19,6 +24,7 @@ _FOLDERS = "router|training|tests|data|models|docs|examples|notebooks"
 _FILE = re.compile(rf"`((?:{_FOLDERS})/[\w./-]*\w[\w./]*)`")
 _PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 _DIFF = re.compile(r"```diff\n(.*?)```", re.DOTALL)
+_VERSION = re.compile(r"(?<![.\d])\d+\.\d+(?:\.\d+)?(?!\.?\d)")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 _MADE = {"models/VERSION"}  # a name in commands
 
@@ -46,6 +52,31 @@ def test_the_worked_examples_apply_to_this_tree(tmp_path: Path) -> None:
         command = ["git", "apply", "--check", "--unsafe-paths", str(patch)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+CLIENT_PAGES = sorted(path.stem for path in pages.PAGES.glob("*.md"))
+SET_UP = {client.reads[1:] for client in CLIENTS if client.reads}
+
+
+@pytest.mark.parametrize("page", CLIENT_PAGES)
+def test_what_a_client_s_page_says_of_our_settings_is_taken(page: str) -> None:
+    for number, block in enumerate(pages.blocks(page, "toml")):
+        if number or (page, "toml") not in SET_UP:  # else it is the client's own file
+            load_settings(**tomllib.loads(block))
+    for block in pages.blocks(page, "json"):
+        assert pages.ADDRESS in json.dumps(json.loads(block))
+
+
+@pytest.mark.parametrize("page", CLIENT_PAGES)
+def test_a_client_s_page_says_whether_it_was_run_and_in_which_version(page: str) -> None:
+    text = (pages.PAGES / f"{page}.md").read_text(encoding="utf-8")
+    pins = "".join((ROOT / "tests" / "clients" / f).read_text() for f in pages.PINS)
+    assert ("Not run here" in text) or ("Run here" in text)
+    for version in _VERSION.findall(text.split("## ")[0]):
+        assert re.search(rf"[=@]{re.escape(version)}$", pins, re.MULTILINE), version
+    if "Run here" in text and page != "ollama":
+        assert page in {name for name, _ in SET_UP}
+    assert f"](clients/{page}.md)" in (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

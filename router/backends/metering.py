@@ -7,7 +7,7 @@ from dataclasses import replace
 from router.backends.base import Ask, Backend
 from router.errors import ConfigError, RequestRefused
 from router.outcomes.budget import Ledger, Reservation
-from router.prices import CHARS_PER_TOKEN, price_usd
+from router.prices import CHARS_PER_TOKEN, Prices
 from router.types import Tier
 from router.wire import Api, Json
 from router.wire.convert import fold_of, summary_of
@@ -21,11 +21,11 @@ class Metered:
     (402) where the estimate exceeds a cap.
     """
 
-    def __init__(self, backend: Backend, ledger: Ledger) -> None:
+    def __init__(self, backend: Backend, ledger: Ledger, prices: Prices) -> None:
         self.name = backend.name
         self.tier: Tier = backend.tier
         self.api: Api = backend.api
-        self._backend, self._ledger = backend, ledger
+        self._backend, self._ledger, self._prices = backend, ledger, prices
 
     async def send(self, ask: Ask) -> Json:
         """See `Backend`."""
@@ -33,7 +33,7 @@ class Metered:
         paid = 0.0
         try:
             answer = await self._backend.send(ask)
-            paid = answer_cost_usd(ask.model, summary_of(answer, self.api), ask.est_usd)
+            paid = self._cost_usd(ask, summary_of(answer, self.api))
             return answer
         finally:
             self._ledger.settle(reservation, paid)
@@ -50,8 +50,11 @@ class Metered:
                     fold.add(event)
                     yield event
         finally:
-            paid = answer_cost_usd(ask.model, fold.summary(), ask.est_usd) if started else 0.0
+            paid = self._cost_usd(ask, fold.summary()) if started else 0.0
             self._ledger.settle(reservation, paid)
+
+    def _cost_usd(self, ask: Ask, so_far: Summary) -> float:
+        return answer_cost_usd(self._prices, ask.model, so_far, ask.est_usd)
 
     async def _reserve(self, ask: Ask) -> Reservation:
         reserved = await self._ledger.reserve(ask.est_usd, ask.key)
@@ -60,23 +63,23 @@ class Metered:
         return reserved
 
 
-def _cost_usd(model: str, usage: Usage | None, otherwise: float) -> float:
+def _usage_usd(prices: Prices, model: str, usage: Usage | None, otherwise: float) -> float:
     """What a call cost by its reported usage, or `otherwise` if that or its price is unknown."""
     if usage is None:
         return otherwise
     try:
-        return price_usd(
+        return prices.usd(
             model, usage.input_tokens, usage.output_tokens, usage.cache_read, usage.cache_write
         )
     except ConfigError:  # a model newer than the price list
         return otherwise
 
 
-def answer_cost_usd(model: str, so_far: Summary, otherwise: float) -> float:
+def answer_cost_usd(prices: Prices, model: str, so_far: Summary, otherwise: float) -> float:
     """What an answer cost, whole or broken off: a broken stream reports no output tokens."""
     usage = so_far.usage
     if usage is None or so_far.finish != "unknown":
-        return _cost_usd(model, usage, otherwise)
+        return _usage_usd(prices, model, usage, otherwise)
     written = len(so_far.text) + sum(len(c.arguments) for c in so_far.calls)
     output = max(usage.output_tokens, round(written / CHARS_PER_TOKEN))
-    return _cost_usd(model, replace(usage, output_tokens=output), otherwise)
+    return _usage_usd(prices, model, replace(usage, output_tokens=output), otherwise)

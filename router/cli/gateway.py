@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from router.cli.console import extra
@@ -71,9 +72,9 @@ def doctor() -> None:
     console = Console(highlight=False, soft_wrap=True)
     for check in checks:
         mark = "[green]ok  [/]" if check.good else "[red]bad [/]"
-        console.print(f"{mark} {check.part}: {check.words}")
+        console.print(f"{mark} {check.part}: {escape(check.words)}")
         if check.fix:
-            console.print(f"       fix: {check.fix}")
+            console.print(f"       fix: {escape(check.fix)}")
     if not all(c.good for c in checks):
         raise SystemExit(1)
 

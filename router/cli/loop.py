@@ -192,7 +192,9 @@ def judge(
                 engine = service.log.engine
                 router = service.policy.router
                 found = judging.chosen(engine, router, sample, seed, at_random=at_random)
-                usd = judging.estimated_usd(found, settings.cloud_model, settings.output_tokens)
+                usd = judging.estimated_usd(
+                    found, router.prices, settings.cloud_model, settings.output_tokens
+                )
                 if not found:
                     return None
                 print(

@@ -41,7 +41,7 @@ class Heads:
         return cls(**{name: arrays[name] for name in cls.__slots__})
 
     def logits(self, features: Features, ability: FloatArray) -> FloatArray:
-        """Calibrated logits, shape (n, 2); `ability` holds one term per head, shape (2,)."""
+        """Calibrated logits, shape (n, 2); `ability`: a term per head, shape (2,) or (n, 2)."""
         raw = features.embedding.astype(np.float64) @ self.embedding.T
         raw += self.standardised(features.structure) @ self.structure.T
         raw += _weighted(self.words, self.word_idf, features.words)

@@ -1,6 +1,7 @@
 """`Router`: a loaded model, its pair of models and its operating point."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import nan
 from pathlib import Path
@@ -16,10 +17,10 @@ from router.decide.constants import BATCH_REQUESTS, STRANGE_DEVIATION, UNMEASURE
 from router.decide.deferral import FROM_PROMPT, act_for, values_of_looking
 from router.decide.explain import assumptions, contributions_after, contributions_before
 from router.decide.heads import Heads, sigmoid
-from router.errors import ArtifactCorrupt, ArtifactMismatch, InputError
-from router.prices import estimate_usd
+from router.errors import ArtifactCorrupt, ArtifactMismatch, ConfigError, InputError
+from router.prices import Prices
 from router.registry import artifact as artifacts
-from router.registry.ability import Ability
+from router.registry.ability import Ability, ability_for
 from router.registry.reference import abilities_of, reference_of
 from router.text.asks import asks_for
 from router.text.features import (
@@ -38,7 +39,7 @@ from router.threshold import (
     QualityFloor,
     choose,
 )
-from router.types import BatchPrediction, Decision, Explanation, Offer, Request
+from router.types import BatchPrediction, Decision, Explanation, FloatArray, Offer, Request
 
 if TYPE_CHECKING:
     from router.settings import Settings
@@ -65,12 +66,13 @@ class Router:
         look_price: float = LOOK_PRICE,
         confidence: float = CONFIDENCE,
         local_digest: str | None = None,
+        prices: Prices | None = None,
     ) -> None:
         manifest = artifact.manifest
         self.version = artifact.version
         self.traffic: Mapping[str, Any] = manifest.get("traffic", {})  # see `router.monitor.alarms`
         self.cloud_model, self.local_model = cloud_model, local_model
-        self.output_tokens = output_tokens
+        self.output_tokens, self.prices = output_tokens, prices or Prices()
         self.operating_point: OperatingPoint = operating_point or Cut(
             float(manifest["threshold"]["default"]), "the model's default cut"
         )
@@ -82,6 +84,7 @@ class Router:
         )
         # What a floor sends to the cloud was promised to be the cloud's: nothing keeps it back.
         self._floor = isinstance(self.operating_point, QualityFloor)
+        self._clouds: Mapping[str, float] = manifest["models"]["cloud"]
         self.confidence = confidence
         from statistics import NormalDist  # here, as it is slow to load
 
@@ -134,6 +137,7 @@ class Router:
             "operating_point": settings.operating_point(),
             "look_price": settings.look_price,
             "confidence": settings.confidence,
+            "prices": Prices(settings.cloud_prices),
         }
         folder = artifacts.resolve(settings.models_dir, settings.version)
         return cls(artifacts.load(folder), **{**defaults, **options})
@@ -155,7 +159,9 @@ class Router:
 
     def decide_batch(self, requests: Sequence[Request]) -> list[Decision]:
         """Decide for some `Request`s at once, in their order; less than half the time for each."""
-        logits = self.heads.logits(self.extractor.extract(requests), self._ability)
+        named = any(request.cloud_model is not None for request in requests)
+        ability = self._abilities_for(requests) if named else self._ability
+        logits = self.heads.logits(self.extractor.extract(requests), ability)
         p = sigmoid(logits)
         costs = [self._cost_usd(r) for r in requests]
         thresholds = [
@@ -191,7 +197,28 @@ class Router:
         if request.cloud_usd is not None:
             return request.cloud_usd
         chars = request.chars + request.unjudged_chars
-        return estimate_usd(self.cloud_model, chars, self.output_tokens)
+        return self.answer_usd(request.cloud_model or self.cloud_model, chars)
+
+    def answer_usd(self, cloud_model: str, chars: int) -> float:
+        """The expected price of a cloud model's answer to `chars` characters, in US dollars.
+
+        One whose price is not known, as it is newer than the price list, costs as much as the
+        router's own. Raises ConfigError where that has none.
+        """
+        with suppress(ConfigError):
+            return self.prices.estimate_usd(cloud_model, chars, self.output_tokens)
+        return self.prices.estimate_usd(self.cloud_model, chars, self.output_tokens)
+
+    def _abilities_for(self, requests: Sequence[Request]) -> FloatArray:
+        """Ability terms (n, 2) of who would answer; a named cloud model that was never measured
+        counts as the router's own.
+        """
+        out = np.tile(self._ability, (len(requests), 1))
+        for row, request in zip(out, requests, strict=True):
+            if request.cloud_model is not None:
+                found = ability_for(request.cloud_model, self._clouds, "")
+                row[1] = found.value if found.known else row[1]
+        return out
 
     def predict_batch(self, prompts: Sequence[str | Request]) -> BatchPrediction:
         """Probabilities for many prompts at once, arrays of shape (n,)."""
@@ -252,7 +279,7 @@ class Router:
         """`decision`, or one that knows nothing of the prompt: its probabilities are NaN."""
         if decision is not None:
             return decision
-        cost = estimate_usd(self.cloud_model, 0, self.output_tokens)
+        cost = self.prices.estimate_usd(self.cloud_model, 0, self.output_tokens)
         return Decision(
             tier="local",
             p_local=nan,
@@ -381,6 +408,7 @@ class Router:
         gain = p_cloud - p_local
         tier = choose(gain, threshold)
         verb = "exceeds" if tier == "cloud" else "does not exceed"
+        whose = f"{request.cloud_model}'s" if request.cloud_model else "the cloud's"
         return Decision(
             tier=tier,
             p_local=p_local,
@@ -388,7 +416,7 @@ class Router:
             gain=gain,
             threshold=threshold,
             reason=(
-                f"The local answer is good with probability {p_local:.2f}, the cloud's with "
+                f"The local answer is good with probability {p_local:.2f}, {whose} with "
                 f"{p_cloud:.2f}; the gain {gain:+.2f} {verb} {threshold:.2f}, "
                 f"{self.operating_point.words()}{self._burden_words}."
             ),

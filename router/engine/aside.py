@@ -7,7 +7,7 @@ from router.backends.base import Ask, Backend
 from router.backends.metering import answer_cost_usd
 from router.engine.call import Call
 from router.engine.plan import Planner
-from router.prices import estimate_usd
+from router.prices import Prices
 from router.types import Tier
 from router.wire import Api, Json
 from router.wire.convert import summary_of
@@ -19,6 +19,11 @@ class Aside:
 
     def __init__(self, planner: Planner, backends: Mapping[Tier, Backend]) -> None:
         self._planner, self._backends = planner, backends
+
+    @property
+    def prices(self) -> Prices:
+        """What cloud models cost now."""
+        return self._planner.policy.router.prices
 
     async def local(self, api: Api, body: Json, model: str) -> Summary:
         """A local model's answer."""
@@ -34,7 +39,7 @@ class Aside:
         policy = self._planner.policy
         call = Call.of("anthropic", {**body, "model": model}, tier="cloud")
         screening = await self._planner.screen(call, policy)
-        est_usd = estimate_usd(model, len(call.payload), policy.settings.output_tokens)
+        est_usd = self.prices.estimate_usd(model, len(call.payload), policy.settings.output_tokens)
         ask = Ask(
             api="anthropic",
             body=call.body,
@@ -45,7 +50,7 @@ class Aside:
         )
         backend = self._backends["cloud"]
         summary = summary_of(await backend.send(ask), backend.api)
-        return summary, answer_cost_usd(model, summary, est_usd)
+        return summary, answer_cost_usd(self.prices, model, summary, est_usd)
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._planner.policy.settings.request_s

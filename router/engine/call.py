@@ -15,7 +15,7 @@ from router.engine.constants import (
 from router.errors import NoText
 from router.text.request import request_from_body, response_format
 from router.types import Request, Tier
-from router.wire import Api, Json
+from router.wire import Api, Json, dumped
 from router.wire.ollama import Native
 from router.wire.summary import mapping, sequence
 
@@ -103,6 +103,15 @@ class Call:
             return len(self.payload)
         request = self.request
         return request.chars + request.unjudged_chars if request is not None else 0
+
+    @cached_property
+    def preamble(self) -> bytes:
+        """What a client says alike in its conversations and wants cached: the tools and the system
+        text up to their last mark, in the order in which Claude's cache has them. Empty: no mark.
+        """
+        parts = [*sequence(self.body.get("tools")), *sequence(self.body.get("system"))]
+        marked = [i for i, part in enumerate(parts) if mapping(part).get("cache_control")]
+        return dumped({"preamble": parts[: marked[-1] + 1]}) if marked else b""
 
     def tokens(self, enough: int) -> int:
         """About how many tokens it has for a local model, rather too many than too few.

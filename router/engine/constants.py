@@ -40,3 +40,5 @@ CACHE_LIVES_S = 300.0  # Anthropic's default, from the last use on
 # Share of a prefix's cost that leaving the cloud loses. Chosen: of two conversations that leave one
 # comes back, and one in five of these after the prefix has gone.
 PREFIX_LOST = 0.1
+PREAMBLE_ANSWERS = 20  # chosen: so many of the last answers tell how long the next will be
+OUTPUT_LIKE = 2  # chosen: answers of its own after which a conversation tells more than its like

@@ -279,10 +279,11 @@ class Dispatcher:
         self._answered(record, tier)
         record.answer = answer
         if tier == "cloud":
-            cost = answer_cost_usd(record.model, answer, record.est_usd)
+            prices = record.policy.router.prices
+            cost = answer_cost_usd(prices, record.model, answer, record.est_usd)
             record.switch_usd = max(record.est_usd - (record.cloud_usd or 0.0), 0.0)
             record.cost_usd = record.cloud_usd = cost
-            record.cache_usd = cache_saved_usd(record.model, answer.usage)
+            record.cache_usd = cache_saved_usd(prices, record.model, answer.usage)
 
     async def _end(
         self, record: Record, started: float, error: BaseException | None = None

@@ -17,7 +17,7 @@ from router.engine.constants import (
     LOOP_REPEATS,
 )
 from router.engine.conversations import Conversation, Conversations
-from router.engine.expected import Expected, expected
+from router.engine.expected import Expected, Preamble, expected
 from router.engine.exploring import exploration_of
 from router.engine.in_force import Policy
 from router.engine.named import named
@@ -25,11 +25,10 @@ from router.engine.record import Record
 from router.engine.rules import Facts, LoopFacts, TierStatus, decide
 from router.errors import ConfigError, InputError
 from router.outcomes.budget import Ledger
-from router.prices import estimate_usd
 from router.privacy import Screening
 from router.privacy.filter import PRIVATE_HEADER
 from router.settings import Settings
-from router.types import Decision, Request, Tier
+from router.types import Request, Tier
 from router.wire import to_anthropic, to_openai
 from router.wire.summary import Usage, mapping, sequence
 
@@ -80,12 +79,17 @@ class Planner:
         cloud_name = wanted.cloud or settings.cloud_model
         request = call.request
         conversation = self._conversations.of(record)
-        cost = _expected(cloud_name, record, conversation)
+        preamble = self._conversations.preamble(record, cloud_name)
+        cost = _expected(cloud_name, record, conversation, preamble)
         if request is not None and cost is not None:
             request = replace(request, cloud_usd=cost.cloud_usd, leaving_usd=cost.leaving_usd)
+        if request is not None and cloud_name != policy.router.cloud_model:
+            request = replace(request, cloud_model=cloud_name)
         decision = await policy.batcher.decide(request) if request is not None else None
         if cost is None:
-            est_usd = _estimate_usd(cloud_name, call, policy, decision)
+            est_usd = policy.router.answer_usd(cloud_name, len(call.payload))
+            if decision is not None:
+                est_usd = decision.est_cost_usd
             cost = Expected(cloud_usd=est_usd, kept_usd=est_usd)
         record.doubts = conversation.doubts
         explore = exploration_of(settings.exploration, settings.exploration_near, decision)
@@ -188,7 +192,9 @@ def _loop(
     return LoopFacts(step=loop.steps, home=conversation.tier, trouble=words)
 
 
-def _expected(model: str, record: Record, conversation: Conversation) -> Expected | None:
+def _expected(
+    model: str, record: Record, conversation: Conversation, preamble: Preamble | None
+) -> Expected | None:
     """What the turn is expected to cost by tools and cache; None where its text says it all."""
     call, settings = record.call, record.policy.settings
     caches = call.api == settings.cloud_api == "anthropic" and b'"cache_control"' in call.payload
@@ -199,24 +205,15 @@ def _expected(model: str, record: Record, conversation: Conversation) -> Expecte
             model,
             call.size,
             record.at,
+            prices=record.policy.router.prices,
             prefix=conversation.prefix,
+            preamble=preamble,
             caches=caches,
             before=(conversation.sent, conversation.sent_at),
             output_tokens=settings.output_tokens,
         )
     except ConfigError:  # a model newer than the price list
         return None
-
-
-def _estimate_usd(model: str, call: Call, policy: Policy, decision: Decision | None) -> float:
-    if decision is not None and model == policy.router.cloud_model:
-        return decision.est_cost_usd
-    try:
-        return estimate_usd(model, len(call.payload), policy.settings.output_tokens)
-    except ConfigError:  # a model newer than the price list
-        return estimate_usd(
-            policy.router.cloud_model, len(call.payload), policy.settings.output_tokens
-        )
 
 
 def _window(call: Call, model: LocalModel, ollama: bool) -> int | None:

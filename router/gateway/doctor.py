@@ -13,6 +13,7 @@ from router.engine.plan import CLOUD_URL
 from router.errors import BackendError, BackendRejected, RouterError
 from router.gateway.constants import CLOUD_CHECK_S, ENOUGH_CONTEXT_TOKENS
 from router.outcomes.database import open_database
+from router.prices import Prices
 from router.registry.artifact import load, resolve
 from router.settings import Settings, secret
 
@@ -38,7 +39,8 @@ async def examine(settings: Settings) -> list[Check]:
         )
     finally:
         await asyncio.gather(http.close(), cloud_http.close())
-    return [*_local(settings, server), cloud, _model(settings), _log(settings), _wall(settings)]
+    parts = (_prices, _model, _log, _wall)
+    return [*_local(settings, server), cloud, *(part(settings) for part in parts)]
 
 
 def _local(settings: Settings, server: LocalServer) -> Iterator[Check]:
@@ -98,6 +100,18 @@ async def _cloud(http: Http, settings: Settings) -> Check:
             "cloud", False, str(error).replace(f"{url}/v1/models", url), "check the network"
         )
     return Check("cloud", True, f"{settings.cloud_model} at {url}")
+
+
+def _prices(settings: Settings) -> Check:
+    name = settings.cloud_model
+    prices = Prices(settings.cloud_prices)
+    try:
+        prices.check(name)
+    except RouterError as error:
+        fix = f'[cloud_prices] in router.toml: "{name}" = "claude-sonnet-5-5", or its own prices'
+        return Check("prices", False, str(error), fix)
+    rates = [f"${1e6 * usd:g}" for usd in (prices.usd(name, 1, 0), prices.usd(name, 0, 1))]
+    return Check("prices", True, f"{name}: {' in, '.join(rates)} out, a million tokens")
 
 
 def _model(settings: Settings) -> Check:

@@ -41,6 +41,7 @@ def create_app(service: Service, watch: Watch | None = None) -> ASGIApp:
         route("/v1/messages/count_tokens", do.count_tokens, dialect=MESSAGES),
         route("/v1/responses/{name}", stored.get, "GET"),
         route("/v1/responses/{name}", stored.delete, "DELETE"),
+        route("/v1/responses/{name}/input_items", stored.input_items, "GET"),
         route("/v1/embeddings", do.embeddings),
         route("/v1/models", do.list_models, "GET"),
         route("/v1/models/{name:path}", do.list_models, "GET"),

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from router.app import Service
-from router.dialects import responses_answer
+from router.dialects import responses_answer, responses_items
 from router.dialects.base import Asked, Dialect
 from router.dialects.responses_request import NOTE, turns
 from router.dialects.table import RESPONSES
@@ -43,8 +43,13 @@ class Stored:
 
     async def get(self, request: Request) -> Response:
         """GET /v1/responses/ID."""
-        name = responses_answer.decision_id(str(request.path_params["name"]))
-        found = await self._demanded(name, key_name(self._service.settings, request.headers))
+        if request.query_params.get("stream") == "true":
+            raise RequestRefused(
+                400,
+                "invalid_request",
+                "A response that was kept is not streamed again; retrieve it without stream.",
+            )
+        name, found = await self._asked_for(request)
         text, calls = responses_answer.read_back(found.answer or "")
         tokens = (found.input_tokens, found.output_tokens)
         known = Summary(
@@ -59,16 +64,23 @@ class Stored:
     async def delete(self, request: Request) -> Response:
         """DELETE /v1/responses/ID: its words go, its numbers stay."""
         given = str(request.path_params["name"])
-        name = responses_answer.decision_id(given)
-        await self._demanded(name, key_name(self._service.settings, request.headers))
+        name, _ = await self._asked_for(request)
         await asyncio.wrap_future(self._service.log.call(forget_words(name)))
         return answered({"id": given, "object": "response", "deleted": True})
 
-    async def _demanded(self, name: str, key: str | None) -> PastAnswer:
-        found, why = await self._found(name, key)
+    async def input_items(self, request: Request) -> Response:
+        """GET /v1/responses/ID/input_items: the conversation that it answered, in pages."""
+        name, found = await self._asked_for(request)
+        items = responses_items.items(turns(json.loads(found.request or "{}")), name)
+        return answered(responses_items.page(items, request.query_params))
+
+    async def _asked_for(self, request: Request) -> tuple[str, PastAnswer]:
+        """The decision that an address names, with its words. Raises RequestRefused (404)."""
+        name = responses_answer.decision_id(str(request.path_params["name"]))
+        found, why = await self._found(name, key_name(self._service.settings, request.headers))
         if found is None:
             raise RequestRefused(404, "response_not_found", why)
-        return found
+        return name, found
 
     async def _found(self, name: str, key: str | None) -> tuple[PastAnswer | None, str]:
         """An answer with its words; or None, and why."""

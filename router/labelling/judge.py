@@ -20,7 +20,7 @@ from router.labelling import Progress, logged
 from router.labelling.constants import ANSWER_CHARS, VERDICT_TOKENS
 from router.outcomes import queries
 from router.outcomes.queries import Logged
-from router.prices import estimate_usd
+from router.prices import Prices
 from router.text.structure import clip
 from router.wire import Json, to_anthropic
 from router.wire.summary import mapping
@@ -68,15 +68,15 @@ def chosen(
     return audited + [found[i] for i in sorted(drawn)] + logged.ordered(router, rest, picked)
 
 
-def estimated_usd(found: Sequence[Logged], model: str, output_tokens: int) -> float:
+def estimated_usd(found: Sequence[Logged], prices: Prices, model: str, output_tokens: int) -> float:
     """What judging these will cost at most or so, in US dollars."""
     total = 0.0
     for one in found:
         asked = len(logged.call_of(one).payload)
         if one.cloud is None:
-            total += estimate_usd(model, asked, output_tokens)
+            total += prices.estimate_usd(model, asked, output_tokens)
         seen = min(len(one.request.text) + 2 * len(one.local or ""), 2 * ANSWER_CHARS)
-        total += 2 * estimate_usd(model, seen + len(_INSTRUCTIONS), VERDICT_TOKENS)
+        total += 2 * prices.estimate_usd(model, seen + len(_INSTRUCTIONS), VERDICT_TOKENS)
     return total
 
 
@@ -99,7 +99,7 @@ async def judge(
     spent = 0.0
     for number, one in enumerate(found):
         progress(number, len(found))
-        if spent + estimated_usd([one], model, output_tokens) > max_usd:
+        if spent + estimated_usd([one], aside.prices, model, output_tokens) > max_usd:
             break
         try:
             verdict, usd = await _verdict(aside, one, model, output_tokens)

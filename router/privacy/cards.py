@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from stdnum import luhn
 
+from router.privacy.codes import codes
+
 _WRITTEN = re.compile(r"(?<![\d.,])(?:\d[ -]?){11,18}\d(?!\d)")
 # ISO/IEC 7812: first digits -> lengths. Maestro is issued from 12 digits on, JCB's old ranges and
 # American Express have 15, Visa 13, 16 or 19.
@@ -34,8 +36,12 @@ def cards(text: str) -> Iterator[str]:
     ['4242 4242 4242 4242']
     """
     for match in _WRITTEN.finditer(text):
-        if is_card(match[0]):
+        if is_card(match[0]) and not _within_code(text, *match.span()):
             yield match[0]
+
+
+def _within_code(text: str, start: int, end: int) -> bool:
+    return any(a <= start and end <= b for a, b in codes(text, start, end))
 
 
 def is_card(written: str) -> bool:

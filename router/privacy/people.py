@@ -18,6 +18,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from router.privacy.codes import codes
 from router.privacy.constants import (
     ADDRESS_AFTER,
     ADDRESS_BEFORE,
@@ -115,7 +116,7 @@ def spans_of(tagger: Tagger, text: str, names: bool) -> Iterator[tuple[Found, fl
     for start, end in zones:
         tokens = [Token(m[0], *m.span()) for m in _TOKEN.finditer(text, start, end)]
         for kind, first, last, score in tagger.spans(tokens):
-            run = [t.text for t in tokens[first:last]]
+            run = [t.text for t in _without_codes(text, tokens[first:last])]
             if _full(run) if kind == "name" else _exact(run):
                 a, b = tokens[first].start, tokens[last - 1].end
                 yield Found(kind, text[a:b]), score, said_to_be(kind, text, a, b)
@@ -202,6 +203,12 @@ def _near_digits(text: str) -> Iterator[tuple[int, int]]:
         end = b
     if end > 0:
         yield start, min(end, len(text))
+
+
+def _without_codes(text: str, span: Sequence[Token]) -> Iterator[Token]:
+    """What of a span is no part of an id: half a hash may look like an address."""
+    found = codes(text, span[0].start, span[-1].end)
+    return (t for t in span if not any(a <= t.start < b for a, b in found))
 
 
 def _full(run: Sequence[str]) -> bool:

@@ -8,8 +8,9 @@ Python as `python PROGRAM [ARGUMENT...] URL MODEL WHAT`, where URL is the gatewa
 - `tool`: ask "Use your tool.", let the model call it, carry it out, and bring its result back.
 
 It prints one JSON object: `text` is what a person would read at the end, `pieces` how many parts of
-a stream came, `error` what the client tells of a failure. It raises nothing and needs no network.
-The models of `upstreams.py` call the first tool whose name stands there in `ARGUMENTS`.
+a stream came (0: it does not tell), `error` what the client tells of a failure. It raises nothing
+and needs no network. The models of `upstreams.py` call the first tool whose name stands there in
+`ARGUMENTS`.
 """
 
 import json
@@ -21,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
+from tests.clients.pages import configured
 
 PYTHON = Path(os.environ.get("TEST_CLIENTS", ROOT / ".venv-clients")) / "bin" / "python"
 NPM = Path(os.environ.get("TEST_CLIENTS_NPM", ROOT / ".npm-clients")) / "node_modules" / ".bin"
@@ -35,7 +37,8 @@ class Client:
     """One way in which somebody talks to the gateway.
 
     `command`: a program and its arguments. `tools`, `streams`: whether it has any. `npm`: the
-    command of the npm part that it runs, if it is one.
+    command of the npm part that it runs, if it is one. `reads`: a file below its home that it is
+    set up by, with the page and the language of what `docs/clients` tells to write there.
     """
 
     name: str
@@ -43,19 +46,52 @@ class Client:
     tools: bool = True
     streams: bool = True
     npm: str = ""
+    reads: tuple[str, str, str] | None = None
 
 
-CLAUDE_CODE = Client("claude-code", ("claude_code.py",), npm="claude")
-AIDER_ONCE = Client("aider", ("aider_once.py",), tools=False, streams=False)
+_LLM = ("extra-openai-models.yaml", "llm", "yaml")
+CLAUDE_CODE = Client(
+    "claude-code",
+    ("claude_code.py",),
+    npm="claude",
+    reads=(".claude/settings.json", "claude-code", "json"),
+)
+CODEX = Client("codex", ("codex.py",), npm="codex", reads=(".codex/config.toml", "codex", "toml"))
+CONTINUE = Client(
+    "continue",
+    ("continue_cli.py",),
+    npm="cn",
+    reads=(".continue/config.yaml", "continue", "yaml"),
+)
+AIDER_ONCE = Client(
+    "aider",
+    ("aider_once.py",),
+    tools=False,
+    streams=False,
+    reads=(".aider.conf.yml", "aider", "yaml"),
+)
 CLIENTS = (
     Client("openai-chat", ("openai_sdk.py", "chat")),
     Client("openai-responses", ("openai_sdk.py", "responses")),
     Client("openai-completions", ("openai_sdk.py", "completions"), tools=False),
     Client("ollama-chat", ("ollama_sdk.py", "chat")),
     Client("ollama-generate", ("ollama_sdk.py", "generate"), tools=False),
-    Client("langchain-ollama", ("langchain_over_ollama.py",)),
-    Client("codex", ("codex.py",), npm="codex"),
+    Client("anthropic-sdk", ("anthropic_sdk.py",)),
+    Client("langchain-openai", ("langchain_chat.py", "openai")),
+    Client("langchain-anthropic", ("langchain_chat.py", "anthropic")),
+    Client("langchain-ollama", ("langchain_chat.py", "ollama")),
+    Client("pydantic-ai-chat", ("pydantic_agent.py", "chat")),
+    Client("pydantic-ai-responses", ("pydantic_agent.py", "responses")),
+    Client("pydantic-ai-anthropic", ("pydantic_agent.py", "anthropic")),
+    Client("litellm-openai", ("litellm_sdk.py", "openai")),
+    Client("litellm-anthropic", ("litellm_sdk.py", "anthropic")),
+    Client("litellm-ollama", ("litellm_sdk.py", "ollama_chat")),
+    Client("llm-chat", ("llm_cli.py", "router"), reads=_LLM),
+    Client("llm-responses", ("llm_cli.py", "router-responses"), reads=_LLM),
+    CODEX,
     CLAUDE_CODE,
+    CONTINUE,
+    AIDER_ONCE,
 )
 
 
@@ -80,6 +116,10 @@ def run(client: Client, url: str, model: str, what: str, home: Path, *prompt: st
     program, *arguments = client.command
     command = [str(PYTHON), str(PROGRAMS / program), *arguments, url, model, what, *prompt]
     home.mkdir(exist_ok=True)
+    if client.reads:
+        where, page, language = client.reads
+        (home / where).parent.mkdir(exist_ok=True)
+        (home / where).write_text(configured(page, language, url, model), encoding="utf-8")
     kept = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TMPDIR")}
     env = {**kept, "HOME": str(home), "CLIENTS_NPM": str(NPM), "NO_PROXY": "127.0.0.1"}
     env["CLIENTS_AIDER"] = str(AIDER)

@@ -5,12 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.clients import upstreams
-from tests.clients.clients import CLIENTS, RESULT
+from tests.clients.clients import CODEX, RESULT
 from tests.clients.clients import run as drive
 from tests.servers import upstream
 from tests.servers.fixtures import Run
-
-CODEX = next(client for client in CLIENTS if client.name == "codex")
 
 
 @pytest.mark.parametrize("side", ["local", "cloud"])

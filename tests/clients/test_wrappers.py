@@ -5,12 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.clients import upstreams
-from tests.clients.clients import AIDER_ONCE, CLAUDE_CODE, CLIENTS, Client, run
+from tests.clients.clients import AIDER_ONCE, CLAUDE_CODE, CODEX, CONTINUE, Client, run
 from tests.servers import upstream
 from tests.servers.fixtures import Run
 from tests.servers.running import EASY, HARD, Gateway
 
-CODEX = next(client for client in CLIENTS if client.npm == "codex")
 CLOSE = 0.03  # how far the probability may lie from the bare request's
 
 
@@ -20,7 +19,7 @@ def gateway(run: Run, local: upstream.Upstream, cloud: upstream.Upstream) -> Gat
     return run(auto_models=["claude-*", "gpt-*"])
 
 
-@pytest.mark.parametrize("client", [CLAUDE_CODE, CODEX, AIDER_ONCE], ids=lambda c: c.name)
+@pytest.mark.parametrize("client", [CLAUDE_CODE, CODEX, CONTINUE, AIDER_ONCE], ids=lambda c: c.name)
 @pytest.mark.parametrize("text", [EASY, HARD, "Say hello in one word.", "Fix the sum."])
 def test_an_agent_s_request_is_decided_as_if_bare(
     gateway: Gateway, tmp_path: Path, client: Client, text: str
@@ -33,7 +32,7 @@ def test_an_agent_s_request_is_decided_as_if_bare(
     assert row["tier"] == bare["x-router-tier"]
 
 
-@pytest.mark.parametrize("client", [CLAUDE_CODE, CODEX], ids=lambda c: c.name)
+@pytest.mark.parametrize("client", [CLAUDE_CODE, CODEX, CONTINUE], ids=lambda c: c.name)
 def test_the_steps_of_an_agent_stay_where_they_began(
     gateway: Gateway, tmp_path: Path, client: Client
 ) -> None:

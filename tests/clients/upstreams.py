@@ -47,10 +47,11 @@ async def _called(connection: upstream.Connection, turn: dict[str, Any], stream:
     if not stream:
         await connection.json({**body, "choices": [{**choice, "message": turn}]})
         return
+    usage = {"choices": [], "usage": body.pop("usage")}  # in a chunk of its own, the last
     chunk = {**body, "object": "chat.completion.chunk"}
     chunk["choices"] = [{**choice, "delta": turn, "finish_reason": None}]
     end = {**chunk, "choices": [{**choice, "delta": {}}]}
-    await connection.stream([chunk, end, "[DONE]"])
+    await connection.stream([chunk, end, {**chunk, **usage}, "[DONE]"])
 
 
 async def afar(connection: upstream.Connection, got: upstream.Got) -> None:

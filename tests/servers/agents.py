@@ -1,7 +1,7 @@
 """A coding agent as the gateway sees it, and two models that take its tools.
 
 The cloud keeps a prompt cache as Anthropic describes it and reports it honestly: it reads the
-longest prefix that it has written within five minutes, and writes the rest.
+longest prefix that it has written within five minutes, and writes the rest up to each mark.
 """
 
 import json
@@ -75,10 +75,18 @@ async def home(connection: upstream.Connection, got: upstream.Got) -> None:
 
 
 class Cloud:
-    """Claude with the same habits and a prompt cache. `clock`: seconds."""
+    """Claude with the same habits and a prompt cache.
 
-    def __init__(self, clock: Callable[[], float] = lambda: 0.0, seed: int = 1) -> None:
-        self._clock, self._rng = clock, Random(seed)
+    `clock`: seconds; `lengths`: of its answers in tokens, of which each is drawn by lot.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = lambda: 0.0,
+        seed: int = 1,
+        lengths: Sequence[int] = range(80, 400),
+    ) -> None:
+        self._clock, self._rng, self._lengths = clock, Random(seed), lengths
         self._written: dict[str, float] = {}  # prefixes, and when they were used last
 
     async def script(self, connection: upstream.Connection, got: upstream.Got) -> None:
@@ -100,18 +108,19 @@ class Cloud:
     def _usage(self, body: dict[str, Any]) -> dict[str, int]:
         """What is read, written and new, at 3.6 characters a token."""
         now = self._clock()
-        parts = [json.dumps(t) for t in body.get("tools") or ()]
-        parts += [b["text"] for b in body.get("system") or ()]
-        parts += [_bare(b) for m in body["messages"] for b in _blocks(m)]
-        whole = "\n".join(parts)
+        parts = [*(body.get("tools") or ()), *(body.get("system") or ())]
+        parts += [b for m in body["messages"] for b in _blocks(m)]
+        ends = [i for i, part in enumerate(parts, 1) if "cache_control" in part]
+        marked = ["\n".join(map(_bare, parts[:end])) for end in ends]
+        whole = marked[-1] if marked else ""
         alive = [p for p, at in self._written.items() if now - at <= 300 and whole.startswith(p)]
         read = max(alive, key=len, default="")
-        self._written[whole] = self._written[read] = now
+        self._written |= dict.fromkeys([*marked, read], now)
         return {
             "input_tokens": 4,
             "cache_read_input_tokens": round(len(read) / 3.6),
             "cache_creation_input_tokens": round((len(whole) - len(read)) / 3.6),
-            "output_tokens": self._rng.randrange(80, 400),
+            "output_tokens": self._rng.choice(self._lengths),
         }
 
 

@@ -54,17 +54,16 @@ class Gateway:
 
     async def _serve(self) -> None:
         self.loop = asyncio.get_running_loop()
-        listening = bound("127.0.0.1", 0)
-        listening.listen()  # before anybody is told: a client may be faster than the server
-        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        async with Service(self.settings, lambda: self.settings) as service:
-            self.service = service
-            config = uvicorn.Config(create_app(service), log_level="error", lifespan="off")
-            self._server = uvicorn.Server(config)
-            self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-            self._ready.set()
-            await self._server.serve([listening])
-        listening.close()
+        with bound("127.0.0.1", 0) as listening:
+            listening.listen()  # before anybody is told: a client may be faster than the server
+            self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            async with Service(self.settings, lambda: self.settings) as service:
+                self.service = service
+                config = uvicorn.Config(create_app(service), log_level="error", lifespan="off")
+                self._server = uvicorn.Server(config)
+                self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+                self._ready.set()
+                await self._server.serve([listening])
 
     def __enter__(self) -> Self:
         self._thread.start()

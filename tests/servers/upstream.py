@@ -134,6 +134,7 @@ class Upstream:
 def said(text: str = "Hello there.", model: str = "small", **usage: int) -> dict[str, Any]:
     """A chat completion."""
     usage = {"prompt_tokens": 9, "completion_tokens": 3, **usage}
+    usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return {
@@ -155,7 +156,11 @@ def chunks(text: str = "Hello there.", model: str = "small") -> list[Any]:
     words = [chunk({"content": w}) for w in text.split(" ")]
     for word in words[1:]:
         word["choices"][0]["delta"]["content"] = " " + word["choices"][0]["delta"]["content"]
-    usage = {"prompt_tokens": 9, "completion_tokens": len(words)}
+    usage = {
+        "prompt_tokens": 9,
+        "completion_tokens": len(words),
+        "total_tokens": 9 + len(words),
+    }
     last = {"id": "c1", "model": model, "choices": [], "usage": usage}
     return [chunk({"role": "assistant", "content": ""}), *words, chunk({}, "stop"), last, "[DONE]"]
 

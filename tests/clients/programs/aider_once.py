@@ -1,4 +1,7 @@
-"""aider, for one message: python aider_once.py URL MODEL WHAT [PROMPT]. Its file is sums.py."""
+"""aider, for one message about sums.py: python aider_once.py URL MODEL WHAT [PROMPT].
+
+It is set up by ~/.aider.conf.yml. What fails it tries again for a minute; it is not waited for.
+"""
 
 import json
 import os
@@ -6,24 +9,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+QUIET = (
+    *("--yes-always", "--no-check-update", "--no-show-release-notes", "--no-analytics"),
+    *("--no-pretty", "--no-git", "--no-stream"),
+)
+
 
 def main(url: str, model: str, what: str, prompt: str = "Say hello.") -> None:
     Path("sums.py").write_text("def add(a, b):\n    return a - b\n")
-    quiet = ["--yes-always", "--no-check-update", "--no-analytics", "--no-pretty", "--no-git"]
-    done = subprocess.run(
-        [
-            os.environ["CLIENTS_AIDER"],
-            *quiet,
-            *("--no-show-model-warnings", "--no-stream", "--model", f"openai/{model}"),
-            *("--file", "sums.py", "--message", prompt),
-        ],
-        env={**os.environ, "OPENAI_API_BASE": f"{url}/v1", "OPENAI_API_KEY": "none"},
+    command = [os.environ["CLIENTS_AIDER"], *QUIET, "--file", "sums.py", "--message", prompt]
+    lines: list[str] = []
+    with subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    print(json.dumps({"text": done.stdout[-2000:], "pieces": 1}))
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith("Retrying in"):
+                process.kill()
+                break
+            lines.append(line)
+    said, answered, _ = "".join(lines).partition("to the chat.\n")[2].partition("\nTokens:")
+    print(json.dumps({"text" if answered else "error": " ".join(said.split())}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Claude Code, without a terminal: python claude_code.py URL MODEL WHAT [PROMPT].
 
-It always streams. Its wrapper is run by node, as not every npm lets a package make its command.
+It always streams, and is set up by ~/.claude/settings.json. Its wrapper is run by node, as not
+every npm lets a package make its command.
 """
 
 import json
@@ -15,8 +16,6 @@ def main(url: str, model: str, what: str, prompt: str = "Say hello.") -> None:
     command = ["node", str(package / "cli-wrapper.cjs"), "-p", "--model", model]
     output = ["--output-format", "stream-json", "--verbose", "--include-partial-messages"]
     given = {
-        "ANTHROPIC_BASE_URL": url,
-        "ANTHROPIC_API_KEY": "none",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "CLAUDE_CODE_MAX_RETRIES": "0",
         "DISABLE_AUTOUPDATER": "1",

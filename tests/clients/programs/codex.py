@@ -1,28 +1,21 @@
-"""Codex, without a terminal: python codex.py URL MODEL WHAT [PROMPT]. It always streams."""
+"""Codex, without a terminal: python codex.py URL MODEL WHAT [PROMPT].
+
+It always streams, and is set up by ~/.codex/config.toml.
+"""
 
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 
 def main(url: str, model: str, what: str, prompt: str = "Say hello.") -> None:
-    home = Path.home()
-    settings = {
-        "model_provider": "router",
-        "model_providers.router.name": "router",
-        "model_providers.router.base_url": f"{url}/v1",
-        "model_providers.router.env_key": "ROUTER_KEY",
-        "model_providers.router.wire_api": "responses",
-        "model_providers.router.request_max_retries": 0,
-        "model_providers.router.stream_max_retries": 0,
-    }
-    given = [part for k, v in settings.items() for part in ("-c", f"{k}={json.dumps(v)}")]
+    retries = ("request_max_retries=0", "stream_max_retries=0")  # a test waits for none
+    given = [part for r in retries for part in ("-c", f"model_providers.router.{r}")]
     command = [f"{os.environ['CLIENTS_NPM']}/codex", "exec", "--json", "--skip-git-repo-check"]
     done = subprocess.run(
         [*command, "-m", model, *given, "Use your tool." if what == "tool" else prompt],
-        env={**os.environ, "CODEX_HOME": str(home), "ROUTER_KEY": "none"},
+        env={**os.environ, "ROUTER_KEY": "none"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

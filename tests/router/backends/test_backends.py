@@ -123,6 +123,7 @@ def test_the_doctor_names_the_fix(
     assert fixes(**known) == {
         "context window": "OLLAMA_CONTEXT_LENGTH=16384 ollama serve   (it serves 4096)"
     }
+    assert '"acme/x" = "claude-sonnet-5-5"' in fixes(**known, cloud_model="acme/x")["prices"]
     missing = fixes(**known, local_model="mistral:7b")
     assert missing["local model"] == "ollama pull mistral:7b"
     second = fixes(**known, cascade="second_opinion", second_model="phi4")

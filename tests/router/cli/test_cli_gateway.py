@@ -93,6 +93,9 @@ def test_doctor_says_what_to_do_and_fails(call: object) -> None:
     assert done.returncode == 1
     assert "nothing answers at" in done.stdout
     assert "fix:" in done.stdout
+    dear = call("doctor", ROUTER_CLOUD_MODEL="acme/x")  # type: ignore[operator]
+    assert 'fix: [cloud_prices] in router.toml: "acme/x" = "claude-sonnet-5-5"' in dear.stdout
+    assert "No price" in call("serve", ROUTER_CLOUD_MODEL="acme/x").stderr  # type: ignore[operator]
     well = call("doctor")  # type: ignore[operator]
     assert well.returncode == 0, well.stdout
 

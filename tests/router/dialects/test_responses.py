@@ -206,6 +206,55 @@ def test_an_answer_can_be_had_again_and_forgotten(gateway: Gateway, gpt: openai.
         gpt.responses.retrieve("resp_unknown")
 
 
+def test_the_items_that_it_answered_can_be_listed_in_pages(
+    run: Run, local: upstream.Upstream
+) -> None:
+    local.script = calling
+    with client_of(run()) as gpt:
+        image = {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "low"}
+        asked: Any = [{"role": "user", "content": [{"type": "input_text", "text": "Go."}, image]}]
+        create, given = gpt.responses.create, {"model": "local", "tools": [TOOL]}
+        first = create(input=asked, instructions="Be brief.", **given)
+        results: Any = [
+            {"type": "function_call_output", "call_id": call.call_id, "output": "4"}
+            for call in first.output
+        ]
+        second = create(input=results, previous_response_id=first.id, **given)
+        listing = gpt.responses.input_items
+        found = [item.to_dict() for item in listing.list(second.id, order="asc", limit=2)]
+        kinds = ["message", "function_call", "function_call"] + ["function_call_output"] * 2
+        assert [item["type"] for item in found] == kinds  # over three pages
+        assert found[0]["content"] == [{"type": "input_text", "text": "Go."}, image]
+        assert [item["call_id"] for item in found[3:]] == [call.call_id for call in first.output]
+        assert [item.id for item in listing.list(second.id)] == [i["id"] for i in found[::-1]]
+        assert [item.id for item in listing.list(second.id, after=found[1]["id"])] == [
+            found[0]["id"]
+        ]
+        wrong: Any
+        for wrong in ({"limit": 0}, {"order": "up"}, {"after": "item_x"}):
+            with pytest.raises(openai.BadRequestError, match=f"{next(iter(wrong))} must be"):
+                listing.list(second.id, **wrong)
+        with pytest.raises(openai.BadRequestError, match="without stream"):
+            gpt.responses.retrieve(second.id, stream=True)
+        gpt.responses.delete(second.id)
+        with pytest.raises(openai.NotFoundError, match="deleted"):
+            listing.list(second.id)
+        with pytest.raises(openai.NotFoundError, match="no response with that id"):
+            listing.list("resp_unknown")
+
+
+def test_what_can_be_listed_goes_in_again(gateway: Gateway, gpt: openai.OpenAI) -> None:
+    made = gpt.responses.create(model="local", input="Name a river.")
+    again = gpt.responses.create(model="local", previous_response_id=made.id, input="Another.")
+    items: Any = [i.to_dict() for i in gpt.responses.input_items.list(again.id, order="asc")]
+    assert [item["content"][0]["text"] for item in items] == [
+        "Name a river.",
+        made.output_text,
+        "Another.",
+    ]
+    assert gpt.responses.create(model="local", input=items).status == "completed"
+
+
 def test_a_chat_completion_is_no_response(gateway: Gateway, gpt: openai.OpenAI) -> None:
     gateway.chat("Hello.", model="local")
     with pytest.raises(openai.NotFoundError):

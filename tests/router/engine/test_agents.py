@@ -11,7 +11,7 @@ from router.decide.router import Router
 from router.engine.expected import Prefix, expected
 from router.engine.rules import Facts, LoopFacts, TierStatus, decide
 from router.outcomes.savings import savings
-from router.prices import price_usd
+from router.prices import Prices, price_usd
 from router.threshold import Money
 from router.types import Request, Tier
 from router.wire.summary import Usage
@@ -188,12 +188,9 @@ def test_in_a_loop_the_verifier_must_doubt_twice(
     assert [row["escalated"] for row in rows] == [0, 0, 1, 0]
 
 
-def test_the_expected_price_of_a_session_is_what_its_usage_costs(
-    run: Run, local: upstream.Upstream, cloud: upstream.Upstream
-) -> None:
-    cloud.script = agents.Cloud().script
-    gateway = run()
-    turns: list[dict[str, Any]] = [agents.asked(HARD)]
+def priced(gateway: Gateway, text: str) -> list[float]:
+    """A session of 30 turns with the cloud; what each was expected to cost, in dollars."""
+    turns: list[dict[str, Any]] = [agents.asked(text)]
     guessed = []
     for number in range(30):
         guessed.append(json.loads(explained(gateway, turns))["est_cloud_usd"])
@@ -203,6 +200,15 @@ def test_the_expected_price_of_a_session_is_what_its_usage_costs(
             turns.append(agents.result(answer, f"Line {number} of what was printed. " * 40))
         else:
             turns.append(agents.asked(f"And then, for the {number}th time, go on."))
+    return guessed
+
+
+def test_the_expected_price_of_a_session_is_what_its_usage_costs(
+    run: Run, local: upstream.Upstream, cloud: upstream.Upstream
+) -> None:
+    cloud.script = agents.Cloud().script
+    gateway = run()
+    guessed = priced(gateway, HARD)
     rows = gateway.rows()
     paid = [row["cost_usd"] for row in rows]
     assert len(paid) == 30
@@ -211,6 +217,32 @@ def test_the_expected_price_of_a_session_is_what_its_usage_costs(
     assert full > 1.5 * sum(paid)
     assert sum(row["cache_usd"] for row in rows) == pytest.approx(full - sum(paid))
     assert [row["switch_usd"] for row in rows] == [0.0] * 30
+
+
+def test_each_turn_s_price_is_right_but_for_the_length_of_its_answer(
+    run: Run, local: upstream.Upstream, cloud: upstream.Upstream
+) -> None:
+    cloud.script = agents.Cloud(lengths=[240]).script
+    gateway = run(output_tokens=240)
+    guessed = priced(gateway, HARD) + priced(gateway, f"In other words: {HARD}")
+    rows = gateway.rows()
+    assert guessed == pytest.approx([row["cost_usd"] for row in rows], rel=0.15)
+    # The second session began with what the first had left in the cache: tools and system text.
+    assert rows[0]["cache_read"] == 0 < 2500 < rows[30]["cache_read"]
+
+
+def test_a_new_conversation_answers_at_the_length_of_its_like(
+    run: Run, local: upstream.Upstream, cloud: upstream.Upstream
+) -> None:
+    cloud.script = agents.Cloud(lengths=[240]).script
+    gateway = run(output_tokens=5000)
+    guessed = []
+    for text in (HARD, f"In other words: {HARD}"):
+        guessed.append(json.loads(explained(gateway, [agents.asked(text)]))["est_cloud_usd"])
+        ask(gateway, [agents.asked(text)], model="cloud")
+    first, second = (row["cost_usd"] for row in gateway.rows())
+    assert guessed[0] > 3 * first
+    assert guessed[1] == pytest.approx(second, rel=0.15)
 
 
 def explained(gateway: Gateway, turns: list[dict[str, Any]]) -> str:
@@ -243,13 +275,29 @@ def test_a_cloud_that_reads_by_itself_is_expected_to_read_again() -> None:
     usage = Usage(input_tokens=10_000, output_tokens=100, cache_read=8_000)
     prefix = Prefix.left_by("claude-sonnet-5-5", usage, 40_000, at=0.0, before=None)
     soon, late = (
-        expected("claude-sonnet-5-5", 42_000, now, prefix=prefix, caches=False, output_tokens=500)
+        expected(
+            "claude-sonnet-5-5",
+            42_000,
+            now,
+            prices=Prices(),
+            prefix=prefix,
+            caches=False,
+            output_tokens=500,
+        )
         for now in (10.0, 1000.0)
     )
     assert soon.cloud_usd == pytest.approx(price_usd("claude-sonnet-5-5", 10_500, 100, 8_000))
     assert late.cloud_usd == pytest.approx(price_usd("claude-sonnet-5-5", 10_500, 100))
     assert soon.leaving_usd > 0 == late.leaving_usd
-    other = expected("claude-haiku-4-5", 42_000, 10.0, prefix=prefix, caches=False, output_tokens=1)
+    other = expected(
+        "claude-haiku-4-5",
+        42_000,
+        10.0,
+        prices=Prices(),
+        prefix=prefix,
+        caches=False,
+        output_tokens=1,
+    )
     assert other.cloud_usd == pytest.approx(price_usd("claude-haiku-4-5", 10_500, 100))
 
 

@@ -1,14 +1,17 @@
 """What the name of a model means, on both sides."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from router.backends.discovery import LocalModel, LocalServer
+from router.decide.router import Router
 from router.engine.call import Call
 from router.engine.named import Named, named
 from router.errors import RequestRefused
 from router.settings import load_settings
+from router.text.request import request_from_prompt
 from tests.servers import upstream
 from tests.servers.fixtures import Run
 from tests.servers.running import EASY, HARD
@@ -98,6 +101,35 @@ def test_a_budget_looks_at_the_price_of_the_model_that_was_named(run: Run) -> No
     gateway = run(auto_models=["claude-*"], budget_day_usd=0.005)
     assert gateway.messages(HARD, model="claude-opus-4-5").headers["x-router-rule"] == "budget"
     assert gateway.messages(HARD, model="claude-haiku-4-5").headers["x-router-tier"] == "cloud"
+
+
+def test_what_an_answer_must_be_worth_goes_by_the_price_of_the_model_that_was_named(
+    run: Run,
+) -> None:
+    gateway = run(auto_models=["claude-*"], value_usd=0.05)
+    own, dear, cheap = (
+        gateway.messages(HARD, model=model)
+        for model in ("auto", "claude-opus-4-5", "claude-haiku-4-5")
+    )
+    cuts = [float(answer.headers["x-router-threshold"]) for answer in (own, dear, cheap)]
+    assert cuts[1] > 1.5 * cuts[0] > 1.5 * cuts[2]
+    assert "the cloud's with" in own.headers["x-router-reason"]
+    assert "claude-haiku-4-5's with" in cheap.headers["x-router-reason"]
+    # None of these was measured, so each is taken for as good as the cloud's own.
+    assert len({a.headers["x-router-p-cloud"] for a in (own, dear, cheap)}) == 1
+
+
+def test_a_named_model_that_was_measured_has_its_own_probability() -> None:
+    router = Router.load()
+    request = request_from_prompt(HARD)
+    named = replace(request, cloud_model="claude-3-opus-20240229")
+    own, known, alone = *router.decide_batch([request, named]), router.decide(request)
+    assert (own.p_cloud, own.reason) == (pytest.approx(alone.p_cloud), alone.reason)
+    opus = Router.load(cloud_model="claude-3-opus-20240229").decide(request)
+    assert known.p_cloud == pytest.approx(opus.p_cloud)
+    assert known.p_cloud < own.p_cloud
+    assert known.p_local == pytest.approx(own.p_local)
+    assert known.est_cost_usd == pytest.approx(opus.est_cost_usd)
 
 
 def test_headers_name_the_model_asked_for_and_the_one_used(run: Run) -> None:

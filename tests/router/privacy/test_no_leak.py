@@ -18,6 +18,9 @@ MODES = {
     "exploration": {"exploration": 0.5},
     "always cloud": {"threshold": -1.0},
 }
+# A cloud that speaks OpenAI's dialect is reached by translations of its own.
+OPENAI_CLOUD = {"cloud_api": "openai", "cloud_api_key": "k", "cloud_models": ["claude*"]}
+EVERYWHERE = {**MODES, "a cloud of OpenAI's dialect": {**OPENAI_CLOUD, "threshold": -1.0}}
 
 
 def unwell(state: str) -> upstream.Script:
@@ -35,13 +38,13 @@ def unwell(state: str) -> upstream.Script:
 
 
 @pytest.mark.parametrize("local_state", ["well", "failing", "silent"])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", EVERYWHERE)
 def test_no_private_byte_reaches_the_cloud_by_any_path(
     run: Run, local: upstream.Upstream, cloud: upstream.Upstream, mode: str, local_state: str
 ) -> None:
     if local_state != "well":
         local.script = unwell(local_state)
-    gateway = run(**MODES[mode], local_limits={"retries": 0, "failures": 1000})
+    gateway = run(**EVERYWHERE[mode], local_limits={"retries": 0, "failures": 1000})
     post = gateway.client.post
     asked = itertools.product(PLACES.values(), ("auto", "cloud", "claude-opus-5", "local"))
     for i, (place, model) in enumerate(asked):
@@ -71,16 +74,17 @@ def test_no_private_byte_reaches_the_cloud_by_any_path(
 
 
 @pytest.mark.parametrize("local_state", ["well", "failing", "silent", "ollama"])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", EVERYWHERE)
 def test_none_reaches_it_through_the_other_apis_of_clients(
     run: Run, local: upstream.Upstream, cloud: upstream.Upstream, mode: str, local_state: str
 ) -> None:
     if local_state != "well":
         local.script = Ollama() if local_state == "ollama" else unwell(local_state)
-    gateway = run(**MODES[mode], local_limits={"retries": 0, "failures": 1000})
+    gateway = run(**EVERYWHERE[mode], local_limits={"retries": 0, "failures": 1000})
     for i, (path, body) in enumerate(ELSEWHERE.values()):
         model = ("cloud", "auto", "claude-opus-5")[i % 3]
         made = {**filled(body), "model": model, "stream": i % 2 == 0}  # type: ignore[dict-item]
+        made |= {"max_tokens": 50} if path == "/v1/messages" else {}
         answer = gateway.client.post(path, json=made)
         assert answer.headers.get("x-router-tier", "local") == "local"
         assert answer.status_code in (200, 502, 503)

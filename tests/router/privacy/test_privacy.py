@@ -213,6 +213,14 @@ PLACES = {
 _ASKED = {"role": "user", "content": HARD}
 _CUSTOM = {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "{}"}
 _GRAMMAR = {"type": "grammar", "syntax": "lark", "definition": "{}"}
+_USE = {
+    "role": "assistant",
+    "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"to": "{}"}}],
+}
+_RESULT = {
+    "role": "user",
+    "content": [{"type": "tool_result", "tool_use_id": "t", "content": "done"}],
+}
 # The same for the other APIs that clients speak, by address.
 ELSEWHERE: dict[str, tuple[str, object]] = {
     "input": ("/v1/responses", {"input": "{}"}),
@@ -383,6 +391,60 @@ ELSEWHERE: dict[str, tuple[str, object]] = {
     ),
     "a format": ("/api/chat", {"messages": [_ASKED], "format": {"description": "{}"}}),
     "a stop": ("/api/chat", {"messages": [_ASKED], "options": {"stop": ["{}"]}}),
+    "Claude's system text": ("/v1/messages", {"messages": [_ASKED], "system": "{}"}),
+    "a block of it": (
+        "/v1/messages",
+        {"messages": [_ASKED], "system": [{"type": "text", "text": "{}"}]},
+    ),
+    "a turn at Claude's": (
+        "/v1/messages",
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "{}"}]}]},
+    ),
+    "a system turn at Claude's": (
+        "/v1/messages",
+        {"messages": [_ASKED, {"role": "system", "content": "{}"}]},
+    ),
+    "a thought": (
+        "/v1/messages",
+        {
+            "messages": [
+                _ASKED,
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"type": "thinking", "thinking": "{}", "signature": "s"},
+                        {"type": "text", "text": "Yes."},
+                    ],
+                },
+                _ASKED,
+            ]
+        },
+    ),
+    "the input of a use": ("/v1/messages", {"messages": [_ASKED, _USE, _RESULT]}),
+    "the result of a use": (
+        "/v1/messages",
+        {
+            "messages": [
+                _ASKED,
+                {
+                    "role": "assistant",
+                    "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}],
+                },
+                {
+                    "role": "user",
+                    "content": [{"type": "tool_result", "tool_use_id": "t", "content": "{}"}],
+                },
+            ]
+        },
+    ),
+    "a tool at Claude's": (
+        "/v1/messages",
+        {
+            "messages": [_ASKED],
+            "tools": [{"name": "f", "description": "{}", "input_schema": {"type": "object"}}],
+        },
+    ),
+    "a user at Claude's": ("/v1/messages", {"messages": [_ASKED], "metadata": {"user_id": "{}"}}),
     "a prompt at Ollama's": ("/api/generate", {"prompt": "{}"}),
     "a system prompt": ("/api/generate", {"prompt": HARD, "system": "{}"}),
 }
