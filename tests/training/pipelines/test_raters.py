@@ -9,6 +9,7 @@ from router.labels.label import Label
 from router.monitor.constants import GAMMA
 from router.registry import gates
 from router.types import FloatArray
+from training.data.log import Window
 from training.evaluate.metrics import Interval
 from training.pipelines.levels import levelled
 from training.pipelines.rated_order import order_gains
@@ -69,6 +70,17 @@ def test_ratings_count_for_those_that_were_as_likely_and_gave_none() -> None:
     total = pd.Series(weights).groupby(by_key).sum()
     assert total["often"] == pytest.approx(total["rarely"], rel=0.2)
     assert rated_weights(frame, []) == {}
+
+
+def test_audited_answers_of_days_with_a_small_share_count_more() -> None:
+    frame = pd.DataFrame(
+        {"id": ["a", "b", "c"], "audited": [True, True, False], "audit": [0.02, 0.06, 0.02]}
+    )
+    nothing = pd.DataFrame()
+    window = Window(frame=frame, features=None, signals=[], soft=nothing, digest="")  # type: ignore[arg-type]
+    assert window.audit_weights == {"a": pytest.approx(1.5), "b": pytest.approx(0.5)}
+    wanted = gates.audit_wanted(5)
+    assert "15 more" in wanted[0] and gates.audit_wanted(20) == ()
 
 
 def agreement(level: FloatArray, kinds: FloatArray) -> pd.DataFrame:
