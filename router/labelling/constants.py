@@ -2,6 +2,8 @@
 
 # Which requests to ask about.
 NEAR_GAIN = 0.15  # chosen: gains this far from the threshold are decided either way
+# Chosen: so many are asked about before those that resemble them; more than a night's budget.
+MOST_APART = 500
 
 # Second opinions.
 QUIET_S = 60.0  # chosen: a gateway that served nothing for so long is idle

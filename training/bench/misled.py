@@ -1,5 +1,6 @@
 """Can it be misled? Labels that are selective, shuffled, inverted or bursty, beside the truth."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from joblib import Parallel, delayed
 
 from router.errors import TrainingError
 from router.registry.artifact import Artifact
+from training.bench.constants import FIRST_SEED, LARGE_LOGS, LOG_REQUESTS
 from training.bench.simulated import Habits, simulate
 from training.bench.traffic import Traffic, load_traffic
 from training.evaluate import metrics
@@ -36,6 +38,7 @@ CASES: dict[str, Habits] = {
     "two users of opposite taste": Habits(good=0.4, bad=0.4, keys=2, inverted=1),
     "flood over weeks, with agreement": Habits(good=0.1, bad=0.1, flood=0.3, agreement=True),
     "300 requests, honest 60 %": Habits(requests=300, good=0.6, bad=0.6),
+    "100,000 requests, honest 10 %": Habits(requests=100_000, good=0.1, bad=0.1, keys=20),
 }
 
 
@@ -58,8 +61,8 @@ def judged(traffic: Traffic, habits: Habits, seed: int) -> dict[str, Any]:
         "apgr": metrics.apgr(after, local, cloud) - metrics.apgr(before, local, cloud),
         "equal": equal,
         "cut": cut,
-        "worse_equal": equal < -WORSE_EQUAL,
-        "worse_cut": cut < -WORSE_CUT,
+        "worse_equal": bool(equal < -WORSE_EQUAL),
+        "worse_cut": bool(cut < -WORSE_CUT),
         "share0": share,
         "share": float((after > cuts[1]).mean()),
         "why": "; ".join(learned.reasons) or "promoted",
@@ -67,28 +70,59 @@ def judged(traffic: Traffic, habits: Habits, seed: int) -> dict[str, Any]:
 
 
 def misled_bench(
-    data: Path, model: Artifact, *, logs: int, jobs: int, progress: Progress = lambda step: None
+    data: Path,
+    model: Artifact,
+    *,
+    logs: int,
+    jobs: int,
+    kept: Path | None = None,
+    progress: Progress = lambda step: None,
 ) -> dict[str, Any]:
-    """Every case on `logs` logs: how often promoted and worse, and what changed; plain values."""
+    """Every case on `logs` logs: how often promoted and worse, and what changed; plain values.
+
+    `kept`: a file of finished logs, one a line, that a run which was stopped goes on from. All
+    cases have their first log before any has its second.
+    """
     traffic = load_traffic(data, model, progress)
-    out: dict[str, Any] = {}
-    for name, habits in CASES.items():
-        progress(name)
-        rows = Parallel(n_jobs=jobs, max_nbytes="1M")(
-            delayed(judged)(traffic, habits, seed) for seed in range(logs)
-        )
-        promoted = [r for r in rows if r["promoted"]]
-        out[name] = {
-            "logs": logs,
-            "promoted": len(promoted),
-            "worse at equal cost": sum(bool(r["worse_equal"]) for r in promoted),
-            "worse at its own cut": sum(bool(r["worse_cut"]) for r in promoted),
-            # Of what served in the end: what is refused changes nothing.
-            **{m: sum(r[m] for r in promoted) / logs for m in ("apgr", "equal", "cut")},
-            "share before": _mean([r["share0"] for r in promoted]),
-            "share after": _mean([r["share"] for r in promoted]),
-        }
-    return out
+    rows = _finished(kept)
+    seeds = range(FIRST_SEED, FIRST_SEED + logs)
+    every = [(name, seed) for seed in seeds for name in CASES if seed in _seeds_of(name, seeds)]
+    waiting = [one for one in every if one not in rows]
+    run = Parallel(n_jobs=jobs, max_nbytes="1M", return_as="generator")
+    found = run(delayed(judged)(traffic, CASES[name], seed) for name, seed in waiting)
+    for done, ((name, seed), row) in enumerate(zip(waiting, found, strict=True), 1):
+        rows[name, seed] = row
+        progress(f"{done} of {len(waiting)} logs: {name}")
+        if kept is not None:
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"case": name, "seed": seed, **row}) + "\n")
+    return {name: _summary([rows[name, seed] for seed in _seeds_of(name, seeds)]) for name in CASES}
+
+
+def _seeds_of(name: str, seeds: range) -> range:
+    """Large logs take minutes each, so they are fewer."""
+    return seeds[:LARGE_LOGS] if CASES[name].requests > LOG_REQUESTS else seeds
+
+
+def _finished(kept: Path | None) -> dict[tuple[str, int], dict[str, Any]]:
+    if kept is None or not kept.exists():
+        return {}
+    lines = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
+    return {(one.pop("case"), one.pop("seed")): one for one in lines}
+
+
+def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    promoted = [r for r in rows if r["promoted"]]
+    return {
+        "logs": len(rows),
+        "promoted": len(promoted),
+        "worse at equal cost": sum(bool(r["worse_equal"]) for r in promoted),
+        "worse at its own cut": sum(bool(r["worse_cut"]) for r in promoted),
+        # Of what served in the end: what is refused changes nothing.
+        **{m: sum(r[m] for r in promoted) / max(len(rows), 1) for m in ("apgr", "equal", "cut")},
+        "share before": _mean([r["share0"] for r in promoted]),
+        "share after": _mean([r["share"] for r in promoted]),
+    }
 
 
 def _mean(values: list[float]) -> float:

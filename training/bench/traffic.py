@@ -14,7 +14,9 @@ import pandas as pd
 
 from router.decide.heads import sigmoid
 from router.registry.artifact import Artifact
+from router.text.asks import asks_for
 from router.text.features import Features
+from router.text.request import request_from_prompt
 from router.types import FloatArray, IntArray
 from training.bench.cases import Bench, Case, Setup, looks_in, teaching
 from training.bench.constants import BASE_C, SERVED_SHARE, TRAFFIC_SOURCES
@@ -33,7 +35,8 @@ from training.pipelines.training_set import TrainingSet
 class Traffic:
     """Requests of two works: outcomes `local`, `cloud` and agreement `said` (n, 2), all 0..1.
 
-    `weaker`: outcomes of a weaker local model, NaN where unknown. `topic`: kind of task.
+    `weaker`: outcomes of a weaker local model, NaN where unknown. `topic`: kind of task, which no
+    log tells; `asks`: the kind of answer asked for, which it does.
     """
 
     champion: Artifact
@@ -45,6 +48,7 @@ class Traffic:
     said: FloatArray
     group: Any
     topic: Any
+    asks: Any
 
     def __len__(self) -> int:
         return len(self.local)
@@ -91,21 +95,23 @@ def load_traffic(data: Path, model: Artifact, progress: Progress = lambda step: 
         cloud=frame["cloud"].to_numpy(),
         weaker=frame["weaker"].to_numpy(),
         said=frame[["said_local", "said_cloud"]].to_numpy(),
-        group=frame["group"].to_numpy(),
+        group=pd.factorize(frame["group"])[0],
         topic=frame["topic"].to_numpy(),
+        asks=frame["asks"].to_numpy(),
     )
 
 
 def _part(bench: Bench, setup: Setup, rng: np.random.Generator) -> pd.DataFrame:
     case = Case.of(setup, bench)
     verifier = core_of_others(bench, setup.source, rng)
-    said = sigmoid(verifier.logits(case.rows(bench, None).features))
+    said = sigmoid(verifier.served(case.rows(bench, None).features))
     prompts = bench.data.prompts.set_index("prompt_id").loc[case.prompts]
     return pd.DataFrame(
         {
             "prompt_id": case.prompts,
             "group": case.group,
             "topic": [f"{setup.source}: {c}" for c in prompts["category"]],
+            "asks": [asks_for(request_from_prompt(p)) for p in prompts["prompt"]],
             "local": case.local,
             "cloud": case.cloud,
             "weaker": [

@@ -21,6 +21,10 @@ def bench_loop(
     simulations: Annotated[int, typer.Option(help="Logs of the off-policy part.")] = 200,
     logs: Annotated[int, typer.Option(help="Logs of each case that might mislead.")] = 30,
     jobs: Annotated[int, typer.Option(help="Processes; one BLAS thread each.")] = 2,
+    kept: Annotated[
+        Path | None,
+        typer.Option(help="File of finished logs that mislead; a stopped run goes on from it."),
+    ] = None,
     json_file: Json = None,
 ) -> None:
     """Measure the loop: labels, exploration, a swapped model, logs that mislead, estimates."""
@@ -30,7 +34,9 @@ def bench_loop(
         if part in ("all", "misled"):
             from training.bench.misled import misled_bench
 
-            out["misled"] = misled_bench(data, model, logs=logs, jobs=jobs, progress=step)
+            out["misled"] = misled_bench(
+                data, model, logs=logs, jobs=jobs, kept=kept, progress=step
+            )
         if part in ("all", "watch"):
             from training.bench.watching import watch_bench
 
@@ -73,9 +79,10 @@ def _learning(found: dict[str, Any]) -> None:
 
 def _misled(found: dict[str, Any]) -> None:
     names = ("promoted", "worse at equal cost", "worse at its own cut", "apgr", "equal", "cut")
-    table = Table("what the log holds", *names, "share of the cloud", box=None)
+    table = Table("what the log holds", "logs", *names, "share of the cloud", box=None)
     for case, m in found.items():
-        shown = [f"{m[n]:+.3f}" if isinstance(m[n], float) else str(m[n]) for n in names]
+        shown = [f"{m[n]:+.4f}" if isinstance(m[n], float) else str(m[n]) for n in names]
+        shown = [str(m["logs"]), *shown]
         table.add_row(case, *shown, f"{m['share before']:.2f} to {m['share after']:.2f}")
     console.print(table)
 

@@ -1,6 +1,8 @@
 """Logs that might mislead: what is drawn is what its habits say."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from router.decide.router import extractor_of
 from router.registry.artifact import Artifact
 from router.types import FloatArray
 from tests.training import logs
+from training.bench import misled
+from training.bench.constants import LOG_REQUESTS
 from training.bench.simulated import Habits, simulate
 from training.bench.traffic import Traffic
 from training.bench.watching import watch_bench
@@ -29,8 +33,9 @@ def traffic(shipped: Artifact) -> Traffic:
         cloud=np.zeros(300),
         weaker=np.zeros(300),
         said=np.full((300, 2), 0.5),
-        group=np.array([f"g{i}" for i in range(300)]),
+        group=np.arange(300),
         topic=np.array(["a: x" if i % 2 else "b: y" for i in range(300)]),
+        asks=np.array(["text"] * 300),
     )
     p_local, p_cloud = made.predicted(fitted_of(shipped), np.arange(300))
 
@@ -42,7 +47,8 @@ def traffic(shipped: Artifact) -> Traffic:
 
 def test_no_held_out_request_is_in_the_log(traffic: Traffic) -> None:
     made = simulate(traffic, Habits(requests=100, agreement=True), 1)
-    assert not set(made.window.frame["group"]) & set(traffic.group[made.held])
+    held = {f"g{g}" for g in traffic.group[made.held]}
+    assert not set(made.window.frame["group"]) & held
     assert len(made.window.soft) == 100 and not made.window.signals
 
 
@@ -57,6 +63,30 @@ def test_inverted_keys_say_the_opposite_and_the_audit_is_rated(traffic: Traffic)
     pairs = zip(honest.window.signals, liars.window.signals, strict=True)
     assert all(a.value == 1 - b.value for a, b in pairs)
     assert honest.window.frame["audited"].any()
+
+
+def test_a_stopped_run_goes_on_where_it_was(
+    traffic: Traffic, shipped: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {"nothing said": Habits(requests=60), "large": Habits(requests=LOG_REQUESTS + 1)}
+    monkeypatch.setattr(misled, "CASES", few)
+    monkeypatch.setattr(misled, "load_traffic", lambda *_: traffic)
+    kept, steps = tmp_path / "kept.jsonl", list[str]()
+
+    def run(logs: int) -> dict[str, Any]:
+        return misled.misled_bench(
+            tmp_path, shipped, logs=logs, jobs=1, kept=kept, progress=steps.append
+        )
+
+    assert run(1)["nothing said"]["logs"] == 1
+    found = run(2)
+    assert (found["nothing said"]["logs"], found["large"]["logs"]) == (2, 1)
+    assert found["nothing said"]["promoted"] == 0
+    assert [one for one in steps if "logs:" in one] == [
+        "1 of 2 logs: nothing said",
+        "2 of 2 logs: large",
+        "1 of 1 logs: nothing said",
+    ]
 
 
 @pytest.mark.slow
