@@ -79,3 +79,4 @@ SERVED_SHARE = 0.7  # chosen: what the champion's own cut gives on this traffic,
 TRAFFIC_SOURCES = ("ZeroEval", "MMLU-Pro")  # that have answers of several local models in full
 LOG_REQUESTS, LOG_STEP_S = 3000, 600.0  # chosen: three weeks of one person's traffic
 AUDITED_SHARE = 0.02  # the setting's default
+ASKED_RATE = 0.9  # chosen: audited answers that are rated when somebody is asked

@@ -8,17 +8,35 @@ from joblib import Parallel, delayed
 
 from router.errors import TrainingError
 from router.registry.artifact import Artifact
+from training.bench.constants import ASKED_RATE
 from training.bench.simulated import Habits, simulate
 from training.bench.traffic import Traffic, load_traffic
 from training.evaluate import metrics
 from training.pipelines.learn import learn
 from training.pipelines.prompts import Progress
 
-MEASURES = ("apgr", "equal", "cut", "worse_equal", "worse_cut", "share0", "share")
+MEASURES = (
+    "apgr",
+    "equal",
+    "cut",
+    "worse_equal",
+    "worse_cut",
+    "share0",
+    "share",
+    "old_cut",
+    "level",
+)
 WORSE_EQUAL, WORSE_CUT = 0.005, 0.01  # of quality: so much less is worse
 
 CASES: dict[str, Habits] = {
     "agreement alone": Habits(agreement=True),
+    **{
+        f"a second model copies {share:.0%} of mistakes, {who}": Habits(
+            agreement=True, copied=share, asked=asked
+        )
+        for share in (0.1, 0.15, 0.3, 0.5)
+        for who, asked in (("the audit rated", ASKED_RATE), ("nobody rates", 0.0))
+    },
     "honest ratings of 40 %": Habits(good=0.4, bad=0.4),
     "honest ratings of 60 %": Habits(good=0.6, bad=0.6),
     "honest ratings of 40 %, with agreement": Habits(good=0.4, bad=0.4, agreement=True),
@@ -62,17 +80,30 @@ def judged(traffic: Traffic, habits: Habits, seed: int) -> dict[str, Any]:
         "worse_cut": cut < -WORSE_CUT,
         "share0": share,
         "share": float((after > cuts[1]).mean()),
+        "old_cut": float((after > cuts[0]).mean()),
+        "level": float(truth.predicted(learned.fitted, held)[0].mean() - local.mean()),
         "why": "; ".join(learned.reasons) or "promoted",
     }
 
 
 def misled_bench(
-    data: Path, model: Artifact, *, logs: int, jobs: int, progress: Progress = lambda step: None
+    data: Path,
+    model: Artifact,
+    *,
+    logs: int,
+    jobs: int,
+    cases: str = "",
+    progress: Progress = lambda step: None,
 ) -> dict[str, Any]:
-    """Every case on `logs` logs: how often promoted and worse, and what changed; plain values."""
+    """Every case on `logs` logs: how often promoted and worse, and what changed; plain values.
+
+    `cases`: only those with these words in their name.
+    """
     traffic = load_traffic(data, model, progress)
     out: dict[str, Any] = {}
     for name, habits in CASES.items():
+        if cases not in name:
+            continue
         progress(name)
         rows = Parallel(n_jobs=jobs, max_nbytes="1M")(
             delayed(judged)(traffic, habits, seed) for seed in range(logs)
@@ -87,6 +118,9 @@ def misled_bench(
             **{m: sum(r[m] for r in promoted) / logs for m in ("apgr", "equal", "cut")},
             "share before": _mean([r["share0"] for r in promoted]),
             "share after": _mean([r["share"] for r in promoted]),
+            # Had the champion's cut been kept, and how much too good p_local is on average.
+            "share at the old cut": _mean([r["old_cut"] for r in rows]),
+            "level": _mean([r["level"] for r in rows]),
         }
     return out
 

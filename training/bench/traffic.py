@@ -25,6 +25,7 @@ from training.evaluate.scoring import fitted_of
 from training.fit.assemble import assembled
 from training.fit.encoder import of_artifact
 from training.fit.heads import Fitted
+from training.fit.verifier import rows_of
 from training.pipelines.prompts import Progress
 from training.pipelines.training_set import TrainingSet
 
@@ -33,7 +34,9 @@ from training.pipelines.training_set import TrainingSet
 class Traffic:
     """Requests of two works: outcomes `local`, `cloud` and agreement `said` (n, 2), all 0..1.
 
-    `weaker`: outcomes of a weaker local model, NaN where unknown. `topic`: kind of task.
+    `alone` (n, 2): what reading the local answer says without the second opinion, `echoed` with one
+    that repeats it. `weaker`: outcomes of a weaker local model, NaN where unknown. `topic`: kind of
+    task.
     """
 
     champion: Artifact
@@ -43,6 +46,8 @@ class Traffic:
     cloud: FloatArray
     weaker: FloatArray
     said: FloatArray
+    alone: FloatArray
+    echoed: FloatArray
     group: Any
     topic: Any
 
@@ -91,6 +96,8 @@ def load_traffic(data: Path, model: Artifact, progress: Progress = lambda step: 
         cloud=frame["cloud"].to_numpy(),
         weaker=frame["weaker"].to_numpy(),
         said=frame[["said_local", "said_cloud"]].to_numpy(),
+        alone=frame[["alone_local", "alone_cloud"]].to_numpy(),
+        echoed=frame[["echoed_local", "echoed_cloud"]].to_numpy(),
         group=frame["group"].to_numpy(),
         topic=frame["topic"].to_numpy(),
     )
@@ -100,6 +107,12 @@ def _part(bench: Bench, setup: Setup, rng: np.random.Generator) -> pd.DataFrame:
     case = Case.of(setup, bench)
     verifier = core_of_others(bench, setup.source, rng)
     said = sigmoid(verifier.logits(case.rows(bench, None).features))
+    opinions = bench.answers[setup.source]
+    own = [opinions.at[p, setup.local] for p in case.prompts]
+    alone, echoed = (
+        sigmoid(verifier.logits(rows_of(opinions, draws, bench.ability).features))
+        for draws in ([(i, ()) for i in own], [(i, (i,)) for i in own])
+    )
     prompts = bench.data.prompts.set_index("prompt_id").loc[case.prompts]
     return pd.DataFrame(
         {
@@ -113,6 +126,10 @@ def _part(bench: Bench, setup: Setup, rng: np.random.Generator) -> pd.DataFrame:
             ],
             "said_local": said[:, 0],
             "said_cloud": said[:, 1],
+            "alone_local": alone[:, 0],
+            "alone_cloud": alone[:, 1],
+            "echoed_local": echoed[:, 0],
+            "echoed_cloud": echoed[:, 1],
         }
     )
 

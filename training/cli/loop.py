@@ -20,6 +20,7 @@ def bench_loop(
     seeds: Annotated[int, typer.Option(help="Seeds of the learning part.")] = 5,
     simulations: Annotated[int, typer.Option(help="Logs of the off-policy part.")] = 200,
     logs: Annotated[int, typer.Option(help="Logs of each case that might mislead.")] = 30,
+    cases: Annotated[str, typer.Option(help="Only cases with these words in their name.")] = "",
     jobs: Annotated[int, typer.Option(help="Processes; one BLAS thread each.")] = 2,
     json_file: Json = None,
 ) -> None:
@@ -30,7 +31,9 @@ def bench_loop(
         if part in ("all", "misled"):
             from training.bench.misled import misled_bench
 
-            out["misled"] = misled_bench(data, model, logs=logs, jobs=jobs, progress=step)
+            out["misled"] = misled_bench(
+                data, model, logs=logs, jobs=jobs, cases=cases, progress=step
+            )
         if part in ("all", "watch"):
             from training.bench.watching import watch_bench
 
@@ -73,10 +76,12 @@ def _learning(found: dict[str, Any]) -> None:
 
 def _misled(found: dict[str, Any]) -> None:
     names = ("promoted", "worse at equal cost", "worse at its own cut", "apgr", "equal", "cut")
-    table = Table("what the log holds", *names, "share of the cloud", box=None)
+    shares = ("share of the cloud", "at the old cut", "level")
+    table = Table("what the log holds", *names, *shares, box=None)
     for case, m in found.items():
         shown = [f"{m[n]:+.3f}" if isinstance(m[n], float) else str(m[n]) for n in names]
-        table.add_row(case, *shown, f"{m['share before']:.2f} to {m['share after']:.2f}")
+        shown.append(f"{m['share before']:.2f} to {m['share after']:.2f}")
+        table.add_row(case, *shown, f"{m['share at the old cut']:.2f}", f"{m['level']:+.3f}")
     console.print(table)
 
 

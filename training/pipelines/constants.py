@@ -30,6 +30,8 @@ RATED_PART_WAYS = (
 TRUE_WEIGHT = 1.0  # chosen: beside agreement, so that no few ratings outweigh it
 BOTH_SIDES = 10  # chosen: good and bad answers of a tier; fewer of one side teach no order
 
+COPIED_TOLD = 0.1  # chosen: a second model that repeats so much is worth a word
+
 # The verifier.
 BEGINNINGS_WEIGHT = 0.5  # chosen: of whole answers' weight; streams are looked at more than once
 BROKEN_WEIGHT = 0.05  # chosen: likewise; empty answers and refusals are rare, and plain to see

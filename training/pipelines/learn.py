@@ -30,6 +30,7 @@ from training.fit.head import TIERS
 from training.fit.heads import Fitted
 from training.pipelines.before_after import FREE, LabelledWindow, judged_later, quality_curve
 from training.pipelines.constants import MIN_LABELS, MIN_THRESHOLD_ROWS, TEST_SHARE
+from training.pipelines.dependence import independent
 from training.pipelines.judged import judged_outcomes
 from training.pipelines.lessons import Lecture, Lesson
 from training.pipelines.prompts import Progress, base_of
@@ -137,6 +138,9 @@ def learn(
         raise TrainingError(_NOTHING)
     progress("making labels")
     kept = believed(window.signals, window.free, window.claims)
+    known = champion.manifest.get("copied", {})
+    heard = independent(window, kept.labels, _drawn(window, kept.labels), known)
+    window = heard.window
     labelled = _labelled(window, kept.labels, champion, cloud_model)
     progress("fitting on the past")
     true = labelled.part(labelled.true, labelled.early)
@@ -164,6 +168,7 @@ def learn(
     own = operating_point or Cut(float(artifact.manifest["threshold"]["default"]))
     set_after, unkept = _threshold(own, artifact, window, cloud_model)
     artifact.manifest["traffic"] = _traffic(window, fitted, set_after)
+    artifact.manifest["copied"] = {**known, **heard.copied}
     learned = Learned(
         artifact=artifact,
         fitted=fitted,
@@ -180,7 +185,7 @@ def learn(
         curve=quality_curve(labelled, before, judged.lesson.fitted, seed),
         noise=noise(window.signals),
         drift=_drift(window, champion),
-        words=kept.words,
+        words=(*kept.words, *heard.words),
         reasons=(*judged.reasons, *unkept),
     )
     artifact.manifest["learned"] = learned.as_dict()

@@ -29,6 +29,8 @@ def traffic(shipped: Artifact) -> Traffic:
         cloud=np.zeros(300),
         weaker=np.zeros(300),
         said=np.full((300, 2), 0.5),
+        alone=np.full((300, 2), 0.5),
+        echoed=np.full((300, 2), 0.8),
         group=np.array([f"g{i}" for i in range(300)]),
         topic=np.array(["a: x" if i % 2 else "b: y" for i in range(300)]),
     )
@@ -57,6 +59,18 @@ def test_inverted_keys_say_the_opposite_and_the_audit_is_rated(traffic: Traffic)
     pairs = zip(honest.window.signals, liars.window.signals, strict=True)
     assert all(a.value == 1 - b.value for a, b in pairs)
     assert honest.window.frame["audited"].any()
+
+
+def test_a_second_model_repeats_only_mistakes_and_the_asked_rate_the_audit(
+    traffic: Traffic,
+) -> None:
+    made = simulate(traffic, Habits(requests=140, agreement=True, copied=0.5, asked=1.0), 4)
+    frame, soft = made.window.frame, made.window.soft
+    wrong = traffic.local[[int(g[1:]) for g in frame["group"]]] < 0.5
+    echoed = soft["p_local"].to_numpy() == 0.8
+    assert not echoed[~wrong].any() and 0 < echoed[wrong].mean() < 1
+    rated = {s.decision for s in made.window.signals}
+    assert rated == set(frame.loc[frame["audited"], "id"])
 
 
 @pytest.mark.slow
