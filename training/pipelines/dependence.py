@@ -1,9 +1,10 @@
 """What second opinions say once it is known how far the second model errs as the first does.
 
 Anchors are answers with an opinion whose labels were drawn by lot: the audit's, and the judge's.
-Of each pair of models they tell the copied share (`router.decide.dependence`), of all pairs
-together slope and level of what agreement says. Without anchors what the names of the models let
-expect stands.
+Of each pair of models they tell the copied share (`router.decide.dependence`), of all together how
+much reading an answer says here, how much a second opinion adds, and the level. Without anchors
+what the names of the models let expect stands, and reading counts as it does on a source that the
+verifier never saw.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,17 +13,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from router.decide.constants import COPIED_SHARES
+from router.decide.constants import COPIED_SHARES, STRANGE_DEVIATION, UNMEASURED_DEVIATION
 from router.decide.dependence import copied_share, limited, pair_name, relation
 from router.decide.heads import sigmoid
+from router.labelling.probes.measure import fitted_shift
 from router.labels.label import Label
 from router.labels.sources import EXPLICIT, SOURCES
 from router.types import FloatArray
 from training.data.log import OF_PAIR, Window
-from training.fit.calibrate import platt
 from training.fit.constants import FOLDS_PRIOR
 from training.fit.head import TIERS
-from training.pipelines.constants import COPIED_TOLD
+from training.fit.logistic import fit_logistic
+from training.pipelines.constants import COPIED_TOLD, READING_TRUST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,31 +50,39 @@ def independent(
     if soft.empty or not set(OF_PAIR) <= set(soft.columns):
         return Independent(window=window, copied={}, words=())
     said = {tier: _said(soft["decision"], labels, drawn, tier) for tier in TIERS}
-    logits = _logit(soft[["p_local", "p_cloud"]].to_numpy(dtype="float64"))
+    told = soft[OF_PAIR[0]].notna().to_numpy()
     of_pair = _logit(soft[list(OF_PAIR)].to_numpy(dtype="float64"))
-    alone, strangers = of_pair[:, :2], of_pair[:, 2:]
+    alone, together = of_pair[:, :2], of_pair[:, 2:].copy()
     models = list(zip(soft["local_model"], soft["second_model"], strict=True))
     copied: dict[str, float] = {}
     words = []
     for first, second in sorted(set(models)):
-        mine = np.array([pair == (first, second) for pair in models]) & np.isfinite(alone[:, 0])
-        told = mine & np.isfinite(said["local"])
-        wrong = 1 - said["local"][told]
+        mine = told & np.array([pair == (first, second) for pair in models])
+        anchored = mine & np.isfinite(said["local"])
+        wrong = 1 - said["local"][anchored]
         name = pair_name(first, second)
         expected = known.get(name, COPIED_SHARES[relation(first, second)])
-        share = copied_share((strangers - alone)[told, 0], wrong, expected)
-        logits[mine] = limited(alone[mine], strangers[mine], share)
-        if not told.any():
-            continue
-        copied[name] = round(share, 4)
-        if share >= COPIED_TOLD:
-            words.append(
-                f"{second} repeats about {share:.0%} of the mistakes of {first} "
-                f"({wrong.sum():.0f} known), so that they agree counts less."
-            )
-    p = np.column_stack([_placed(logits[:, i], said[tier]) for i, tier in enumerate(TIERS)])
+        share = copied_share((together - alone)[anchored, 0], wrong, expected)
+        together[mine] = limited(alone[mine], together[mine], share)
+        if anchored.any():
+            copied[name] = round(share, 4)
+            words += _words(first, second, share, float(wrong.sum()))
+    p = soft[["p_local", "p_cloud"]].to_numpy(dtype="float64", copy=True)
+    claims = window.claims
+    for i, tier in enumerate(TIERS) if told.any() else ():
+        claimed = np.array([claims.get((d, tier), np.nan) for d in soft["decision"]])
+        p[told, i] = _weighed(alone[told, i], together[told, i], said[tier][told], claimed[told])
     moved = soft.assign(p_local=p[:, 0], p_cloud=p[:, 1])
     return Independent(window=replace(window, soft=moved), copied=copied, words=tuple(words))
+
+
+def _words(first: str, second: str, share: float, wrong: float) -> list[str]:
+    if share < COPIED_TOLD:
+        return []
+    return [
+        f"{second} repeats about {share:.0%} of the mistakes of {first} ({wrong:.0f} are known); "
+        "that they agree counts so much less."
+    ]
 
 
 def _said(
@@ -87,11 +97,35 @@ def _said(
     return np.array([scores.get(d, np.nan) for d in decisions], dtype=np.float64)
 
 
-def _placed(logit: FloatArray, said: FloatArray) -> FloatArray:
-    """Probabilities of `logit`, with slope and level moved by what was `said`, NaN: nothing."""
-    told = np.isfinite(said)
-    slope, shift = platt(logit[told], said[told], np.ones(int(told.sum())), FOLDS_PRIOR)
-    return sigmoid(slope * logit + shift)
+def _weighed(
+    alone: FloatArray, together: FloatArray, said: FloatArray, claimed: FloatArray
+) -> FloatArray:
+    """Probabilities (n,) from logits of reading `alone`, and with an opinion `together`.
+
+    Both parts weigh as what was `said` shows, NaN where nothing was, from READING_TRUST and 1 on.
+    Their level is that of what the champion `claimed`, as far as its error is smaller than that of
+    a verifier on a source that it never saw, until enough was said.
+    """
+    parts = np.column_stack([alone - alone.mean(), together - alone])
+    start = np.array([READING_TRUST, 1.0])
+    z = parts @ start
+    shift = float(alone.mean())
+    if np.isfinite(claimed).all():
+        means = _logit(np.array([claimed.mean(), sigmoid(z + shift).mean()]))
+        level = np.average(means, weights=[UNMEASURED_DEVIATION**-2, STRANGE_DEVIATION**-2])
+        shift = fitted_shift(z, sigmoid(np.full(len(z), level)), prior=0.0)
+    known = np.isfinite(said)
+    weights, shift = fit_logistic(
+        parts[known],
+        said[known],
+        np.ones(int(known.sum())),
+        1 / FOLDS_PRIOR,
+        start=start,
+        start_bias=shift,
+        lower=np.zeros(2),
+        bias_c=1 / FOLDS_PRIOR,
+    )
+    return sigmoid(parts @ weights + shift)
 
 
 def _logit(p: FloatArray) -> FloatArray:

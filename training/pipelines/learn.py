@@ -137,10 +137,12 @@ def learn(
     if not len(window):
         raise TrainingError(_NOTHING)
     progress("making labels")
-    kept = believed(window.signals, window.free, window.claims)
     known = champion.manifest.get("copied", {})
-    heard = independent(window, kept.labels, _drawn(window, kept.labels), known)
+    # Whoever contradicts opinions that hang together has proven nothing less by that.
+    anchors = believed(window.signals, window.free).labels
+    heard = independent(window, anchors, _drawn(window, anchors), known)
     window = heard.window
+    kept = believed(window.signals, window.free, window.claims)
     labelled = _labelled(window, kept.labels, champion, cloud_model)
     progress("fitting on the past")
     true = labelled.part(labelled.true, labelled.early)
