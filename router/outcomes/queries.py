@@ -46,7 +46,7 @@ class Logged:
     `body`: messages, tools and response format, in the dialect `api`. `local`: the local answer,
     None where the cloud was asked at once; `cloud`: its answer, None where it was not the one
     given. `second`: an opinion that the gateway asked `second_model` for. `max_tokens`: the limit
-    that the client set on the answer, None where it set none.
+    that the client set on the answer, None where it set none. `explored`: the other tier was tried.
     """
 
     id: str
@@ -60,6 +60,7 @@ class Logged:
     second: str | None
     max_tokens: int | None
     audited: bool
+    explored: bool
     p_local: float
     p_cloud: float
     threshold: float
@@ -73,10 +74,10 @@ def answered(engine: Engine) -> list[Logged]:
     return _logged(engine, select(decisions).where(_askable()))
 
 
-def without_opinion(engine: Engine) -> list[Logged]:
-    """Of `answered` those that no second opinion was stored for."""
-    known = select(opinions.c.decision_id)
-    return _logged(engine, select(decisions).where(_askable(), _d.id.not_in(known)))
+def studied(engine: Engine) -> set[str]:
+    """Ids of the decisions that a second opinion was stored for."""
+    with engine.connect() as connection:
+        return set(connection.execute(select(opinions.c.decision_id)).scalars())
 
 
 def _askable() -> ColumnElement[bool]:
@@ -111,6 +112,7 @@ def _logged(engine: Engine, query: Select[Any]) -> list[Logged]:
                 second=row["second_answer"],
                 max_tokens=row["max_tokens"],
                 audited=bool(row["audited"]),
+                explored=bool(row["explored"]),
                 p_local=row["p_local"],
                 p_cloud=row["p_cloud"],
                 threshold=row["threshold"],
