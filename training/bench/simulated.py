@@ -60,9 +60,10 @@ class Habits:
 
 @dataclass(frozen=True, kw_only=True)
 class Simulated:
-    """A log, the requests that it never held, and what is true of these."""
+    """A log, the requests that it never held, and what is true of these; `at`: those it held."""
 
     window: Window
+    at: IntArray
     held: IntArray
     traffic: Traffic
 
@@ -134,7 +135,7 @@ def simulate(traffic: Traffic, habits: Habits, seed: int) -> Simulated:
     window = Window(
         frame=frame, features=traffic.features.take(at), signals=signals, soft=soft, digest=digest
     )
-    return Simulated(window=window, held=held, traffic=_after(traffic, habits, held, rng))
+    return Simulated(window=window, at=at, held=held, traffic=_after(traffic, habits, held, rng))
 
 
 def _after(traffic: Traffic, habits: Habits, held: IntArray, rng: np.random.Generator) -> Traffic:

@@ -14,7 +14,7 @@ from training.cli.options import Json, console, steps, write_json
 def bench_loop(
     data: Annotated[Path, typer.Option(help="Folder of outcomes (prompts and outcomes files).")],
     part: Annotated[
-        Literal["all", "learning", "off-policy", "misled", "watch"],
+        Literal["all", "learning", "off-policy", "misled", "watch", "dependence"],
         typer.Option(help="What to measure."),
     ] = "all",
     seeds: Annotated[int, typer.Option(help="Seeds of the learning part.")] = 5,
@@ -34,6 +34,10 @@ def bench_loop(
             out["misled"] = misled_bench(
                 data, model, logs=logs, jobs=jobs, cases=cases, progress=step
             )
+        if part in ("all", "dependence"):
+            from training.bench.dependence import dependence_bench
+
+            out["dependence"] = dependence_bench(data, model, logs=max(logs // 3, 1), progress=step)
         if part in ("all", "watch"):
             from training.bench.watching import watch_bench
 
@@ -56,6 +60,8 @@ def bench_loop(
         _learning(out["learning"])
     if "misled" in out:
         _misled(out["misled"])
+    if "dependence" in out:
+        _dependence(out["dependence"])
     if "watch" in out:
         for name, value in out["watch"].items():
             console.print(f"{name}: {value}")
@@ -83,6 +89,15 @@ def _misled(found: dict[str, Any]) -> None:
         shown.append(f"{m['share before']:.2f} to {m['share after']:.2f}")
         table.add_row(case, *shown, f"{m['share at the old cut']:.2f}", f"{m['level']:+.3f}")
     console.print(table)
+
+
+def _dependence(found: dict[str, Any]) -> None:
+    for rows in found.values():
+        headings = list(next(iter(rows.values()), {}))
+        table = Table("", *headings, box=None)
+        for name, m in rows.items():
+            table.add_row(name, *(f"{m[h]:.3f}" for h in headings))
+        console.print(table)
 
 
 def _off_policy(found: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ BOTH_SIDES = 10  # chosen: good and bad answers of a tier; fewer of one side tea
 # .66) and an AUC of .77 (.72), on two exams .59 (.67) and .79 (.66); on sources it was fitted on
 # .45 (.43) and .85 (.86).
 READING_TRUST = 0.5
-COPIED_TOLD = 0.1  # chosen: a second model that repeats so much is worth a word
+COPIED_TOLD = 0.2  # chosen: agreement that counts for so much less is worth a word
 
 # The verifier.
 BEGINNINGS_WEIGHT = 0.5  # chosen: of whole answers' weight; streams are looked at more than once

@@ -80,8 +80,8 @@ def _words(first: str, second: str, share: float, wrong: float) -> list[str]:
     if share < COPIED_TOLD:
         return []
     return [
-        f"{second} repeats about {share:.0%} of the mistakes of {first} ({wrong:.0f} are known); "
-        "that they agree counts so much less."
+        f"That {second} agrees with {first} counts as if it repeated {share:.0%} of the mistakes, "
+        f"by {wrong:.0f} that are known."
     ]
 
 
