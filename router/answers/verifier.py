@@ -19,7 +19,7 @@ from router.answers import familiar
 from router.answers.agreement import MEASURES, agreement
 from router.answers.call_features import NAMES as CALL_FEATURES
 from router.answers.call_features import call_features
-from router.answers.constants import CONTENT_SHARES, LEAST_RELIABLE, MAX_OPINIONS, Z_LIMIT
+from router.answers.constants import CONTENT_SHARES, MAX_OPINIONS, Z_LIMIT
 from router.answers.familiar import Familiar
 from router.answers.final import EXACT, KINDS
 from router.answers.kinds import EVIDENCE, kind_of_evidence
@@ -107,7 +107,8 @@ class Evidence:
     `router.text.asks`.
     `ability`, `abilities`: ability terms of the local model and of the others, in logits.
     `prompt`: logits of p_local and p_cloud given the prompt alone, None where unknown. `unheard`:
-    others that were left out, as they only refuse as the answer does.
+    others that were left out, as they only refuse as the answer does. `copied`: of each other
+    opinion the copied share, 0..1 (`router.decide.dependence`); none where all are strangers'.
     """
 
     answer: Reading
@@ -117,6 +118,7 @@ class Evidence:
     abilities: Sequence[float] = ()
     prompt: tuple[float, float] | None = None
     unheard: int = 0
+    copied: Sequence[float] = ()
 
 
 def heard(answer: Reading, others: Sequence[Reading]) -> list[int]:
@@ -321,18 +323,3 @@ def _prompt(
     local, cloud = prompt
     alone = 0.0 if asked else local
     out[start + 1 : start + 6] = local, cloud, alone, equal * local, unequal * local
-
-
-def reliability_of(metrics: Mapping[str, Mapping[str, float]]) -> dict[int, float]:
-    """Weight of an agreement label by the number of opinions behind it, 0.05..1.
-
-    The Brier skill that the verifier's manifest records for that number: the share of the
-    outcomes' variance that its probabilities account for on rows it was not fitted on.
-
-    >>> reliability_of({"1 other opinions": {"brier_skill": 0.4}})
-    {1: 0.4}
-    """
-    return {
-        int(asked.split()[0]): float(np.clip(m["brier_skill"], LEAST_RELIABLE, 1.0))
-        for asked, m in metrics.items()
-    }

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.answers.agreement import AGREEMENT, agreement
-from router.answers.constants import LEAST_RELIABLE, MAX_OPINIONS
+from router.answers.constants import MAX_OPINIONS
 from router.answers.familiar import anchored
 from router.answers.final import EXACT
 from router.answers.kinds import OPEN, kind_of_evidence
@@ -32,7 +32,9 @@ from router.decide.deferral import (
     value_of_looking,
     values_of_reading_on,
 )
+from router.decide.dependence import Dependence, limited
 from router.decide.heads import sigmoid
+from router.decide.reliability import Reliability
 from router.errors import InputError
 from router.registry.ability import ability_of, normalised
 from router.text.features import FeatureExtractor
@@ -47,13 +49,16 @@ class AgreementLabel:
     """Labels that nobody gave: probabilities that both tiers' answers are good.
 
     `agreement`: measures of `router.answers.agreement` between the answer and the first opinion.
-    `weight`: how reliable such labels have been on rows with known outcomes, 0.05 to 1.
+    `weight`: how reliable such labels have been on rows with known outcomes, 0.05 to 1. `alone`,
+    `strangers`: the same probabilities without the opinion, and as if it were a stranger's.
     """
 
     p_local: float
     p_cloud: float
     agreement: Mapping[str, float]
     weight: float
+    alone: tuple[float, float]
+    strangers: tuple[float, float]
 
 
 class SecondLook:
@@ -66,10 +71,12 @@ class SecondLook:
         idf: FloatArray,
         abilities: Mapping[str, float],
         reference: str,
-        reliability: Mapping[int, float] | None = None,
+        reliability: Reliability | None = None,
+        dependence: Dependence | None = None,
     ) -> None:
         self.verifier = Verifier.from_arrays(arrays)
-        self._reliability = reliability or {}
+        self._reliability = reliability or Reliability()
+        self._dependence = dependence or Dependence({})
         self._level = tuple(arrays["level"].tolist())
         self.look = completed(arrays["look"].astype(np.float64))
         self._idf = idf.astype(np.float64)
@@ -123,7 +130,17 @@ class SecondLook:
             abilities=[self.ability(others[i].model) for i in at],
             prompt=prompt_logits(decision) if decision is not None else None,
             unheard=len(opinions) - len(at),
+            copied=self._copied(answer.model, [others[i].model for i in at]),
         )
+
+    def _copied(self, own: str | None, others: Sequence[str | None]) -> tuple[float, ...]:
+        """Of each other opinion how much it repeats the answer or an opinion before it."""
+        copied = self._dependence.copied
+        shares = [
+            max(copied(before, model) for before in (own, *others[:i]))
+            for i, model in enumerate(others)
+        ]
+        return tuple(shares) if any(shares) else ()
 
     def agreement_label(
         self, asks: str, answer: Answer, others: Sequence[Answer], offer: Offer | None = None
@@ -132,13 +149,20 @@ class SecondLook:
         read = 1 + len(others)
         own, *rest = self.reader.read([answer, *others], [asks] * read, [offer] * read)
         evidence = self._evidence(own, rest, answer, others, asks)
-        p_local, p_cloud = sigmoid(self.judged([evidence])[0])[0].tolist()
+        alone, as_strangers = replace(evidence, others=(), copied=()), replace(evidence, copied=())
+        p = sigmoid(self.judged([evidence, alone, as_strangers])[0]).tolist()
         measures = agreement(own, rest[0], self._idf).tolist() if rest else []
         return AgreementLabel(
-            p_local,
-            p_cloud,
-            dict(zip(AGREEMENT, measures, strict=False)),
-            self._reliability.get(len(evidence.others), LEAST_RELIABLE),
+            p_local=p[0][0],
+            p_cloud=p[0][1],
+            agreement=dict(zip(AGREEMENT, measures, strict=False)),
+            weight=self._reliability.of(
+                kind_of_evidence(own, asks),
+                len(evidence.others),
+                evidence.copied[-1] if evidence.copied else 0.0,
+            ),
+            alone=(p[1][0], p[1][1]),
+            strangers=(p[2][0], p[2][1]),
         )
 
     def rows(self, evidence: Sequence[Evidence]) -> FloatArray:
@@ -155,12 +179,28 @@ class SecondLook:
         rows = self.rows(evidence)
         degree = self.verifier.familiarity(rows)
         logits = self.verifier.logits(rows)
+        for i, one in enumerate(evidence):
+            if one.copied:
+                logits[i] = self._heard_in_part(one)
         otherwise = np.array([self._otherwise(e) for e in evidence])
         both = [
             e.prompt is not None and kind_of_evidence(e.answer, e.asks) in OPEN for e in evidence
         ]
         share = np.where(both, (1 - PROMPT_SHARE) * degree, degree)
         return anchored(logits, share, otherwise), degree
+
+    def _heard_in_part(self, evidence: Evidence) -> FloatArray:
+        """Logits (2,) where opinions hang together: each adds to those before what is its own."""
+        steps = [
+            replace(evidence, others=evidence.others[:count], abilities=evidence.abilities[:count])
+            for count in range(len(evidence.copied) + 1)
+        ]
+        together = self.verifier.logits(self.rows(steps))
+        out = together[:1]
+        for before, after, share in zip(together, together[1:], evidence.copied, strict=False):
+            out = limited(out, out + (after - before)[None], share)
+        logits: FloatArray = out[0]
+        return logits
 
     def _otherwise(self, evidence: Evidence) -> tuple[float, float]:
         if evidence.prompt is not None:

@@ -23,3 +23,15 @@ UNFAMILIAR = 0.5  # chosen: where less than half of a probability is from the an
 NAMES_REMEMBERED = 1000  # chosen: clients may invent names of models without end
 SHOWN_CONTRIBUTIONS = 8  # chosen: what fits on a screen beside the decision
 LEAST_SHOWN_LOGITS = 0.005  # chosen: contributions below this are noise to a reader
+
+# Dependence of models. Copied shares by kinship, and how many wrong answers known such a guess
+# weighs. On real answers to the same questions (`python -m training bench-loop --part dependence`)
+# members of a family repeat .00 to .02 more of each other's mistakes than strangers do, two
+# fine-tunes by one maker .22. Strangers stand at .03, as names tell little and a verifier errs; the
+# strength is low: of 2, 5 and 10 wrong answers 2 was best where .1 to .5 are copied and as good
+# where nothing is. A model's own sample: chosen, half of a voice; greedy and sampled answers repeat
+# most mistakes.
+COPIED_SHARES = {"strangers": 0.03, "one family": 0.05, "one teacher": 0.25, "one model": 0.5}
+COPIED_STRENGTH = 2.0
+COPIED_GRID, LEAST_COPIED = 80, 1e-4  # chosen: steps of the share, from fine to coarse
+LEAST_ADDED = 1e-6  # chosen: logits; less is nothing

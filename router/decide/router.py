@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from tokenizers import Tokenizer
 
-from router.answers.verifier import Evidence, reliability_of
+from router.answers.verifier import Evidence
 from router.decide.after import AnswerLike, SecondLook, checked_answer, checked_others
 from router.decide.bar import Bar
 from router.decide.constants import BATCH_REQUESTS, STRANGE_DEVIATION, UNMEASURED_DEVIATION
 from router.decide.deferral import FROM_PROMPT, act_for, values_of_looking
+from router.decide.dependence import Dependence
 from router.decide.explain import assumptions, contributions_after, contributions_before
 from router.decide.heads import Heads, sigmoid
+from router.decide.reliability import Reliability
 from router.errors import ArtifactCorrupt, ArtifactMismatch, ConfigError, InputError
 from router.prices import Prices
 from router.registry import artifact as artifacts
@@ -106,7 +108,8 @@ class Router:
                 self.heads.word_idf,
                 manifest["models"]["local"],
                 manifest["models"]["reference_local"],
-                reliability_of(manifest["verifier"].get("metrics", {})),
+                Reliability.of_manifest(manifest["verifier"]),
+                Dependence(manifest.get("copied", {})),
             )
         self._ability = np.array([a.value for a in self.abilities])
         self._fixed: float | None = None

@@ -1,8 +1,17 @@
 """Which requests to ask about next: where one label moves the decision most."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
-from router.labelling.constants import MOST_APART, NEAR_GAIN
+from router.labelling.constants import (
+    ENOUGH_OF_KIND,
+    EXPLORED_WORTH,
+    MOST_APART,
+    NEAR_GAIN,
+    READ_SHARE,
+    USUAL_CHARS,
+)
 from router.types import FloatArray, IntArray
 
 
@@ -19,6 +28,33 @@ def worth(p_local: FloatArray, p_cloud: FloatArray, threshold: FloatArray) -> Fl
     distance = (p_cloud - p_local - threshold) / NEAR_GAIN
     value: FloatArray = 4 * p_local * (1 - p_local) * np.exp(-0.5 * distance**2)
     return value
+
+
+def worth_of_study(
+    value: FloatArray, explored: FloatArray, kinds: Sequence[str], studied: Mapping[str, int]
+) -> FloatArray:
+    """`value` of labels (n,) where each is one of many: more in some places than in others.
+
+    `explored` (n,): 1 where the other tier was tried, since what a label says there holds for both
+    tiers. `kinds`: what each request asks for; `studied`: kind -> labels there are. What one more
+    label adds falls with the root of their number, as the error of a mean does.
+
+    >>> worth_of_study(np.ones(2), np.zeros(2), ["code", "text"], {"text": 150}).tolist()
+    [1.0, 0.5]
+    """
+    rare = np.array([ENOUGH_OF_KIND / (ENOUGH_OF_KIND + studied.get(k, 0)) for k in kinds])
+    out: FloatArray = value * np.where(explored > 0, EXPLORED_WORTH, 1.0) * np.sqrt(rare)
+    return out
+
+
+def effort(prompt_chars: FloatArray, answer_chars: FloatArray) -> FloatArray:
+    """How long asking takes, shape (n,), in answers of usual length; reading is quicker.
+
+    `answer_chars` (n,): what has to be written, NaN where nobody knows.
+    """
+    written = np.where(np.isfinite(answer_chars), answer_chars, USUAL_CHARS)
+    out: FloatArray = (USUAL_CHARS + written + READ_SHARE * prompt_chars) / (2 * USUAL_CHARS)
+    return out
 
 
 def most_informative(value: FloatArray, vectors: FloatArray, count: int) -> IntArray:

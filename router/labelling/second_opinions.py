@@ -46,7 +46,7 @@ async def study(
     load: float = 1.0,
     progress: Progress = lambda done, of: None,
 ) -> Studied:
-    """Ask `second` about logged requests without a second opinion, most informative first.
+    """Ask `second` about logged requests without a second opinion, by `logged.to_study`.
 
     Each opinion is stored at once, so studying may be stopped at any moment and goes on where it
     was; when `budget_s` seconds are over, an opinion under way is given up. `load`: the share of
@@ -56,7 +56,8 @@ async def study(
     now = asyncio.get_running_loop().time
     began = now()
     end = began + budget_s
-    waiting = logged.ordered(router, await asyncio.to_thread(queries.without_opinion, engine))
+    answered = await asyncio.to_thread(queries.answered, engine)
+    waiting = logged.to_study(router, answered, await asyncio.to_thread(queries.studied, engine))
     stored = skipped = failures = 0
     for number, one in enumerate(waiting):
         if only_idle:

@@ -31,6 +31,8 @@ from router.types import Decision, Request
 from router.wire import Api, Json
 
 _BATCH = 500
+# Beside the measures of agreement: both probabilities without the opinion, and as of a stranger's.
+_OF_PAIR = ("p_local alone", "p_cloud alone", "p_local, strangers", "p_cloud, strangers")
 _d, _f = decisions.c, feedback.c
 
 
@@ -44,7 +46,7 @@ class Logged:
     `body`: messages, tools and response format, in the dialect `api`. `local`: the local answer,
     None where the cloud was asked at once; `cloud`: its answer, None where it was not the one
     given. `second`: an opinion that the gateway asked `second_model` for. `max_tokens`: the limit
-    that the client set on the answer, None where it set none.
+    that the client set on the answer, None where it set none. `explored`: the other tier was tried.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Logged:
     second: str | None
     max_tokens: int | None
     audited: bool
+    explored: bool
     p_local: float
     p_cloud: float
     threshold: float
@@ -71,10 +74,10 @@ def answered(engine: Engine) -> list[Logged]:
     return _logged(engine, select(decisions).where(_askable()))
 
 
-def without_opinion(engine: Engine) -> list[Logged]:
-    """Of `answered` those that no second opinion was stored for."""
-    known = select(opinions.c.decision_id)
-    return _logged(engine, select(decisions).where(_askable(), _d.id.not_in(known)))
+def studied(engine: Engine) -> set[str]:
+    """Ids of the decisions that a second opinion was stored for."""
+    with engine.connect() as connection:
+        return set(connection.execute(select(opinions.c.decision_id)).scalars())
 
 
 def _askable() -> ColumnElement[bool]:
@@ -109,6 +112,7 @@ def _logged(engine: Engine, query: Select[Any]) -> list[Logged]:
                 second=row["second_answer"],
                 max_tokens=row["max_tokens"],
                 audited=bool(row["audited"]),
+                explored=bool(row["explored"]),
                 p_local=row["p_local"],
                 p_cloud=row["p_cloud"],
                 threshold=row["threshold"],
@@ -161,7 +165,8 @@ def add_opinion(
     version: str,
 ) -> None:
     """Keep the second opinion that `model` gave; `answer` None where no word may be kept."""
-    measures = {k: round(v, 4) for k, v in label.agreement.items()}
+    of_pair = dict(zip(_OF_PAIR, (*label.alone, *label.strangers), strict=True))
+    measures = {k: round(v, 4) for k, v in {**label.agreement, **of_pair}.items()}
     row = {
         "decision_id": decision,
         "at": time(),
@@ -428,15 +433,18 @@ class Said:
 class Opinion:
     """What agreement with a second model says of the answers to one request.
 
-    `weight`: the reliability of such a label, 0..1.
+    `model`: that gave the opinion. `weight`: the reliability of such a label, 0..1. `of_pair`: both
+    probabilities without the opinion, and as if it were a stranger's; None in older rows.
     """
 
     decision: str
     at: float
     local_model: str
+    model: str
     p_local: float
     p_cloud: float
     weight: float
+    of_pair: tuple[float, float, float, float] | None
 
 
 def entries(engine: Engine, since: float, until: float, size: int) -> Iterator[list[Entry]]:
@@ -464,14 +472,25 @@ def said_of(engine: Engine, since: float, until: float) -> list[Said]:
 def opinions_on(engine: Engine, since: float, until: float) -> list[Opinion]:
     """Second opinions on the requests of a span, in the order they came."""
     o = opinions.c
+    kept = (o.at, o.local_model, o.model, o.p_local, o.p_cloud, o.weight)
     query = (
-        select(o.decision_id.label("decision"), o.at, o.local_model, o.p_local, o.p_cloud, o.weight)
+        select(o.decision_id.label("decision"), o.agreement, *kept)
         .join(decisions, _d.id == o.decision_id)
         .where(within(since, until))
         .order_by(o.id)
     )
     with engine.connect() as connection:
-        return [Opinion(**row) for row in connection.execute(query).mappings()]
+        found = [dict(row) for row in connection.execute(query).mappings()]
+    of_pair = [_of_pair(row.pop("agreement")) for row in found]
+    return [Opinion(**row, of_pair=two) for row, two in zip(found, of_pair, strict=True)]
+
+
+def _of_pair(agreement: str) -> tuple[float, float, float, float] | None:
+    measures = json.loads(agreement)
+    if not all(name in measures for name in _OF_PAIR):
+        return None
+    local, cloud, local_as_strangers, cloud_as_strangers = (float(measures[n]) for n in _OF_PAIR)
+    return local, cloud, local_as_strangers, cloud_as_strangers
 
 
 def within(since: float, until: float) -> ColumnElement[bool]:

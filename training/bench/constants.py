@@ -81,3 +81,11 @@ LOG_REQUESTS, LOG_STEP_S = 3000, 600.0  # chosen: three weeks of one person's tr
 FIRST_SEED = 100  # chosen: lessons were chosen on logs of lower seeds
 LARGE_LOGS = 1  # chosen: of a case with more requests; one takes minutes
 AUDITED_SHARE = 0.02  # the setting's default
+ASKED_RATE = 0.9  # chosen: audited answers that are rated when somebody is asked
+
+# Models that err alike.
+REPEATED_PROMPTS = 2500  # chosen: of a source; shares of a pair are then known to .02
+FEWEST_MISTAKES = 50  # chosen: of a pair; fewer say nothing
+POPULAR_PRIOR = 0.15  # chosen: of 1.5 models, who repeat a mistake as often as strangers do
+COPIED_SHARES = (0.0, 0.1, 0.15, 0.3, 0.5)  # chosen: from nothing to every second mistake
+AUDIT_SHARES = (0.0, AUDITED_SHARE, 0.1)  # chosen: nobody rates, the default, and a diligent owner

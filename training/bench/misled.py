@@ -9,18 +9,35 @@ from joblib import Parallel, delayed
 
 from router.errors import TrainingError
 from router.registry.artifact import Artifact
-from training.bench.constants import FIRST_SEED, LARGE_LOGS, LOG_REQUESTS
+from training.bench.constants import ASKED_RATE, FIRST_SEED, LARGE_LOGS, LOG_REQUESTS
 from training.bench.simulated import Habits, simulate
 from training.bench.traffic import Traffic, load_traffic
 from training.evaluate import metrics
 from training.pipelines.learn import learn
 from training.pipelines.prompts import Progress
 
-MEASURES = ("apgr", "equal", "cut", "worse_equal", "worse_cut", "share0", "share")
+MEASURES = (
+    "apgr",
+    "equal",
+    "cut",
+    "worse_equal",
+    "worse_cut",
+    "share0",
+    "share",
+    "old_cut",
+    "level",
+)
 WORSE_EQUAL, WORSE_CUT = 0.005, 0.01  # of quality: so much less is worse
 
 CASES: dict[str, Habits] = {
     "agreement alone": Habits(agreement=True),
+    **{
+        f"a second model copies {share:.0%} of mistakes, {who}": Habits(
+            agreement=True, copied=share, asked=asked
+        )
+        for share in (0.1, 0.15, 0.3, 0.5)
+        for who, asked in (("the audit rated", ASKED_RATE), ("nobody rates", 0.0))
+    },
     "honest ratings of 40 %": Habits(good=0.4, bad=0.4),
     "honest ratings of 60 %": Habits(good=0.6, bad=0.6),
     "honest ratings of 40 %, with agreement": Habits(good=0.4, bad=0.4, agreement=True),
@@ -65,6 +82,8 @@ def judged(traffic: Traffic, habits: Habits, seed: int) -> dict[str, Any]:
         "worse_cut": bool(cut < -WORSE_CUT),
         "share0": share,
         "share": float((after > cuts[1]).mean()),
+        "old_cut": float((after > cuts[0]).mean()),
+        "level": float(truth.predicted(learned.fitted, held)[0].mean() - local.mean()),
         "why": "; ".join(learned.reasons) or "promoted",
     }
 
@@ -75,18 +94,21 @@ def misled_bench(
     *,
     logs: int,
     jobs: int,
+    cases: str = "",
     kept: Path | None = None,
     progress: Progress = lambda step: None,
 ) -> dict[str, Any]:
     """Every case on `logs` logs: how often promoted and worse, and what changed; plain values.
 
-    `kept`: a file of finished logs, one a line, that a run which was stopped goes on from. All
-    cases have their first log before any has its second.
+    `cases`: only those with these words in their name. `kept`: a file of finished logs, one a line,
+    that a run which was stopped goes on from. All cases have their first log before any has its
+    second.
     """
     traffic = load_traffic(data, model, progress)
     rows = _finished(kept)
+    names = [name for name in CASES if cases in name]
     seeds = range(FIRST_SEED, FIRST_SEED + logs)
-    every = [(name, seed) for seed in seeds for name in CASES if seed in _seeds_of(name, seeds)]
+    every = [(name, seed) for seed in seeds for name in names if seed in _seeds_of(name, seeds)]
     waiting = [one for one in every if one not in rows]
     run = Parallel(n_jobs=jobs, max_nbytes="1M", return_as="generator")
     found = run(delayed(judged)(traffic, CASES[name], seed) for name, seed in waiting)
@@ -96,7 +118,7 @@ def misled_bench(
         if kept is not None:
             with kept.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"case": name, "seed": seed, **row}) + "\n")
-    return {name: _summary([rows[name, seed] for seed in _seeds_of(name, seeds)]) for name in CASES}
+    return {name: _summary([rows[name, seed] for seed in _seeds_of(name, seeds)]) for name in names}
 
 
 def _seeds_of(name: str, seeds: range) -> range:
@@ -122,6 +144,9 @@ def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         **{m: sum(r[m] for r in promoted) / max(len(rows), 1) for m in ("apgr", "equal", "cut")},
         "share before": _mean([r["share0"] for r in promoted]),
         "share after": _mean([r["share"] for r in promoted]),
+        # Had the champion's cut been kept, and how much too good p_local is on average.
+        "share at the old cut": _mean([r["old_cut"] for r in rows]),
+        "level": _mean([r["level"] for r in rows]),
     }
 
 

@@ -11,17 +11,19 @@ from router.labels.sources import DAY_S
 from router.outcomes.queries import ENTRY_COLUMNS
 from router.types import FloatArray, IntArray
 from training.bench.constants import (
+    ASKED_RATE,
     AUDITED_SHARE,
     EXPLORED_SHARE,
     LOG_REQUESTS,
     LOG_STEP_S,
 )
 from training.bench.traffic import Traffic
-from training.data.log import Window
+from training.data.log import OF_PAIR, Window
 from training.data.splits import group_sample
 from training.evaluate.scoring import fitted_of
 
 _START = 1_760_000_000.0
+SECOND = "second"  # a stranger by its name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,9 @@ class Habits:
 
     `good`, `bad`: chance that a good, a bad answer is rated. `hopeless`: rated is only what the
     cloud would fail as well. `keys` rate, of these `inverted` say the opposite; `shuffled`: what
-    was said is dealt out anew. `agreement`: a second model answered everything. `easy`: chance
+    was said is dealt out anew. `agreement`: a second model answered everything; `copied`: share of
+    the local model's mistakes that it repeats. `asked`: chance that who is asked about an audited
+    answer rates it, though nobody volunteers. `easy`: chance
     that the local answer is good whatever it was. `topic`: the newest quarter is about one thing.
     `swapped`: the local model is exchanged for a weaker one in the middle. `slow`: the share of
     one kind of request grows from none to all. `flood`: of all requests, rated bad by one key more.
@@ -45,6 +49,7 @@ class Habits:
     shuffled: bool = False
     agreement: bool = False
     copied: float = 0.0
+    asked: float = 0.0
     easy: float | None = None
     topic: bool = False
     slow: bool = False
@@ -55,9 +60,10 @@ class Habits:
 
 @dataclass(frozen=True, kw_only=True)
 class Simulated:
-    """A log, the requests that it never held, and what is true of these."""
+    """A log, the requests that it never held, and what is true of these; `at`: those it held."""
 
     window: Window
+    at: IntArray
     held: IntArray
     traffic: Traffic
 
@@ -123,13 +129,13 @@ def simulate(traffic: Traffic, habits: Habits, seed: int) -> Simulated:
         )
         for i, score, who in said
     ]
-    soft = _opinions(traffic, habits, at, ids, when, local)
+    soft = _opinions(traffic, habits, at, ids, when, local, rng)
     soft["group"] = soft["decision"].map(dict(zip(ids, frame["group"], strict=True)))
     digest = hashlib.sha256(f"{habits} {seed}".encode()).hexdigest()
     window = Window(
         frame=frame, features=traffic.features.take(at), signals=signals, soft=soft, digest=digest
     )
-    return Simulated(window=window, held=held, traffic=_after(traffic, habits, held, rng))
+    return Simulated(window=window, at=at, held=held, traffic=_after(traffic, habits, held, rng))
 
 
 def _after(traffic: Traffic, habits: Habits, held: IntArray, rng: np.random.Generator) -> Traffic:
@@ -170,8 +176,8 @@ def _ratings(
     chance = np.where(outcome >= 0.5, habits.good, habits.bad)
     if habits.hopeless:
         chance = np.where(cloud < 0.5, chance, 0.0)
-    rates = habits.good + habits.bad > 0
-    rated = (rng.random(n) < chance) | (audited & rates & (rng.random(n) < 0.9))
+    asked = habits.asked or ASKED_RATE * (habits.good + habits.bad > 0)
+    rated = (rng.random(n) < chance) | (audited & (rng.random(n) < asked))
     score = np.where(outcome >= 0.5, 1.0, 0.0)
     liars = {f"k{i}" for i in range(habits.inverted)}
     score = np.where([k in liars for k in key], 1 - score, score)
@@ -193,15 +199,23 @@ def _opinions(
     ids: "np.ndarray[tuple[int], np.dtype[np.str_]]",
     when: FloatArray,
     local: FloatArray,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     n = len(at) if habits.agreement else 0
+    at, said = at[:n], traffic.said[at[:n]]
+    if habits.copied:
+        echoed = (local[:n] < 0.5) & (rng.random(n) < habits.copied)
+        said = np.where(echoed[:, None], traffic.echoed[at], said)
+    of_pair = np.hstack([traffic.alone[at], said])
     return pd.DataFrame(
         {
             "decision": ids[:n],
             "at": when[:n] + DAY_S,
             "local_model": traffic.pair["local"],
-            "p_local": traffic.said[at[:n], 0],
-            "p_cloud": traffic.said[at[:n], 1],
+            "second_model": SECOND,
+            "p_local": said[:, 0],
+            "p_cloud": said[:, 1],
             "weight": 0.3,
+            **dict(zip(OF_PAIR, of_pair.T, strict=True)),
         }
     )

@@ -27,6 +27,7 @@ from training.evaluate.scoring import fitted_of
 from training.fit.assemble import assembled
 from training.fit.encoder import of_artifact
 from training.fit.heads import Fitted
+from training.fit.verifier import rows_of
 from training.pipelines.prompts import Progress
 from training.pipelines.training_set import TrainingSet
 
@@ -35,8 +36,9 @@ from training.pipelines.training_set import TrainingSet
 class Traffic:
     """Requests of two works: outcomes `local`, `cloud` and agreement `said` (n, 2), all 0..1.
 
-    `weaker`: outcomes of a weaker local model, NaN where unknown. `topic`: kind of task, which no
-    log tells; `asks`: the kind of answer asked for, which it does.
+    `alone` (n, 2): what reading the local answer says without the second opinion, `echoed` with one
+    that repeats it. `weaker`: outcomes of a weaker local model, NaN where unknown. `topic`: kind of
+    task, which no log tells; `asks`: the kind of answer asked for, which it does.
     """
 
     champion: Artifact
@@ -46,6 +48,8 @@ class Traffic:
     cloud: FloatArray
     weaker: FloatArray
     said: FloatArray
+    alone: FloatArray
+    echoed: FloatArray
     group: Any
     topic: Any
     asks: Any
@@ -95,6 +99,8 @@ def load_traffic(data: Path, model: Artifact, progress: Progress = lambda step: 
         cloud=frame["cloud"].to_numpy(),
         weaker=frame["weaker"].to_numpy(),
         said=frame[["said_local", "said_cloud"]].to_numpy(),
+        alone=frame[["alone_local", "alone_cloud"]].to_numpy(),
+        echoed=frame[["echoed_local", "echoed_cloud"]].to_numpy(),
         group=pd.factorize(frame["group"])[0],
         topic=frame["topic"].to_numpy(),
         asks=frame["asks"].to_numpy(),
@@ -105,6 +111,12 @@ def _part(bench: Bench, setup: Setup, rng: np.random.Generator) -> pd.DataFrame:
     case = Case.of(setup, bench)
     verifier = core_of_others(bench, setup.source, rng)
     said = sigmoid(verifier.served(case.rows(bench, None).features))
+    opinions = bench.answers[setup.source]
+    own = [opinions.at[p, setup.local] for p in case.prompts]
+    alone, echoed = (
+        sigmoid(verifier.served(rows_of(opinions, draws, bench.ability).features))
+        for draws in ([(i, ()) for i in own], [(i, (i,)) for i in own])
+    )
     prompts = bench.data.prompts.set_index("prompt_id").loc[case.prompts]
     return pd.DataFrame(
         {
@@ -119,6 +131,10 @@ def _part(bench: Bench, setup: Setup, rng: np.random.Generator) -> pd.DataFrame:
             ],
             "said_local": said[:, 0],
             "said_cloud": said[:, 1],
+            "alone_local": alone[:, 0],
+            "alone_cloud": alone[:, 1],
+            "echoed_local": echoed[:, 0],
+            "echoed_cloud": echoed[:, 1],
         }
     )
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from router.answers.verifier import Verifier
 from router.decide.heads import sigmoid
+from router.decide.reliability import Reliability
 from training.bench.cases import Bench, Case, Setup, judged
 from training.bench.constants import FEW_LABELS, FOLDS
 from training.data.splits import group_folds, group_sample
@@ -78,7 +79,7 @@ def _studied(
             draws,
             verifier,
             bench.ability,
-            {len(look.others): 1.0},
+            Reliability({len(look.others): 1.0}),
             bench.prompts.data.prompts,
         )
         return found.assign(model=found["model"].where(found["tier"] == "local", look.cloud))

@@ -14,12 +14,13 @@ from training.cli.options import Json, console, steps, write_json
 def bench_loop(
     data: Annotated[Path, typer.Option(help="Folder of outcomes (prompts and outcomes files).")],
     part: Annotated[
-        Literal["all", "learning", "off-policy", "misled", "watch"],
+        Literal["all", "learning", "off-policy", "misled", "watch", "dependence"],
         typer.Option(help="What to measure."),
     ] = "all",
     seeds: Annotated[int, typer.Option(help="Seeds of the learning part.")] = 5,
     simulations: Annotated[int, typer.Option(help="Logs of the off-policy part.")] = 200,
     logs: Annotated[int, typer.Option(help="Logs of each case that might mislead.")] = 30,
+    cases: Annotated[str, typer.Option(help="Only cases with these words in their name.")] = "",
     jobs: Annotated[int, typer.Option(help="Processes; one BLAS thread each.")] = 2,
     kept: Annotated[
         Path | None,
@@ -35,8 +36,12 @@ def bench_loop(
             from training.bench.misled import misled_bench
 
             out["misled"] = misled_bench(
-                data, model, logs=logs, jobs=jobs, kept=kept, progress=step
+                data, model, logs=logs, jobs=jobs, cases=cases, kept=kept, progress=step
             )
+        if part in ("all", "dependence"):
+            from training.bench.dependence import dependence_bench
+
+            out["dependence"] = dependence_bench(data, model, logs=max(logs // 3, 1), progress=step)
         if part in ("all", "watch"):
             from training.bench.watching import watch_bench
 
@@ -59,6 +64,8 @@ def bench_loop(
         _learning(out["learning"])
     if "misled" in out:
         _misled(out["misled"])
+    if "dependence" in out:
+        _dependence(out["dependence"])
     if "watch" in out:
         for name, value in out["watch"].items():
             console.print(f"{name}: {value}")
@@ -79,12 +86,22 @@ def _learning(found: dict[str, Any]) -> None:
 
 def _misled(found: dict[str, Any]) -> None:
     names = ("promoted", "worse at equal cost", "worse at its own cut", "apgr", "equal", "cut")
-    table = Table("what the log holds", "logs", *names, "share of the cloud", box=None)
+    shares = ("share of the cloud", "at the old cut", "level")
+    table = Table("what the log holds", "logs", *names, *shares, box=None)
     for case, m in found.items():
         shown = [f"{m[n]:+.4f}" if isinstance(m[n], float) else str(m[n]) for n in names]
-        shown = [str(m["logs"]), *shown]
-        table.add_row(case, *shown, f"{m['share before']:.2f} to {m['share after']:.2f}")
+        shown = [str(m["logs"]), *shown, f"{m['share before']:.2f} to {m['share after']:.2f}"]
+        table.add_row(case, *shown, f"{m['share at the old cut']:.2f}", f"{m['level']:+.3f}")
     console.print(table)
+
+
+def _dependence(found: dict[str, Any]) -> None:
+    for rows in found.values():
+        headings = list(next(iter(rows.values()), {}))
+        table = Table("", *headings, box=None)
+        for name, m in rows.items():
+            table.add_row(name, *(f"{m[h]:.3f}" for h in headings))
+        console.print(table)
 
 
 def _off_policy(found: dict[str, Any]) -> None:

@@ -32,7 +32,8 @@ class Window:
     """Requests of a span of time that have features, in the order of time.
 
     `frame`: one row per request, index 0..n-1, that of `features`. `signals`: explicit and
-    implicit. `soft`: second opinions (decision, group, at, local_model, p_local, p_cloud, weight).
+    implicit. `soft`: second opinions (decision, group, at, local_model, p_local, p_cloud, weight;
+    of a log also second_model and OF_PAIR, NaN where unknown).
     `digest`: sha256 over all of it; the same log gives the same.
     """
 
@@ -147,6 +148,8 @@ _PIECE = 2048  # requests
 _MADE = ("group", "text", "asks", "prompt")
 _COLUMNS = (*ENTRY_COLUMNS, *_MADE)
 _SOFT = ("decision", "at", "local_model", "p_local", "p_cloud", "weight")
+# Of second opinions that tell it: both probabilities without the opinion, and as of a stranger's.
+OF_PAIR = ("local_alone", "cloud_alone", "local_strangers", "cloud_strangers")
 
 
 def _read(
@@ -222,6 +225,10 @@ def _said(rows: Sequence[Said], frame: pd.DataFrame) -> list[Signal]:
 def _soft(rows: Sequence[Opinion], frame: pd.DataFrame) -> pd.DataFrame:
     """The last second opinion on each request of `frame`."""
     soft = pd.DataFrame({c: [getattr(one, c) for one in rows] for c in _SOFT})
+    unknown = (float("nan"),) * len(OF_PAIR)
+    of_pair = [one.of_pair or unknown for one in rows]
+    soft["second_model"] = [one.model for one in rows]
+    soft[list(OF_PAIR)] = np.array(of_pair, dtype=np.float64).reshape(-1, len(OF_PAIR))
     soft = soft[soft["decision"].isin(frame["id"])].drop_duplicates("decision", keep="last")
     soft["group"] = soft["decision"].map(dict(zip(frame["id"], frame["group"], strict=True)))
     return soft.reset_index(drop=True)

@@ -22,18 +22,19 @@ def fit_logistic(
     start: FloatArray | None = None,
     start_bias: float = 0.0,
     lower: FloatArray | None = None,
+    bias_c: float = BIAS_C,
 ) -> tuple[FloatArray, float]:
     """Weights (f,) and intercept for rows `x` (n, f), labels `y` 0..1, row weights (n,).
 
-    `c`: how far weights may move from `start`, one for all or one per feature. `lower` (f,):
-    bounds below which no weight may fall.
+    `c`: how far weights may move from `start`, one for all or one per feature; `bias_c`: the
+    intercept from `start_bias`. `lower` (f,): bounds below which no weight may fall.
 
     >>> b, c = fit_logistic(np.array([[1.0], [-1.0]]), np.array([1.0, 0.0]), np.ones(2), 1.0)
     >>> bool(b[0] > 0), abs(round(c, 3))
     (True, 0.0)
     """
     prior = np.append(np.zeros(x.shape[1]) if start is None else start, start_bias)
-    precision = np.append(np.broadcast_to(1 / np.asarray(c), x.shape[1]), 1 / BIAS_C)
+    precision = np.append(np.broadcast_to(1 / np.asarray(c), x.shape[1]), 1 / bias_c)
     rows = np.asarray(x, dtype=np.float64)
 
     def loss(theta: FloatArray) -> tuple[float, FloatArray]:

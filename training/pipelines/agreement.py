@@ -6,14 +6,14 @@ CASCAL (arXiv 2601.09692). Where true labels exist, they replace soft ones, weig
 held-out likelihood decides) and recalibrate the result.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from router.answers.constants import LEAST_RELIABLE
-from router.answers.verifier import Verifier, reliability_of
+from router.answers.verifier import Verifier, kinds_of
 from router.decide.heads import sigmoid
+from router.decide.reliability import Reliability
 from router.errors import TrainingError
 from router.registry.artifact import Artifact
 from router.types import FloatArray
@@ -37,18 +37,22 @@ def soft_labels(
     draws: Sequence[Draw],
     verifier: Verifier,
     ability: Abilities,
-    reliability: Mapping[int, float],
+    reliability: Reliability,
     prompts: pd.DataFrame,
 ) -> pd.DataFrame:
     """Canonical rows: for each draw one of the local model and one of the reference cloud model.
 
     `prompts` holds prompt_id and prompt. `score` is the verifier's probability, `weight` its
-    reliability. The prompt's own probability stays out of it, or the classifier would learn from
-    itself. Several draws of one answer are averaged.
+    reliability for the kind of evidence. The prompt's own probability stays out of it, or the
+    classifier would learn from itself. Several draws of one answer are averaged.
     """
     frame = opinions.answers.frame.iloc[[i for i, _ in draws]]
-    p = sigmoid(verifier.served(opinions.rows(draws, ability)))
-    weight = np.array([reliability.get(len(others), LEAST_RELIABLE) for _, others in draws])
+    rows = opinions.rows(draws, ability)
+    p = sigmoid(verifier.served(rows))
+    kinds = kinds_of(rows).tolist()
+    weight = np.array(
+        [reliability.of(k, len(others)) for k, (_, others) in zip(kinds, draws, strict=True)]
+    )
     text = prompts.drop_duplicates("prompt_id").set_index("prompt_id")["prompt"]
     sides = []
     for column, tier in enumerate(TIERS):
@@ -101,7 +105,7 @@ def study(
         draws,
         verifier,
         abilities_of(base),
-        reliability_of(base.manifest["verifier"]["metrics"]),
+        Reliability.of_manifest(base.manifest["verifier"]),
         prompts,
     )
     known = None if learned is None else learned.rows

@@ -32,6 +32,7 @@ from training.fit.head import TIERS
 from training.fit.heads import Fitted
 from training.pipelines.before_after import FREE, LabelledWindow, judged_later, quality_curve
 from training.pipelines.constants import MIN_LABELS, MIN_THRESHOLD_ROWS, TEST_SHARE
+from training.pipelines.dependence import independent
 from training.pipelines.judged import judged_outcomes
 from training.pipelines.lessons import Lecture, Lesson
 from training.pipelines.levels import levelled
@@ -140,6 +141,11 @@ def learn(
     if not len(window):
         raise TrainingError(_NOTHING)
     progress("making labels")
+    known = champion.manifest.get("copied", {})
+    # Whoever contradicts opinions that hang together has proven nothing less by that.
+    anchors = believed(window.signals, window.free).labels
+    heard = independent(window, anchors, _drawn(window, anchors), known)
+    window = heard.window
     kept = _admitted(window, believed(window.signals, window.free, window.claims))
     labelled = _labelled(window, kept.labels, champion, cloud_model)
     progress("fitting on the past")
@@ -168,6 +174,7 @@ def learn(
     own = operating_point or Cut(float(artifact.manifest["threshold"]["default"]))
     set_after, unkept = _threshold(own, artifact, window, cloud_model)
     artifact.manifest["traffic"] = _traffic(window, fitted, set_after)
+    artifact.manifest["copied"] = {**known, **heard.copied}
     learned = Learned(
         artifact=artifact,
         fitted=fitted,
@@ -184,7 +191,7 @@ def learn(
         curve=quality_curve(labelled, before, judged.lesson.fitted, seed),
         noise=noise(window.signals),
         drift=_drift(window, champion),
-        words=(*kept.words, *gates.audit_wanted(judged.audited)),
+        words=(*kept.words, *heard.words, *gates.audit_wanted(judged.audited)),
         reasons=(*judged.reasons, *unkept),
     )
     artifact.manifest["learned"] = learned.as_dict()

@@ -56,7 +56,7 @@ def drawn(tmp_path: Path, router: Router) -> Any:
 
 
 def test_audited_requests_are_studied_first(drawn: Any, router: Router) -> None:
-    found = logged.ordered(router, queries.without_opinion(drawn))
+    found = logged.to_study(router, queries.answered(drawn), queries.studied(drawn))
     assert [one.audited for one in found] == [True, False, False]
 
 

@@ -33,6 +33,8 @@ def traffic(shipped: Artifact) -> Traffic:
         cloud=np.zeros(300),
         weaker=np.zeros(300),
         said=np.full((300, 2), 0.5),
+        alone=np.full((300, 2), 0.5),
+        echoed=np.full((300, 2), 0.8),
         group=np.arange(300),
         topic=np.array(["a: x" if i % 2 else "b: y" for i in range(300)]),
         asks=np.array(["text"] * 300),
@@ -87,6 +89,18 @@ def test_a_stopped_run_goes_on_where_it_was(
         "2 of 2 logs: large",
         "1 of 1 logs: nothing said",
     ]
+
+
+def test_a_second_model_repeats_only_mistakes_and_the_asked_rate_the_audit(
+    traffic: Traffic,
+) -> None:
+    made = simulate(traffic, Habits(requests=140, agreement=True, copied=0.5, asked=1.0), 4)
+    frame, soft = made.window.frame, made.window.soft
+    wrong = traffic.local[[int(g[1:]) for g in frame["group"]]] < 0.5
+    echoed = soft["p_local"].to_numpy() == 0.8
+    assert not echoed[~wrong].any() and 0 < echoed[wrong].mean() < 1
+    rated = {s.decision for s in made.window.signals}
+    assert rated == set(frame.loc[frame["audited"], "id"])
 
 
 @pytest.mark.slow

@@ -13,10 +13,12 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from router.answers.kinds import EVIDENCE
 from router.answers.reading import Reader
 from router.answers.verifier import NAMES, SIZE, Verifier
 from router.decide.deferral import FROM_PROMPT, TO_ANSWER, TO_BEGINNING
 from router.decide.heads import sigmoid
+from router.decide.reliability import Reliability
 from router.decide.router import Router, extractor_of
 from router.errors import DataError, TrainingError
 from router.registry import artifact as artifacts
@@ -36,7 +38,7 @@ from training.fit.verifier import (
     recalibrated,
     rows_of,
 )
-from training.pipelines.agreement import mixed, reliability_of, soft_labels, study
+from training.pipelines.agreement import mixed, soft_labels, study
 from training.pipelines.answers import abilities_of, fit_second
 
 pytestmark = pytest.mark.slow
@@ -181,7 +183,8 @@ def test_soft_labels_are_probabilities_with_their_reliability(
     verifier = fit_verifier(rows)
     everything = np.arange(len(opinions.answers))
     draws = [d for d in opinions.draws(np.random.default_rng(0), everything) if d[1]]
-    soft = soft_labels(opinions, draws, verifier, abilities_of(shipped), {1: 0.4}, small.prompts)
+    known = Reliability(kinds={(EVIDENCE.index("final answer"), 1): 0.4})
+    soft = soft_labels(opinions, draws, verifier, abilities_of(shipped), known, small.prompts)
     local = soft[soft["tier"] == "local"]
     assert local["score"].between(0, 1).all() and (soft["weight"] == 0.4).all()
     truth = small.rows.set_index(["prompt_id", "model"])["score"]
@@ -191,7 +194,6 @@ def test_soft_labels_are_probabilities_with_their_reliability(
     both = mixed(soft, true, 5.0)
     assert (both["weight"] == 5).sum() == 10
     assert not both.duplicated(["prompt_id", "model"]).any()
-    assert reliability_of({"0 other opinions": {"brier_skill": -0.3}}) == {0: 0.05}
 
 
 @pytest.fixture(scope="module")
