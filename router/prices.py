@@ -174,24 +174,15 @@ class Prices:
         output_tokens: int,
         cache_read: int = 0,
         cache_write: int = 0,
+        *,
+        quick: bool = False,
     ) -> float:
-        """The exact price of one call; see `price_usd`."""
+        """The price of one call; see `price_usd`, and with `quick` `quick_price_usd`."""
         of = self._own.get(model, model)
         tokens = (input_tokens, output_tokens, cache_read, cache_write)
-        return of.usd(*tokens) if isinstance(of, Price) else price_usd(of, *tokens)
-
-    def quick_usd(
-        self,
-        model: str,
-        input_tokens: int,
-        output_tokens: int,
-        cache_read: int = 0,
-        cache_write: int = 0,
-    ) -> float:
-        """The same by remembered rates; see `quick_price_usd`."""
-        of = self._own.get(model, model)
-        tokens = (input_tokens, output_tokens, cache_read, cache_write)
-        return of.usd(*tokens) if isinstance(of, Price) else quick_price_usd(of, *tokens)
+        if isinstance(of, Price):
+            return of.usd(*tokens)
+        return (quick_price_usd if quick else price_usd)(of, *tokens)
 
     def estimate_usd(self, model: str, chars: int, output_tokens: int) -> float:
         """The estimated price of an answer to `chars` characters; see `estimate_usd`."""

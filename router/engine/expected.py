@@ -130,7 +130,7 @@ def expected(
 
     def cost(read: int) -> float:
         written = tokens - read - rest if writes else 0
-        return prices.quick_usd(model, tokens, output, read, max(written, 0))
+        return prices.usd(model, tokens, output, read, max(written, 0), quick=True)
 
     alive = known is not None and now - known.at <= CACHE_LIVES_S
     read = own = min(known.cached, tokens - rest) if known and alive else 0
@@ -144,8 +144,8 @@ def expected(
         kept = max(read, min(round(sent / per_token), tokens - rest))
     leaving = 0.0
     if own:
-        anew = prices.quick_usd(model, own, 0, 0, own if writes else 0)
-        leaving = PREFIX_LOST * (anew - prices.quick_usd(model, own, 0, own))
+        anew = prices.usd(model, own, 0, 0, own if writes else 0, quick=True)
+        leaving = PREFIX_LOST * (anew - prices.usd(model, own, 0, own, quick=True))
     now_usd = cost(read)
     return Expected(
         cloud_usd=now_usd,
@@ -169,8 +169,8 @@ def cache_saved_usd(prices: Prices, model: str, usage: Usage | None) -> float:
     if usage is None or not (usage.cache_read or usage.cache_write):
         return 0.0
     try:
-        return prices.quick_usd(model, usage.input_tokens, 0) - prices.quick_usd(
-            model, usage.input_tokens, 0, usage.cache_read, usage.cache_write
-        )
+        bare = prices.usd(model, usage.input_tokens, 0, quick=True)
+        cached = (usage.cache_read, usage.cache_write)
+        return bare - prices.usd(model, usage.input_tokens, 0, *cached, quick=True)
     except ConfigError:  # a model newer than the price list
         return 0.0

@@ -20,10 +20,10 @@ OWN = {
 def test_a_name_of_a_company_s_costs_what_the_settings_say() -> None:
     prices = Prices(load_settings(cloud_prices=OWN).cloud_prices)
     tokens = (9000, 100, 8000, 900)
-    for count in (prices.usd, prices.quick_usd):
-        known = price_usd("claude-sonnet-5-5", *tokens)
-        assert count("company/large", *tokens) == pytest.approx(known)
-        assert count("company/own", *tokens) == pytest.approx((1000 + 4 * 100 + 0.1 * 8000) / 1e6)
+    for quick in (False, True):
+        large, own = (prices.usd(name, *tokens, quick=quick) for name in OWN)
+        assert large == pytest.approx(price_usd("claude-sonnet-5-5", *tokens))
+        assert own == pytest.approx((1000 + 4 * 100 + 0.1 * 8000) / 1e6)
     assert prices.estimate_usd("company/own", 4000, 500) == pytest.approx(0.003)
     assert Price(1.0, 1.0).usd(100, 0, 50, 50) == pytest.approx(1e-4)
     with pytest.raises(ConfigError, match=r"'company/other'; say in \[cloud_prices\]"):
