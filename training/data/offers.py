@@ -28,8 +28,10 @@ def foreign_offers(
     half of them calls; half of these with the words and numbers of the request in them, as a model
     would call that calls too much.
     """
+    answers = answers.reindex(columns=list(dict.fromkeys([*answers.columns, "tool_calls"])))
+    columns = list(dict.fromkeys([*prompts.columns, "tools", "messages"]))
+    prompts = prompts.reindex(columns=columns)
     one_turn = prompts["tools"].notna() & prompts["messages"].isna()
-    columns = list(prompts.columns)
     asked = {str(p["prompt_id"]): p for p in _records(prompts[one_turn])}
     mine = answers[answers["prompt_id"].isin(asked)].astype("object")
     calling = mine["tool_calls"].map(_calls).astype(bool)

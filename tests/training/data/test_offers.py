@@ -62,3 +62,5 @@ def test_without_tools_nothing_is_exchanged() -> None:
     answers, prompts = measured(tools=False)
     made, exchanged = foreign_offers(answers, prompts, np.random.default_rng(0))
     assert made.empty and exchanged.empty
+    bare = answers.drop(columns="tool_calls"), prompts.drop(columns=["tools", "messages"])
+    assert foreign_offers(*bare, np.random.default_rng(0))[0].empty
