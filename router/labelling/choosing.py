@@ -7,6 +7,7 @@ import numpy as np
 from router.labelling.constants import (
     ENOUGH_OF_KIND,
     EXPLORED_WORTH,
+    MOST_APART,
     NEAR_GAIN,
     READ_SHARE,
     USUAL_CHARS,
@@ -59,15 +60,18 @@ def effort(prompt_chars: FloatArray, answer_chars: FloatArray) -> FloatArray:
 def most_informative(value: FloatArray, vectors: FloatArray, count: int) -> IntArray:
     """Indices of `count` requests, best first; what resembles a chosen one counts for less.
 
-    `vectors` (n, d) are embeddings of unit length or 0; equal values keep their order.
+    `vectors` (n, d) are embeddings of unit length or 0; equal values keep their order. After
+    MOST_APART of them the others follow as they stand then, so that a long log costs time by its
+    length and not by the square of it.
     """
     chosen: list[int] = []
     left = np.asarray(value, dtype=np.float64).copy()
     likeness = np.zeros(len(left))
-    for _ in range(min(count, len(left))):
+    for _ in range(min(count, len(left), MOST_APART)):
         best = int(np.argmax(left * (1 - likeness)))
         chosen.append(best)
         likeness = np.maximum(likeness, np.clip(vectors @ vectors[best], 0, 1))
         left[best] = -1.0
         likeness[best] = 0.0
-    return np.array(chosen, dtype=np.int64)
+    rest = np.argsort(-left * (1 - likeness), kind="stable")[: max(count - len(chosen), 0)]
+    return np.concatenate([np.array(chosen, dtype=np.int64), rest[: len(left) - len(chosen)]])

@@ -2,6 +2,8 @@
 
 # Which requests to ask about.
 NEAR_GAIN = 0.15  # chosen: gains this far from the threshold are decided either way
+# Chosen: so many are asked about before those that resemble them; more than a night's budget.
+MOST_APART = 500
 ENOUGH_OF_KIND = 50  # chosen: labels of a kind after which one more is worth less
 EXPLORED_WORTH = 2.0  # chosen: there a label tells of both tiers
 # Chosen: a page, as much as asking takes in itself; and reading costs so much of writing.

@@ -54,6 +54,8 @@ SOURCES: Mapping[str, Source] = {
     ),
 }
 
+PERSONS = frozenset(("user", "corrected"))  # sources that choose what they speak of
+
 # No word decides alone.
 PER_GROUP = 3.0  # chosen: no prompt may say more than so many labels' worth
 KEY_SHARE = 0.5  # chosen: of all explicit weight, where more than one key speaks

@@ -17,6 +17,7 @@ from router.labels.sources import (
     EXPLICIT,
     ONE_SIDED,
     PER_KEY_DAY,
+    PERSONS,
     PROOF_Z,
     PROVEN_BY,
     SAME_DEVIATION,
@@ -83,7 +84,7 @@ def _opinion(signal: Signal) -> bool:
 
 
 def _person(signal: Signal) -> bool:
-    return signal.source in ("user", "corrected")
+    return signal.source in PERSONS
 
 
 def _speaker(signal: Signal) -> str:

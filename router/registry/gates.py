@@ -15,6 +15,7 @@ QUALITY_LOSS = 0.01  # chosen: the largest loss at equal cost that may remain po
 ECE_GROWTH = 0.02  # chosen: the largest growth of the calibration error
 # After learning, on later requests of the log (`router learn`).
 JUDGED_ROWS = 50  # chosen: later requests with labels of both tiers; fewer judge nothing
+RATED_ROWS = 100  # chosen: later ratings; fewer do not tell whether answers are ordered better
 AUDITED_ANSWERS = 20  # chosen: fewer labels drawn by lot cannot contradict agreement
 OWN_CUT_LOSS = 0.005  # chosen: the largest loss at the lesson's own cut that may remain possible
 # In shadow and in use.
@@ -50,24 +51,53 @@ def on_held_out(quality: Bounded, ece: Bounded) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def too_few_to_judge(rows: int) -> tuple[str, ...]:
-    """Where too few later requests have labels whose selection is known."""
+def too_few_to_judge(rows: int, rated: int = 0) -> tuple[str, ...]:
+    """Where too few later requests have labels whose selection is known, and too few ratings."""
     return (
         f"only {rows} later requests have labels of both tiers that no habit of rating has chosen, "
-        f"{JUDGED_ROWS - rows} more are needed (router study; or for the audit router judge)",
+        f"{JUDGED_ROWS - rows} more are needed (router study; or for the audit router judge), or "
+        f"{max(RATED_ROWS - rated, 1)} more later ratings of known raters (router rate)",
     )
 
 
-def on_later_requests(rows: int, on: str, equal: Bounded, own: Bounded) -> tuple[str, ...]:
+def on_order(rows: int, gained: Bounded) -> tuple[str, ...]:
+    """By how much answers rated later are told apart better, in log loss within a key and tier."""
+    if gained.low > 0:
+        return ()
+    return (
+        f"on {rows} later ratings, compared within a key, answers are told apart better by "
+        f"{gained}; that they are not cannot be excluded",
+    )
+
+
+def on_bounds(worst: float, odds: float) -> tuple[str, ...]:
+    """The least gain in telling rated answers apart, were good ones rated up to `odds` times as
+    readily as bad ones, or bad ones as good.
+    """
+    if worst >= 0:
+        return ()
+    return (
+        f"were good answers rated up to {odds:g} times as readily as bad ones, or bad ones as "
+        f"good, rated answers would be told apart worse by {-worst:.3f}",
+    )
+
+
+def on_later_requests(
+    rows: int, on: str, equal: Bounded, own: Bounded, order: Bounded
+) -> tuple[str, ...]:
     """Challenger minus champion on `rows` later requests: quality at equal cost, at its own cut.
 
-    Nothing wins ties: what is not surely better is not used.
+    `order`: by how much it tells answers apart better within a kind of request, in log loss. Surely
+    better at equal cost is enough; so is what surely tells answers apart better and looks no worse,
+    since a few hundred requests show the first hardly ever. Nothing wins ties.
     """
+    if order.low > 0 and equal.value >= 0 and own.value >= -OWN_CUT_LOSS:
+        return ()
     reasons = []
     if equal.low <= 0:
         reasons.append(
             f"on {rows} later requests judged by {on} quality at equal cost changes by {equal}; "
-            "that it does not fall cannot be excluded"
+            f"that it does not fall cannot be excluded (answers are told apart better by {order})"
         )
     if own.low < -OWN_CUT_LOSS:
         reasons.append(

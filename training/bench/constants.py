@@ -78,6 +78,8 @@ LEAST_STREAMS = 50  # chosen: of one local model; fewer say nothing of it
 SERVED_SHARE = 0.7  # chosen: what the champion's own cut gives on this traffic, about
 TRAFFIC_SOURCES = ("ZeroEval", "MMLU-Pro")  # that have answers of several local models in full
 LOG_REQUESTS, LOG_STEP_S = 3000, 600.0  # chosen: three weeks of one person's traffic
+FIRST_SEED = 100  # chosen: lessons were chosen on logs of lower seeds
+LARGE_LOGS = 1  # chosen: of a case with more requests; one takes minutes
 AUDITED_SHARE = 0.02  # the setting's default
 ASKED_RATE = 0.9  # chosen: audited answers that are rated when somebody is asked
 

@@ -1,5 +1,6 @@
 """Can it be misled? Labels that are selective, shuffled, inverted or bursty, beside the truth."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from joblib import Parallel, delayed
 
 from router.errors import TrainingError
 from router.registry.artifact import Artifact
-from training.bench.constants import ASKED_RATE
+from training.bench.constants import ASKED_RATE, FIRST_SEED, LARGE_LOGS, LOG_REQUESTS
 from training.bench.simulated import Habits, simulate
 from training.bench.traffic import Traffic, load_traffic
 from training.evaluate import metrics
@@ -54,6 +55,7 @@ CASES: dict[str, Habits] = {
     "two users of opposite taste": Habits(good=0.4, bad=0.4, keys=2, inverted=1),
     "flood over weeks, with agreement": Habits(good=0.1, bad=0.1, flood=0.3, agreement=True),
     "300 requests, honest 60 %": Habits(requests=300, good=0.6, bad=0.6),
+    "100,000 requests, honest 10 %": Habits(requests=100_000, good=0.1, bad=0.1, keys=20),
 }
 
 
@@ -76,8 +78,8 @@ def judged(traffic: Traffic, habits: Habits, seed: int) -> dict[str, Any]:
         "apgr": metrics.apgr(after, local, cloud) - metrics.apgr(before, local, cloud),
         "equal": equal,
         "cut": cut,
-        "worse_equal": equal < -WORSE_EQUAL,
-        "worse_cut": cut < -WORSE_CUT,
+        "worse_equal": bool(equal < -WORSE_EQUAL),
+        "worse_cut": bool(cut < -WORSE_CUT),
         "share0": share,
         "share": float((after > cuts[1]).mean()),
         "old_cut": float((after > cuts[0]).mean()),
@@ -93,36 +95,65 @@ def misled_bench(
     logs: int,
     jobs: int,
     cases: str = "",
+    kept: Path | None = None,
     progress: Progress = lambda step: None,
 ) -> dict[str, Any]:
     """Every case on `logs` logs: how often promoted and worse, and what changed; plain values.
 
-    `cases`: only those with these words in their name.
+    `kept`: a file of finished logs, one a line, that a run which was stopped goes on from. All
+    cases have their first log before any has its second. `cases`: only those with these words in
+    their name.
     """
     traffic = load_traffic(data, model, progress)
-    out: dict[str, Any] = {}
-    for name, habits in CASES.items():
-        if cases not in name:
-            continue
-        progress(name)
-        rows = Parallel(n_jobs=jobs, max_nbytes="1M")(
-            delayed(judged)(traffic, habits, seed) for seed in range(logs)
+    rows = _finished(kept)
+    names = [name for name in CASES if cases in name]
+    seeds = range(FIRST_SEED, FIRST_SEED + logs)
+    waiting = [
+        (n, s) for s in seeds for n in names if (n, s) not in rows and s - FIRST_SEED < _of(n, logs)
+    ]
+    run = Parallel(n_jobs=jobs, max_nbytes="1M", return_as="generator")
+    found = run(delayed(judged)(traffic, CASES[name], seed) for name, seed in waiting)
+    for done, ((name, seed), row) in enumerate(zip(waiting, found, strict=True), 1):
+        rows[name, seed] = row
+        progress(f"{done} of {len(waiting)} logs: {name}")
+        if kept is not None:
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"case": name, "seed": seed, **row}) + "\n")
+    return {
+        name: _summary(
+            [row for (case, seed), row in rows.items() if case == name and seed in seeds]
         )
-        promoted = [r for r in rows if r["promoted"]]
-        out[name] = {
-            "logs": logs,
-            "promoted": len(promoted),
-            "worse at equal cost": sum(bool(r["worse_equal"]) for r in promoted),
-            "worse at its own cut": sum(bool(r["worse_cut"]) for r in promoted),
-            # Of what served in the end: what is refused changes nothing.
-            **{m: sum(r[m] for r in promoted) / logs for m in ("apgr", "equal", "cut")},
-            "share before": _mean([r["share0"] for r in promoted]),
-            "share after": _mean([r["share"] for r in promoted]),
-            # Had the champion's cut been kept, and how much too good p_local is on average.
-            "share at the old cut": _mean([r["old_cut"] for r in rows]),
-            "level": _mean([r["level"] for r in rows]),
-        }
-    return out
+        for name in names
+    }
+
+
+def _of(name: str, logs: int) -> int:
+    """Logs of a case; large ones take minutes each."""
+    return min(logs, LARGE_LOGS) if CASES[name].requests > LOG_REQUESTS else logs
+
+
+def _finished(kept: Path | None) -> dict[tuple[str, int], dict[str, Any]]:
+    if kept is None or not kept.exists():
+        return {}
+    lines = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
+    return {(one.pop("case"), one.pop("seed")): one for one in lines}
+
+
+def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    promoted = [r for r in rows if r["promoted"]]
+    return {
+        "logs": len(rows),
+        "promoted": len(promoted),
+        "worse at equal cost": sum(bool(r["worse_equal"]) for r in promoted),
+        "worse at its own cut": sum(bool(r["worse_cut"]) for r in promoted),
+        # Of what served in the end: what is refused changes nothing.
+        **{m: sum(r[m] for r in promoted) / max(len(rows), 1) for m in ("apgr", "equal", "cut")},
+        "share before": _mean([r["share0"] for r in promoted]),
+        "share after": _mean([r["share"] for r in promoted]),
+        # Had the champion's cut been kept, and how much too good p_local is on average.
+        "share at the old cut": _mean([r["old_cut"] for r in rows]),
+        "level": _mean([r["level"] for r in rows]),
+    }
 
 
 def _mean(values: list[float]) -> float:

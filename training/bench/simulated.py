@@ -1,7 +1,7 @@
 """Logs as people leave them: drawn from traffic of which every outcome is known."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -111,9 +111,9 @@ def simulate(traffic: Traffic, habits: Habits, seed: int) -> Simulated:
         status=200,
         cost_usd=0.0,
         cloud_usd=0.005,
-        group=traffic.group[at],
+        group=[f"g{g}" for g in traffic.group[at]],
         text=ids,
-        asks=traffic.topic[at],
+        asks=traffic.asks[at],
         prompt="",
     )
     said = _ratings(habits, outcome, cloud, audited, key, rng)
@@ -140,8 +140,6 @@ def simulate(traffic: Traffic, habits: Habits, seed: int) -> Simulated:
 
 def _after(traffic: Traffic, habits: Habits, held: IntArray, rng: np.random.Generator) -> Traffic:
     """What is true from now on."""
-    from dataclasses import replace
-
     if habits.swapped:
         return replace(traffic, local=traffic.weaker)
     if habits.easy is not None:

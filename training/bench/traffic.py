@@ -14,7 +14,9 @@ import pandas as pd
 
 from router.decide.heads import sigmoid
 from router.registry.artifact import Artifact
+from router.text.asks import asks_for
 from router.text.features import Features
+from router.text.request import request_from_prompt
 from router.types import FloatArray, IntArray
 from training.bench.cases import Bench, Case, Setup, looks_in, teaching
 from training.bench.constants import BASE_C, SERVED_SHARE, TRAFFIC_SOURCES
@@ -36,7 +38,7 @@ class Traffic:
 
     `alone` (n, 2): what reading the local answer says without the second opinion, `echoed` with one
     that repeats it. `weaker`: outcomes of a weaker local model, NaN where unknown. `topic`: kind of
-    task.
+    task, which no log tells; `asks`: the kind of answer asked for, which it does.
     """
 
     champion: Artifact
@@ -50,6 +52,7 @@ class Traffic:
     echoed: FloatArray
     group: Any
     topic: Any
+    asks: Any
 
     def __len__(self) -> int:
         return len(self.local)
@@ -98,19 +101,20 @@ def load_traffic(data: Path, model: Artifact, progress: Progress = lambda step: 
         said=frame[["said_local", "said_cloud"]].to_numpy(),
         alone=frame[["alone_local", "alone_cloud"]].to_numpy(),
         echoed=frame[["echoed_local", "echoed_cloud"]].to_numpy(),
-        group=frame["group"].to_numpy(),
+        group=pd.factorize(frame["group"])[0],
         topic=frame["topic"].to_numpy(),
+        asks=frame["asks"].to_numpy(),
     )
 
 
 def _part(bench: Bench, setup: Setup, rng: np.random.Generator) -> pd.DataFrame:
     case = Case.of(setup, bench)
     verifier = core_of_others(bench, setup.source, rng)
-    said = sigmoid(verifier.logits(case.rows(bench, None).features))
+    said = sigmoid(verifier.served(case.rows(bench, None).features))
     opinions = bench.answers[setup.source]
     own = [opinions.at[p, setup.local] for p in case.prompts]
     alone, echoed = (
-        sigmoid(verifier.logits(rows_of(opinions, draws, bench.ability).features))
+        sigmoid(verifier.served(rows_of(opinions, draws, bench.ability).features))
         for draws in ([(i, ()) for i in own], [(i, (i,)) for i in own])
     )
     prompts = bench.data.prompts.set_index("prompt_id").loc[case.prompts]
@@ -119,6 +123,7 @@ def _part(bench: Bench, setup: Setup, rng: np.random.Generator) -> pd.DataFrame:
             "prompt_id": case.prompts,
             "group": case.group,
             "topic": [f"{setup.source}: {c}" for c in prompts["category"]],
+            "asks": [asks_for(request_from_prompt(p)) for p in prompts["prompt"]],
             "local": case.local,
             "cloud": case.cloud,
             "weaker": [

@@ -22,6 +22,10 @@ def bench_loop(
     logs: Annotated[int, typer.Option(help="Logs of each case that might mislead.")] = 30,
     cases: Annotated[str, typer.Option(help="Only cases with these words in their name.")] = "",
     jobs: Annotated[int, typer.Option(help="Processes; one BLAS thread each.")] = 2,
+    kept: Annotated[
+        Path | None,
+        typer.Option(help="File of finished logs that mislead; a stopped run goes on from it."),
+    ] = None,
     json_file: Json = None,
 ) -> None:
     """Measure the loop: labels, exploration, a swapped model, logs that mislead, estimates."""
@@ -32,7 +36,7 @@ def bench_loop(
             from training.bench.misled import misled_bench
 
             out["misled"] = misled_bench(
-                data, model, logs=logs, jobs=jobs, cases=cases, progress=step
+                data, model, logs=logs, jobs=jobs, cases=cases, kept=kept, progress=step
             )
         if part in ("all", "dependence"):
             from training.bench.dependence import dependence_bench
@@ -83,9 +87,10 @@ def _learning(found: dict[str, Any]) -> None:
 def _misled(found: dict[str, Any]) -> None:
     names = ("promoted", "worse at equal cost", "worse at its own cut", "apgr", "equal", "cut")
     shares = ("share of the cloud", "at the old cut", "level")
-    table = Table("what the log holds", *names, *shares, box=None)
+    table = Table("what the log holds", "logs", *names, *shares, box=None)
     for case, m in found.items():
-        shown = [f"{m[n]:+.3f}" if isinstance(m[n], float) else str(m[n]) for n in names]
+        shown = [f"{m[n]:+.4f}" if isinstance(m[n], float) else str(m[n]) for n in names]
+        shown = [str(m["logs"]), *shown]
         shown.append(f"{m['share before']:.2f} to {m['share after']:.2f}")
         table.add_row(case, *shown, f"{m['share at the old cut']:.2f}", f"{m['level']:+.3f}")
     console.print(table)

@@ -96,7 +96,7 @@ class KnownQuality:
 def known_quality(window: Window) -> KnownQuality:
     """Bounds for every row of `window.frame`."""
     frame, free = window.frame, window.free
-    labels = [x for x in believed(window.signals, free).labels if x.strong]
+    labels = [x for x in believed(window.signals, free, window.claims).labels if x.strong]
     scores = {(x.decision, x.tier): x.score for x in labels}
     gain = dict(zip(frame["id"], frame["gain"].fillna(0.0).astype("float64"), strict=True))
     anchored = _anchored(window, labels)

@@ -15,7 +15,7 @@ from router.types import FloatArray
 from training.fit.head import TIERS
 from training.fit.heads import Fitted
 
-_WEIGHTS = ("embedding", "structure", "words", "pairs", "bias")
+_WEIGHTS = ("embedding", "structure", "words", "pairs", "syllables", "bias")
 _FARTHEST = 12.0  # logits; no mean probability that is not 0 or 1 lies beyond
 
 

@@ -2,7 +2,8 @@
 
 Judged is what a person gets: the quality of the answers at equal cost, and at the lesson's own cut.
 Only labels count whose selection is known: agreement, which covers requests whatever came of them,
-and labels of requests that were drawn by lot. Volunteers' ratings teach and never judge.
+and labels of requests that were drawn by lot. Where there are too few of both tiers, ratings judge
+the order of answers within a key (`training.pipelines.rated_order`), and no level.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from router.monitor.constants import GAMMA
 from router.registry import gates
 from router.types import FloatArray
 from training.evaluate import metrics
@@ -20,18 +22,21 @@ from training.evaluate.evaluation import Scored
 from training.evaluate.metrics import Interval
 from training.fit.head import TIERS
 from training.fit.heads import Fitted
-from training.pipelines.constants import ROUNDS, SHARES
+from training.pipelines.constants import FEWEST_DAYS, ROUNDS, SHARES
 from training.pipelines.lessons import Lesson
+from training.pipelines.rated_order import order_gains
 from training.pipelines.training_set import TrainingSet
 
 FREE = "agreement"
+RATINGS = "ratings, compared within a key"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledWindow:
     """Everything of a window in canonical rows, split by time.
 
-    `drawn`: decisions labelled by lot; `session`: decision -> the session it came in.
+    `drawn`: decisions labelled by lot; `rater`: decision -> whose label it is, "" if it was drawn
+    by lot; `kind`, `session`, `day`: decision -> what it asks for, when it came.
     """
 
     known: TrainingSet
@@ -40,7 +45,16 @@ class LabelledWindow:
     early: Any  # ids of the requests to fit on
     late: Any
     drawn: frozenset[str]
+    rater: dict[str, str]
+    kind: dict[str, str]
     session: dict[str, int]
+    day: dict[str, int]
+
+    def groupings(self, rows: pd.DataFrame) -> tuple[Any, ...]:
+        """What hangs together in `rows`: prompts, sessions, and days where there are many."""
+        session, day = (rows["prompt_id"].map(d).to_numpy() for d in (self.session, self.day))
+        found = (rows["group"].to_numpy(), session)
+        return (*found, day) if len(np.unique(day)) >= FEWEST_DAYS else found
 
     def part(self, rows: pd.DataFrame, ids: Any) -> pd.DataFrame:
         """The rows of some requests."""
@@ -68,14 +82,18 @@ _NOTHING = Interval(0.0, 0.0, 0.0)
 def judged_later(
     window: LabelledWindow, before: Fitted, cut: float, lessons: Sequence[Lesson], seed: int
 ) -> BeforeAfter:
-    """The first lesson that is surely better at equal cost, paired with the champion on later rows.
+    """The first lesson that is surely better than the champion, paired on later rows.
 
     Where none is, that of highest quality. Intervals allow for having tried so many, and for
-    prompts and sessions that hang together: of both groupings the lower counts.
+    prompts, sessions and days that hang together: of all groupings the lowest counts. Ratings judge
+    beside the others where they are enough, since they were not what the level was learned from.
     """
     rows = _judging(window)
     on = FREE if not window.drawn & set(rows["prompt_id"]) else f"{FREE} and the audit"
     if (count := len(rows) // len(TIERS)) < gates.JUDGED_ROWS:
+        rated = window.part(window.true, window.late)
+        if len(rated) >= gates.RATED_ROWS:
+            return _judged_by_ratings(window, before, lessons, rated, seed)
         return BeforeAfter(
             lesson=lessons[0],
             on=on,
@@ -85,13 +103,14 @@ def judged_later(
             better=_NOTHING,
             brier=(0.0, 0.0),
             ece=(0.0, 0.0),
-            reasons=gates.too_few_to_judge(count),
+            reasons=gates.too_few_to_judge(count, len(rated)),
         )
     champion = _scored(window, before, rows)
     to_cloud = champion.gain > cut
-    sessions = np.array([window.session[p] for p in champion.prompts])
-    groupings = (champion.group, sessions)
+    groupings = window.groupings(rows[rows["tier"] == TIERS[0]])
     level = 1 - (1 - LEVEL) / len(lessons)
+    kinds = [window.kind[p] for p in rows["prompt_id"]]
+    every = window.groupings(rows)
     found = []
     for lesson in lessons:
         scored = _scored(window, lesson.fitted, rows)
@@ -99,12 +118,16 @@ def judged_later(
         equal = (_highest(scored.gain, int(to_cloud.sum())) - to_cloud.astype(float)) * worth
         own = ((scored.gain > lesson.cut) - to_cloud.astype(float)) * worth
         at_equal, at_own = (_lowest(d, groupings, level, seed) for d in (equal, own))
-        found.append((lesson, at_equal, at_own))
-        if not gates.on_later_requests(count, on, at_equal, at_own):
+        told = order_gains(window.known, (before, lesson.fitted), rows, kinds)[0]
+        order = _lowest(told, every, level, seed)
+        reasons = gates.on_later_requests(count, on, at_equal, at_own, order)
+        reasons += _against(window, before, lesson)
+        found.append((lesson, at_equal, at_own, reasons))
+        if not reasons:
             break
     else:
         found = [max(found, key=lambda one: one[1].value)]
-    lesson, at_equal, at_own = found[-1]
+    lesson, at_equal, at_own, reasons = found[-1]
     y = rows["score"].to_numpy()
     p = [window.known.probabilities(f, rows) for f in (before, lesson.fitted)]
     loss = (p[0] - y) ** 2 - (p[1] - y) ** 2
@@ -119,20 +142,58 @@ def judged_later(
         brier=(float(((p[0] - y) ** 2).mean()), float(((p[1] - y) ** 2).mean())),
         ece=(metrics.ece(p[0], y), metrics.ece(p[1], y)),
         reasons=(
-            *gates.on_later_requests(count, on, at_equal, at_own),
+            *reasons,
             *gates.on_audit(*_audit_of_agreement(window)),
         ),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Routed(Scored):
-    prompts: Any
+def _against(window: LabelledWindow, before: Fitted, lesson: Lesson) -> tuple[str, ...]:
+    """What later ratings have against a lesson, where there are enough of them."""
+    rows = window.part(window.true, window.late)
+    if len(rows) < gates.RATED_ROWS:
+        return ()
+    raters = [window.rater[p] for p in rows["prompt_id"]]
+    gains = order_gains(window.known, (before, lesson.fitted), rows, raters)
+    return gates.on_bounds(min(float(g.mean()) for g in gains), GAMMA)
 
-    @property
-    def gain(self) -> FloatArray:
-        """What the cloud is expected to add."""
-        return self.p_cloud - self.p_local
+
+def _judged_by_ratings(
+    window: LabelledWindow,
+    before: Fitted,
+    lessons: Sequence[Lesson],
+    rows: pd.DataFrame,
+    seed: int,
+) -> BeforeAfter:
+    """The first lesson that surely orders answers better; else the one that does so best."""
+    raters = [window.rater[p] for p in rows["prompt_id"]]
+    groupings = window.groupings(rows)
+    level = 1 - (1 - LEVEL) / len(lessons)
+    found = []
+    for lesson in lessons:
+        gains = order_gains(window.known, (before, lesson.fitted), rows, raters)
+        gained = _lowest(gains[0], groupings, level, seed)
+        reasons = gates.on_order(len(rows), gained)
+        reasons += gates.on_bounds(min(float(g.mean()) for g in gains), GAMMA)
+        found.append((lesson, gained, reasons))
+        if not reasons:
+            break
+    else:
+        found = [max(found, key=lambda one: one[1].value)]
+    lesson, _, reasons = found[-1]
+    y = rows["score"].to_numpy()
+    p = [window.known.probabilities(f, rows) for f in (before, lesson.fitted)]
+    return BeforeAfter(
+        lesson=lesson,
+        on=RATINGS,
+        rows=len(rows),
+        equal=_NOTHING,
+        own=_NOTHING,
+        better=_lowest((p[0] - y) ** 2 - (p[1] - y) ** 2, groupings[:1], LEVEL, seed),
+        brier=(float(((p[0] - y) ** 2).mean()), float(((p[1] - y) ** 2).mean())),
+        ece=(metrics.ece(p[0], y), metrics.ece(p[1], y)),
+        reasons=reasons,
+    )
 
 
 def _judging(window: LabelledWindow) -> pd.DataFrame:
@@ -165,16 +226,15 @@ def _audit_of_agreement(window: LabelledWindow) -> tuple[int, float]:
     return count, sum(n * r for n, r in known) / count
 
 
-def _scored(window: LabelledWindow, fitted: Fitted, rows: pd.DataFrame) -> _Routed:
+def _scored(window: LabelledWindow, fitted: Fitted, rows: pd.DataFrame) -> Scored:
     local, cloud = (rows[rows["tier"] == tier].reset_index(drop=True) for tier in TIERS)
-    return _Routed(
+    return Scored(
         p_local=window.known.probabilities(fitted, local),
         p_cloud=window.known.probabilities(fitted, cloud),
         local=local["score"].to_numpy(),
         cloud=cloud["score"].to_numpy(),
         group=local["group"].to_numpy(),
         source=local["source"].to_numpy(),
-        prompts=local["prompt_id"].to_numpy(),
     )
 
 

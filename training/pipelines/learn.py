@@ -10,8 +10,9 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from router.errors import NoPromise, TrainingError
-from router.labels.label import Label, Noise, noise
+from router.labels.label import Capped, Label, Noise, noise
 from router.labels.signals import FAULTS, implicit
+from router.labels.sources import DAY_S, PERSONS
 from router.labels.trust import believed
 from router.monitor.alarms import Drift, drift, sessions_of, traffic_of
 from router.outcomes import counts
@@ -33,7 +34,9 @@ from training.pipelines.constants import MIN_LABELS, MIN_THRESHOLD_ROWS, TEST_SH
 from training.pipelines.dependence import independent
 from training.pipelines.judged import judged_outcomes
 from training.pipelines.lessons import Lecture, Lesson
+from training.pipelines.levels import levelled
 from training.pipelines.prompts import Progress, base_of
+from training.pipelines.raters import odds_of, rated_weights
 from training.pipelines.training_set import TrainingSet
 
 _NOTHING = (
@@ -142,7 +145,7 @@ def learn(
     anchors = believed(window.signals, window.free).labels
     heard = independent(window, anchors, _drawn(window, anchors), known)
     window = heard.window
-    kept = believed(window.signals, window.free, window.claims)
+    kept = _admitted(window, believed(window.signals, window.free, window.claims))
     labelled = _labelled(window, kept.labels, champion, cloud_model)
     progress("fitting on the past")
     true = labelled.part(labelled.true, labelled.early)
@@ -194,16 +197,34 @@ def learn(
     return learned
 
 
+def _admitted(window: Window, kept: Capped) -> Capped:
+    """`kept` without volunteers' ratings where the audit shows them to be too choosy."""
+    audited = _audited(window)
+    odds = odds_of(kept.labels, audited)
+    if not odds.beyond:
+        return kept
+    fair = [x for x in kept.labels if x.decision in audited or x.source not in PERSONS]
+    return Capped(fair, (*kept.words, odds.words()))
+
+
+def _audited(window: Window) -> frozenset[str]:
+    return frozenset(window.frame.loc[window.frame["audited"].eq(True), "id"])
+
+
 def _labelled(
     window: Window, labels: Sequence[Label], champion: Artifact, cloud_model: str
 ) -> LabelledWindow:
     # What nobody said leans on agreement, where there is some, and never replaces it.
     weak = label_rows([one for one in labels if not one.strong], window, cloud_model)
     true = label_rows([one for one in labels if one.strong], window, cloud_model)
-    soft = joined(soft_rows(window, cloud_model), weak)
-    frame = window.frame
+    frame, drawn = window.frame, _drawn(window, labels)
+    rater = {x.decision: "" if x.decision in drawn else _rater(x) for x in labels}
+    volunteers = [x.decision for x in labels if x.source in PERSONS and x.decision not in drawn]
+    chance = true["prompt_id"].map(rated_weights(frame, volunteers)).fillna(1.0)
+    true = true.assign(weight=true["weight"] * chance)
+    agreed = joined(soft_rows(window, cloud_model), weak)
     position = {p: i for i, p in enumerate(frame["id"])}
-    rows = pd.concat([true, soft], ignore_index=True)
+    rows = pd.concat([true, agreed], ignore_index=True)
     vocabulary = int(champion.arrays["words"].shape[1])
     known = TrainingSet(
         data=Dataset(rows), features=window.features, position=position, vocabulary=vocabulary
@@ -212,21 +233,44 @@ def _labelled(
     cut = round(len(labelled_ids) * (1 - TEST_SHARE))
     early, late = labelled_ids.iloc[:cut], labelled_ids.iloc[cut:]
     late = late[~late["group"].isin(early["group"])]
+    past = true[true["prompt_id"].isin(early["id"])]
     return LabelledWindow(
         known=known,
         true=true,
-        soft=soft,
+        soft=levelled(
+            agreed,
+            _expected(window, champion),
+            dict(zip(frame["id"], frame["asks"], strict=True)),
+            past.assign(rater=past["prompt_id"].map(rater)),
+        ),
         early=early["id"].to_numpy(),
         late=late["id"].to_numpy(),
-        drawn=_drawn(window, labels),
+        drawn=drawn,
+        rater=rater,
+        kind=dict(zip(frame["id"], frame["asks"], strict=True)),
         session=dict(zip(frame["id"], _sessions(frame).tolist(), strict=True)),
+        day=dict(zip(frame["id"], (frame["at"] // DAY_S).astype(int).tolist(), strict=True)),
     )
+
+
+def _rater(label: Label) -> str:
+    """Whose habit chose what the label is about."""
+    return f"key {label.key}" if label.source in PERSONS else "checks"
+
+
+def _expected(window: Window, champion: Artifact) -> dict[tuple[str, str], float]:
+    sides = fitted_of(champion).predict(window.features, window.pair)
+    ids = window.frame["id"]
+    return {
+        (one, tier): float(p)
+        for tier, side in zip(TIERS, sides, strict=True)
+        for one, p in zip(ids, side, strict=True)
+    }
 
 
 def _drawn(window: Window, labels: Sequence[Label]) -> frozenset[str]:
     """Decisions whose labels were drawn by lot: the audit, and what the judge was asked about."""
-    audited = window.frame.loc[window.frame["audited"].eq(True), "id"]
-    return frozenset(audited) | {one.decision for one in labels if one.source == "judge"}
+    return _audited(window) | {one.decision for one in labels if one.source == "judge"}
 
 
 def _sessions(frame: pd.DataFrame) -> IntArray:

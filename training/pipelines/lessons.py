@@ -10,18 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from router.registry.gates import JUDGED_ROWS
 from router.types import FloatArray
 from training.data.log import Window
 from training.fit.blend import blended, with_level_of
-from training.fit.constants import FOLDS_PRIOR
-from training.fit.head import KEPT, TIERS, Base
+from training.fit.constants import FOLDS_PRIOR, HEAD_C
+from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted
-from training.pipelines.agreement import mixed
 from training.pipelines.constants import (
     BOTH_SIDES,
+    OTHER_TIER,
     PART_WAYS,
     RATED_PART_WAYS,
-    TRUE_WEIGHT,
 )
 from training.pipelines.prompts import calibrated
 from training.pipelines.training_set import TrainingSet
@@ -51,50 +51,60 @@ class Lecture:
 
     def lessons(self, seed: int) -> list[Lesson]:
         """Every lesson that these labels bear, in the order in which they are preferred."""
-        found = self._of_agreement(seed) if len(self.soft) else self._of_ratings(seed)
+        enough = len(self.soft) >= JUDGED_ROWS * len(TIERS)
+        found = self._of_agreement(seed) if enough else self._of_ratings(seed)
         return [Lesson(name=name, fitted=f, cut=self._cut(f)) for name, f in found]
 
     def _of_agreement(self, seed: int) -> list[tuple[str, Fitted]]:
-        """Labels drawn by lot replace what agreement says of the same answers.
+        """Agreement, its levels set by labels, and ratings beside it.
 
-        Volunteers' ratings only add where agreement is silent: whose answer is rated depends on how
-        good it was, so in the place of other labels they would move the level of those rated.
+        Ratings add to it and replace nothing: whose answer is rated depends on how good it was.
         """
-        keys = ["prompt_id", "tier"]
-        covered = pd.MultiIndex.from_frame(self.true[keys]).isin(
-            pd.MultiIndex.from_frame(self.soft[keys])
+        rows = pd.concat([self.soft, self._rated()], ignore_index=True)
+        fitted = self.known.fit(
+            rows, base=self.base, own_only=len(self.true) > 0, strength=HEAD_C, seed=seed
         )
-        rows = mixed(
-            self.soft, self.true[self.true["prompt_id"].isin(self.drawn) | ~covered], TRUE_WEIGHT
-        )
-        fitted = self.known.fit(rows, base=self.base, seed=seed)
-        moved = calibrated(
-            self.before, self.known.features, rows, self.known.position, prior=FOLDS_PRIOR
-        )
+        moved = self._recalibrated(pd.concat([self.soft, self._drawn()], ignore_index=True))
         return [*self._towards(fitted, PART_WAYS), ("slope and level", moved)]
 
     def _of_ratings(self, seed: int) -> list[tuple[str, Fitted]]:
-        """Each head from its own tier's labels; only where there are good and bad ones of it.
+        """Both heads from ratings of either tier, where both tiers have good and bad ones.
 
-        Who rates is unknown, so ratings teach which answers are better, and no level.
+        A head moved alone spoils the order: what both models find hard would look like a gain. Who
+        rates is known in part only, so ratings teach which answers are better, and no level.
         """
-        able = [t for t in TIERS if _both_sides(self.true[self.true["tier"] == t])]
-        rows = self.true[self.true["tier"].isin(able)]
-        if not able:
-            return [("slope and level", self._recalibrated(self.before, TIERS))]
-        fitted = self.known.fit(rows, base=self.base, own_only=True, seed=seed)
-        fitted = self._recalibrated(fitted, [t for t in TIERS if fitted.strength[t] == KEPT])
-        level = with_level_of(fitted, self.before, self.window.features, self.window.pair)
-        return [
-            *self._towards(level, RATED_PART_WAYS),
-            ("slope and level", self._recalibrated(self.before, TIERS)),
-        ]
-
-    def _recalibrated(self, fitted: Fitted, tiers: "tuple[str, ...] | list[str]") -> Fitted:
-        known = self.known
-        return calibrated(
-            fitted, known.features, self.true, known.position, prior=FOLDS_PRIOR, tiers=tiers
+        moved = ("slope and level", self._recalibrated(self.true))
+        if not all(_both_sides(self.true[self.true["tier"] == t]) for t in TIERS):
+            return [moved]
+        fitted = self.known.fit(
+            self._rated(), base=self.base, own_only=True, strength=HEAD_C, seed=seed
         )
+        level = with_level_of(fitted, self.before, self.window.features, self.window.pair)
+        return [*self._towards(level, RATED_PART_WAYS), moved]
+
+    def _drawn(self) -> pd.DataFrame:
+        return self.true[self.true["prompt_id"].isin(self.drawn)]
+
+    def _rated(self) -> pd.DataFrame:
+        """True labels, and what each says of the answer that the other tier would have given.
+
+        That is expected to be as much better or worse than the champion thinks as this one was.
+        """
+        true = self.true
+        if true.empty:
+            return true
+        pair, tier = self.window.pair, true["tier"].map({"local": "cloud", "cloud": "local"})
+        other = true.assign(tier=tier, model=tier.map(pair), weight=true["weight"] * OTHER_TIER)
+        expected = self.known.probabilities(self.before, other)
+        off = true["score"].to_numpy() - self.known.probabilities(self.before, true)
+        other = other.assign(score=np.clip(expected + off, 0.0, 1.0))
+        keys = ["prompt_id", "tier"]
+        said = pd.MultiIndex.from_frame(other[keys]).isin(pd.MultiIndex.from_frame(true[keys]))
+        return pd.concat([true, other[~said]], ignore_index=True)
+
+    def _recalibrated(self, rows: pd.DataFrame) -> Fitted:
+        known = self.known
+        return calibrated(self.before, known.features, rows, known.position, prior=FOLDS_PRIOR)
 
     def _towards(
         self, fitted: Fitted, ways: tuple[tuple[str, tuple[float, float]], ...]

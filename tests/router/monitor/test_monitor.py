@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from router.labelling.choosing import most_informative, worth
+from router.labelling.constants import MOST_APART
 from router.monitor.alarms import CalibrationTest, drift, sessions_of, traffic_of
 from router.monitor.constants import GAMMA, WINDOW
 
@@ -139,6 +140,8 @@ def test_what_resembles_a_chosen_request_waits() -> None:
     vectors = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     assert most_informative(np.array([1.0, 0.9, 0.5]), vectors, 3).tolist() == [0, 2, 1]
     assert most_informative(np.zeros(0), np.zeros((0, 2)), 5).tolist() == []
+    many = most_informative(np.arange(3.0 * MOST_APART), np.zeros((3 * MOST_APART, 2)), 1200)
+    assert many.tolist() == list(range(3 * MOST_APART - 1, 3 * MOST_APART - 1201, -1))
 
 
 @pytest.mark.parametrize("p", [0.0, 1.0])
