@@ -108,9 +108,8 @@ def misled_bench(
     rows = _finished(kept)
     names = [name for name in CASES if cases in name]
     seeds = range(FIRST_SEED, FIRST_SEED + logs)
-    waiting = [
-        (n, s) for s in seeds for n in names if (n, s) not in rows and s - FIRST_SEED < _of(n, logs)
-    ]
+    every = [(name, seed) for seed in seeds for name in names if seed in _seeds_of(name, seeds)]
+    waiting = [one for one in every if one not in rows]
     run = Parallel(n_jobs=jobs, max_nbytes="1M", return_as="generator")
     found = run(delayed(judged)(traffic, CASES[name], seed) for name, seed in waiting)
     for done, ((name, seed), row) in enumerate(zip(waiting, found, strict=True), 1):
@@ -119,17 +118,12 @@ def misled_bench(
         if kept is not None:
             with kept.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"case": name, "seed": seed, **row}) + "\n")
-    return {
-        name: _summary(
-            [row for (case, seed), row in rows.items() if case == name and seed in seeds]
-        )
-        for name in names
-    }
+    return {name: _summary([rows[name, seed] for seed in _seeds_of(name, seeds)]) for name in names}
 
 
-def _of(name: str, logs: int) -> int:
-    """Logs of a case; large ones take minutes each."""
-    return min(logs, LARGE_LOGS) if CASES[name].requests > LOG_REQUESTS else logs
+def _seeds_of(name: str, seeds: range) -> range:
+    """Large logs take minutes each, so they are fewer."""
+    return seeds[:LARGE_LOGS] if CASES[name].requests > LOG_REQUESTS else seeds
 
 
 def _finished(kept: Path | None) -> dict[tuple[str, int], dict[str, Any]]:

@@ -1,9 +1,10 @@
 """How good answers of a kind are: agreement and the champion, moved by labels, an intercept a kind.
 
-Agreement tells which of two answers is the better one; how good answers of a kind are on the whole
-it knows only where the verifier has met such answers, and the champion only where it has met such
-requests. Neither is taken at its word: the level of a kind lies between them in logits, and labels
-move it. So a few labels move one intercept a kind, and no weight.
+Agreement tells which of two answers is the better one; whether answers of one kind are better than
+those of another it knows only where the verifier has met both, and the champion only where it has
+met such requests. Neither is taken at its word: how far kinds lie apart is between them in logits,
+how good all are together is left to agreement, and labels move both. So a few labels move one
+intercept a kind, and no weight.
 """
 
 from collections.abc import Mapping
@@ -41,6 +42,9 @@ def levelled(
             middle = LEVEL_SHARE * _logit(champion[at].mean())
             middle += (1 - LEVEL_SHARE) * _logit(score[at].mean())
             score[at] = _shifted(score[at], float(sigmoid(np.array([middle]))[0]))
+    for one in np.unique(tier):
+        mine = tier == one
+        score[mine] = _shifted(score[mine], float(soft["score"].to_numpy()[mine].mean()))
     moves = _moves(said, dict(zip(about, score, strict=True)), kinds)
     for cell, at in rows.items():
         if len(at) and cell in moves:

@@ -78,7 +78,7 @@ def test_agreement_labels_and_a_little_feedback_teach_what_the_model_cannot(
 ) -> None:
     good = np.array([logs.contrary(t) for t in FRESH])
     before, after = p_local(shipped), p_local(learned.artifact)
-    assert np.mean((after - good) ** 2) < 0.8 * np.mean((before - good) ** 2)
+    assert np.mean((after - good) ** 2) < 0.85 * np.mean((before - good) ** 2)
     assert learned.better.low > 0 and not learned.reasons
     assert learned.labels == {"agreement": 400, "user": 60}
 
