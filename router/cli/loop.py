@@ -17,6 +17,7 @@ from router.cli.progress import progress_of
 from router.errors import ArtifactError, ConfigError, InputError
 
 if TYPE_CHECKING:
+    from router.labelling.probes import Probe
     from router.settings import Settings
 
 models_app = typer.Typer(invoke_without_command=True, help="The versions of the model.")
@@ -101,6 +102,10 @@ def probe(
         int | None, typer.Option(min=20, help="Only so many, of every kind alike; default: all.")
     ] = None,
     probes: Annotated[Path | None, typer.Option(help="Folder of probes of your own.")] = None,
+    second: Annotated[
+        str | None,
+        typer.Option(help="Instead: how far this local model repeats the first one's mistakes."),
+    ] = None,
 ) -> None:
     """Measure what a local model can do, without the cloud, and tell the router."""
     with extra("gateway"):
@@ -117,6 +122,10 @@ def probe(
             raise InputError("There is no probe of that kind; leave --kinds out to use all.")
         if count is not None:
             chosen = some(chosen, count)
+
+        if second is not None:
+            _copied(settings, chosen, model, second)
+            return
 
         async def run() -> Any:
             async with Local(settings) as local:
@@ -140,6 +149,30 @@ def probe(
         f"error of p_local on probes from {measured.ece_before:.3f} to {measured.ece:.3f}.\n"
         f"{version} is current and bound to these weights ({measured.digest[:19]}); "
         "back: router models rollback"
+    )
+
+
+def _copied(settings: "Settings", probes: "list[Probe]", model: str | None, second: str) -> None:
+    """Measure what two local models copy, and tell the router."""
+    from router.decide.router import Router
+    from router.labelling.local import Local
+    from router.labelling.probes.pairs import copied_on, version_knowing
+    from router.registry.registry import Registry, writable
+
+    async def run() -> Any:
+        async with Local(settings) as local:
+            first = local.model(model or local.chosen(settings)).name
+            other = local.model(second).name
+            router = Router.from_settings(settings, local_model=first)
+            with progress_of("probing") as progress:
+                return await copied_on(local, router, first, other, probes, progress=progress)
+
+    found = asyncio.run(run())
+    version = version_knowing(Registry(writable(settings)), found)
+    print(
+        f"{found.first} fails {found.wrong} of {found.probes} probes. That {found.second} agrees "
+        f"with it counts as if it repeated {found.share:.0%} of such mistakes; their names let "
+        f"expect {found.expected:.0%}. {version} is current; back: router models rollback"
     )
 
 
