@@ -29,12 +29,14 @@ from router.monitor.constants import (
     SHIFTS,
     TOLERANCE,
     WINDOW,
+    WORSE_SHARE,
 )
 from router.registry.gates import unexpected
 from router.types import FloatArray, IntArray
 
 _SIDES = np.repeat([1.0, -1.0], len(SHIFTS))  # that answers are better, or worse, than promised
 _SHIFTS = np.tile(SHIFTS, 2)
+_SHARES = np.where(_SIDES < 0, WORSE_SHARE, 1 - WORSE_SHARE) / len(SHIFTS)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,12 +79,12 @@ class CalibrationTest:
         self.labels += 1
         before, self._most = self.broken, max(self._most, self.evidence)
         if self.broken and not before:
-            self.since = int(self._began[int(np.argmax(self._wealth))])
+            self.since = int(self._began[int(np.argmax(self._wealth * _SHARES))])
 
     @property
     def evidence(self) -> float:
-        """The gamblers' mean wealth; LIMIT and above is an alarm."""
-        return float(self._wealth.mean())
+        """The gamblers' wealth, each counted by his share; LIMIT and above is an alarm."""
+        return float(self._wealth @ _SHARES)
 
     @property
     def broken(self) -> bool:

@@ -3,8 +3,9 @@
 # The test of calibration, chosen together by simulation (`python -m training bench-loop`, part
 # `watch`): a model .15 worse is noticed within 150 labels on average, at any age of the log.
 TOLERANCE = 0.02  # calibration error that is put up with
-SHIFTS = (0.05, 0.1, 0.2)  # errors that gamblers bet on, on either side
-LIMIT = 10_000.0  # evidence for an alarm, and labels between two false ones, at least
+SHIFTS = (0.07, 0.15)  # errors that gamblers bet on, on either side
+WORSE_SHARE = 2 / 3  # of their wealth, of those who bet that answers are worse than promised
+LIMIT = 12_000.0  # evidence for an alarm, and labels between two false ones, at least
 MOST_STAKED = 0.95  # chosen: of the wealth on one label, so that no label ruins anybody
 EDGE = 0.02  # chosen: no probability is held to be surer, or one label could decide
 GAMMA = 5.0  # chosen: volunteers may rate good answers so many times more or less likely than bad

@@ -122,6 +122,16 @@ def on_audit(answers: int, auc: float) -> tuple[str, ...]:
     )
 
 
+def audit_wanted(answers: int) -> tuple[str, ...]:
+    """How many more labels drawn by lot would tell whether what judges is right."""
+    if answers >= AUDITED_ANSWERS:
+        return ()
+    return (
+        f"{answers} audited answers stand beside agreement; {AUDITED_ANSWERS - answers} more would "
+        "tell whether it is to be believed (router rate).",
+    )
+
+
 def in_shadow(share: float, promised: float, requests: int) -> tuple[str, ...]:
     """The share of requests that a challenger sent to the cloud, beside what it promised."""
     if not unexpected(share, promised, requests):

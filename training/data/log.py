@@ -67,6 +67,18 @@ class Window:
         }
 
     @property
+    def audit_weights(self) -> dict[str, float]:
+        """Audited decision -> weight: one over its propensity, with a mean of 1.
+
+        Where the share was changed, days of a small one would else count for less than they hold.
+        """
+        known = self.frame[self.frame["audited"].eq(True) & self.frame["audit"].gt(0)]
+        if known.empty:
+            return {}
+        weight = 1 / known["audit"].to_numpy(dtype="float64")
+        return dict(zip(known["id"], (weight / weight.mean()).tolist(), strict=True))
+
+    @property
     def free(self) -> dict[tuple[str, str], float]:
         """(decision, tier) -> what agreement says of the answer, 0..1."""
         return {

@@ -100,7 +100,14 @@ def known_quality(window: Window) -> KnownQuality:
     scores = {(x.decision, x.tier): x.score for x in labels}
     gain = dict(zip(frame["id"], frame["gain"].fillna(0.0).astype("float64"), strict=True))
     anchored = _anchored(window, labels)
-    off = {tier: _Off.of(*_residuals(anchored[tier], tier, gain, scores, free)) for tier in _TIERS}
+    lot = window.audit_weights if "audit" in frame else {}
+    off = {
+        tier: _Off.of(
+            *_residuals(anchored[tier], tier, gain, scores, free),
+            np.array([lot.get(d, 1.0) for d in anchored[tier]]),
+        )
+        for tier in _TIERS
+    }
     pairs = list(zip(frame["id"], frame["tier"], strict=True))
     bounds = []
     for about in pairs:
@@ -165,11 +172,13 @@ class _Off:
     quantile: float = 0.0
 
     @classmethod
-    def of(cls, gain: FloatArray, residual: FloatArray) -> "_Off":
-        """Least squares on anchors, arrays of shape (m,)."""
+    def of(cls, gain: FloatArray, residual: FloatArray, weight: FloatArray) -> "_Off":
+        """Least squares on anchors, arrays of shape (m,); `weight` has a mean of about 1."""
         if len(gain) < MIN_ANCHORS:
             return cls()
-        x = np.column_stack([np.ones(len(gain)), gain])
+        root = np.sqrt(weight)[:, None]
+        x = np.column_stack([np.ones(len(gain)), gain]) * root
+        residual = residual * root[:, 0]
         inverse = np.linalg.inv(x.T @ x + np.diag([0.0, RIDGE_BIAS_STRENGTH]))
         line = inverse @ x.T @ residual
         freedom = len(gain) - x.shape[1]

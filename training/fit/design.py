@@ -71,9 +71,10 @@ def _idf(present: Ragged, width: int) -> FloatArray:
 def matrix(features: Features, scaling: Scaling) -> sp.csr_matrix:
     """All blocks side by side, float32, shape (n, width of embedding, structure and so on)."""
     z = (features.structure - scaling.structure_mean) / scaling.structure_scale
+    z = np.clip(z, -Z_LIMIT, Z_LIMIT) * STRUCTURE_SCALE
     dense = np.hstack(
-        [features.embedding * EMBEDDING_SCALE, np.clip(z, -Z_LIMIT, Z_LIMIT) * STRUCTURE_SCALE]
-    ).astype(np.float32)
+        [(features.embedding * EMBEDDING_SCALE).astype(np.float32), z.astype(np.float32)]
+    )
     return sp.hstack(
         [
             sp.csr_matrix(dense),

@@ -29,6 +29,8 @@ from training.fit.head import (
     ability_name,
 )
 
+_PIECE = 8192  # requests
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -45,7 +47,7 @@ class Fitted:
         """p_local and p_cloud of every request for a pair of models, shapes (n,)."""
         names = models or REFERENCE
         ability = np.array([self.ability(t, names[t]) for t in TIERS])
-        p = sigmoid(self.heads.logits(features, ability))
+        p = sigmoid(_logits(self.heads, features, ability))
         return p[:, 0], p[:, 1]
 
     def ability(self, tier: str, model: str) -> float:
@@ -104,8 +106,9 @@ def fit_heads(
     scaling = (
         Scaling.from_heads(base.heads) if base else Scaling.of(features.take(used), vocabulary)
     )
-    columns = matrix(features, scaling)
-    base_logits = _base_logits(base, features) if base else None
+    columns = matrix(features.take(used), scaling)  # a long log has labels of few requests
+    base_logits = _base_logits(base, features)[used] if base else None
+    tiers = {t: replace(r, prompt=np.searchsorted(used, r.prompt)) for t, r in tiers.items()}
     weights, models, chosen, estimators = [], {}, {}, {}
     for tier in TIERS:
         problem = Problem(
@@ -166,4 +169,13 @@ def _check(tiers: Mapping[str, Rows], base: Base | None) -> None:
 def _base_logits(base: Base, features: Features) -> FloatArray:
     """Calibrated logits of the base for its reference pair, shape (n, 2)."""
     reference = np.array([base.ability(t, REFERENCE[t]) for t in TIERS])
-    return base.heads.logits(features, reference)
+    return _logits(base.heads, features, reference)
+
+
+def _logits(heads: Heads, features: Features, ability: FloatArray) -> FloatArray:
+    """Logits (n, 2) in pieces, since each is worked out in double precision."""
+    starts = range(0, max(len(features), 1), _PIECE)
+    pieces = [np.arange(i, min(i + _PIECE, len(features))) for i in starts]
+    if len(pieces) == 1:
+        return heads.logits(features, ability)
+    return np.concatenate([heads.logits(features.take(at), ability) for at in pieces])

@@ -63,7 +63,10 @@ class LabelledWindow:
 
 @dataclass(frozen=True, kw_only=True)
 class BeforeAfter:
-    """Champion and the best lesson on later rows; see `training.pipelines.learn.Learned`."""
+    """Champion and the best lesson on later rows; see `training.pipelines.learn.Learned`.
+
+    `audited`: answers drawn by lot beside agreement, of all times.
+    """
 
     lesson: Lesson
     on: str
@@ -73,6 +76,7 @@ class BeforeAfter:
     better: Interval
     brier: tuple[float, float]
     ece: tuple[float, float]
+    audited: int
     reasons: tuple[str, ...]
 
 
@@ -103,6 +107,7 @@ def judged_later(
             better=_NOTHING,
             brier=(0.0, 0.0),
             ece=(0.0, 0.0),
+            audited=_audit_of_agreement(window)[0],
             reasons=gates.too_few_to_judge(count, len(rated)),
         )
     champion = _scored(window, before, rows)
@@ -132,6 +137,7 @@ def judged_later(
     p = [window.known.probabilities(f, rows) for f in (before, lesson.fitted)]
     loss = (p[0] - y) ** 2 - (p[1] - y) ** 2
     better = _lowest(loss, (rows["group"].to_numpy(),), LEVEL, seed)
+    audit = _audit_of_agreement(window)
     return BeforeAfter(
         lesson=lesson,
         on=on,
@@ -141,10 +147,8 @@ def judged_later(
         better=better,
         brier=(float(((p[0] - y) ** 2).mean()), float(((p[1] - y) ** 2).mean())),
         ece=(metrics.ece(p[0], y), metrics.ece(p[1], y)),
-        reasons=(
-            *reasons,
-            *gates.on_audit(*_audit_of_agreement(window)),
-        ),
+        audited=audit[0],
+        reasons=(*reasons, *gates.on_audit(*audit)),
     )
 
 
@@ -192,6 +196,7 @@ def _judged_by_ratings(
         better=_lowest((p[0] - y) ** 2 - (p[1] - y) ** 2, groupings[:1], LEVEL, seed),
         brier=(float(((p[0] - y) ** 2).mean()), float(((p[1] - y) ** 2).mean())),
         ece=(metrics.ece(p[0], y), metrics.ece(p[1], y)),
+        audited=_audit_of_agreement(window)[0],
         reasons=reasons,
     )
 

@@ -16,6 +16,7 @@ from router.labels.sources import DAY_S, PERSONS
 from router.labels.trust import believed
 from router.monitor.alarms import Drift, drift, sessions_of, traffic_of
 from router.outcomes import counts
+from router.registry import gates
 from router.registry.artifact import Artifact
 from router.registry.reference import reference_of
 from router.threshold import Cut, OperatingPoint
@@ -190,7 +191,7 @@ def learn(
         curve=quality_curve(labelled, before, judged.lesson.fitted, seed),
         noise=noise(window.signals),
         drift=_drift(window, champion),
-        words=(*kept.words, *heard.words),
+        words=(*kept.words, *heard.words, *gates.audit_wanted(judged.audited)),
         reasons=(*judged.reasons, *unkept),
     )
     artifact.manifest["learned"] = learned.as_dict()
@@ -220,7 +221,8 @@ def _labelled(
     frame, drawn = window.frame, _drawn(window, labels)
     rater = {x.decision: "" if x.decision in drawn else _rater(x) for x in labels}
     volunteers = [x.decision for x in labels if x.source in PERSONS and x.decision not in drawn]
-    chance = true["prompt_id"].map(rated_weights(frame, volunteers)).fillna(1.0)
+    chosen = {**rated_weights(frame, volunteers), **window.audit_weights}
+    chance = true["prompt_id"].map(chosen).fillna(1.0)
     true = true.assign(weight=true["weight"] * chance)
     agreed = joined(soft_rows(window, cloud_model), weak)
     position = {p: i for i, p in enumerate(frame["id"])}

@@ -1,6 +1,8 @@
 """Logs that might mislead: what is drawn is what its habits say."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from router.decide.router import extractor_of
 from router.registry.artifact import Artifact
 from router.types import FloatArray
 from tests.training import logs
+from training.bench import misled
+from training.bench.constants import LOG_REQUESTS
 from training.bench.simulated import Habits, simulate
 from training.bench.traffic import Traffic
 from training.bench.watching import watch_bench
@@ -73,6 +77,30 @@ def test_a_second_model_repeats_only_mistakes_and_the_asked_rate_the_audit(
     assert not echoed[~wrong].any() and 0 < echoed[wrong].mean() < 1
     rated = {s.decision for s in made.window.signals}
     assert rated == set(frame.loc[frame["audited"], "id"])
+
+
+def test_a_stopped_run_goes_on_where_it_was(
+    traffic: Traffic, shipped: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {"nothing said": Habits(requests=60), "large": Habits(requests=LOG_REQUESTS + 1)}
+    monkeypatch.setattr(misled, "CASES", few)
+    monkeypatch.setattr(misled, "load_traffic", lambda *_: traffic)
+    kept, steps = tmp_path / "kept.jsonl", list[str]()
+
+    def run(logs: int) -> dict[str, Any]:
+        return misled.misled_bench(
+            tmp_path, shipped, logs=logs, jobs=1, kept=kept, progress=steps.append
+        )
+
+    assert run(1)["nothing said"]["logs"] == 1
+    found = run(2)
+    assert (found["nothing said"]["logs"], found["large"]["logs"]) == (2, 1)
+    assert found["nothing said"]["promoted"] == 0
+    assert [one for one in steps if "logs:" in one] == [
+        "1 of 2 logs: nothing said",
+        "2 of 2 logs: large",
+        "1 of 1 logs: nothing said",
+    ]
 
 
 @pytest.mark.slow
