@@ -23,12 +23,15 @@ def test_held_out_rows_must_exclude_a_loss(quality: Interval, ece: Interval, rea
 
 
 def test_later_requests_must_show_that_it_is_better() -> None:
-    assert gates.on_later_requests(100, "agreement", around(0.01), around(0.01)) == ()
-    (said,) = gates.on_later_requests(100, "agreement", around(0.004), around(0.01))
+    def reasons(equal: Interval, own: Interval) -> tuple[str, ...]:
+        return gates.on_later_requests(100, "agreement", equal, own, around(0.0))
+
+    assert reasons(around(0.01), around(0.01)) == ()
+    (said,) = reasons(around(0.004), around(0.01))
     assert "at equal cost" in said
-    (said,) = gates.on_later_requests(100, "agreement", around(0.01), around(-0.02))
+    (said,) = reasons(around(0.01), around(-0.02))
     assert "at its own cut" in said
-    assert len(gates.on_later_requests(100, "agreement", around(0.0, 0.0), around(0.0, 0.0))) == 1
+    assert len(reasons(around(0.0, 0.0), around(0.0, 0.0))) == 1
 
 
 def test_how_many_labels_are_missing_is_said() -> None:

@@ -286,10 +286,10 @@ def test_ratings_that_know_nothing_teach_nothing_and_it_is_said(
         learned_of(engine, shipped)
 
 
-def test_ratings_alone_are_never_promoted_and_what_is_missing_is_said(
+def test_few_ratings_alone_are_not_promoted_and_what_is_missing_is_said(
     router: Router, shipped: Artifact, tmp_path: Path
 ) -> None:
-    """Who rates what is unknown: it teaches, but it does not judge."""
+    """Too few tell answers apart for sure, and of the other tier they say nothing."""
     engine = logs.log(tmp_path, router, TEXTS, lambda text: router.predict(text).p_local)
     assert "50 more are needed (router study" in learned_of(engine, shipped).reasons[0]
 
