@@ -123,7 +123,7 @@ class PrivacyFilter:
         """
         body = json.loads(payload) if body is None else body
         findings = []
-        if declared is not None and declared.strip().lower() == "private":
+        if declared is not None and "private" in (d.strip().lower() for d in declared.split(",")):
             findings.append(Finding("declared", PRIVATE_HEADER))
         findings += self._findings(body)
         if not findings and not headers:
