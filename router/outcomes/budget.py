@@ -45,7 +45,8 @@ class Ledger:
     The sum of all reservations, settled at what was paid or not yet at their estimate, never
     exceeds a cap by more than the estimates were wrong. A reservation whose process died, or whose
     payment the disk refused, stays at its estimate: the money may have been spent. Where the
-    account cannot be read and there are caps, nothing may be spent. Days and months are those of UTC, as on the bill.
+    account cannot be read and there are caps, nothing may be spent. Days and months are those of
+    UTC, as on the bill.
     """
 
     def __init__(self, log: OutcomeLog, caps: Caps, clock: Callable[[], float]) -> None:

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from tests.soak.siege import Report, Siege
@@ -31,8 +32,8 @@ def main() -> int:
         report = asyncio.run(siege.run())
     broken = [*report.broken, *_slow_or_fat(report)]
     _print(report)
-    for sentence in broken[:20]:
-        print(f"BROKEN: {sentence}")
+    for sentence, times in Counter(broken).most_common(20):
+        print(f"BROKEN: {times} x {sentence}")
     print("It held." if not broken else f"{len(broken)} things did not hold.")
     return bool(broken)
 

@@ -94,6 +94,7 @@ class Siege:
         self._numbers = itertools.count()
         self._answered: list[str] = []
         self._quick_s: list[float] = []
+        self._fault = "nothing yet"  # the latest one
         self._well_since = 0.0  # on the monotonic clock; inf while something fails
 
     async def run(self) -> Report:
@@ -160,7 +161,8 @@ class Siege:
                 data = await answer.read()
                 status, headers = answer.status, answer.headers
         except (aiohttp.ClientError, TimeoutError) as error:
-            report.broken.append(f"{asked.path} had no answer ({type(error).__name__}).")
+            said = f"{asked.path} had no answer ({type(error).__name__}, {self._fault})."
+            report.broken.append(said)
             return
         took = time.monotonic() - began
         report.statuses[status] += 1
@@ -187,6 +189,7 @@ class Siege:
         while time.monotonic() + self._fault_s + self._quiet_s < end:
             name, harm = next(kinds)
             self._report.faults[name] += 1
+            self._fault = name
             self._well_since = float("inf")
             async with harm():
                 await asyncio.sleep(self._fault_s)
