@@ -43,7 +43,8 @@ def _slow_or_fat(report: Report) -> list[str]:
     if report.p99_ms > P99_MS:
         out.append(f"The 99th percentile outside faults is {report.p99_ms:.1f} ms.")
     memory = report.memory_mb
-    if len(memory) >= 8:
+    # Each kind of fault once in every quarter: two models are in memory while one replaces another.
+    if len(memory) >= 4 * len(report.faults):
         quarter = len(memory) // 4
         grown = max(memory[-quarter:]) - max(memory[quarter : 2 * quarter])
         if grown > GROWN_MB:
