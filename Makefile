@@ -16,8 +16,10 @@ export MLFLOW_DISABLE_TELEMETRY := true
 WORKERS ?= 2
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
+# How long `make soak` besieges the gateway.
+MINUTES ?= 30
 
-.PHONY: run serve test test-fast test-encoder test-presidio test-clients audit check bench bench-quality bench-answers bench-loop looks heldout mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-clients audit check bench bench-quality bench-answers bench-loop soak looks heldout mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -57,6 +59,9 @@ bench: $(VENV)/.dev ## speed and size on this machine, and what the gateway adds
 
 bench-quality: $(VENV)/.training ## quality table on a folder of outcomes (DATA=...)
 	$(PY) -m training bench --data $(DATA) --part prompts --json bench.json
+
+soak: $(VENV)/.dev ## besiege the gateway (MINUTES=30; with PostgreSQL where TEST_POSTGRES_URL names one)
+	$(PY) -m tests.soak --minutes $(MINUTES)
 
 default: $(VENV)/.training ## fit the shipped default model anew (DATA=..., NAME=...)
 	$(PY) -m training fit --data $(DATA) --data data/everyday --base none --out models --name $(NAME)-prompts

@@ -6,6 +6,7 @@ RouterError
 ├── ConfigError         a setting that is missing or makes no sense
 │   └── NoPromise           outcomes are too few for the quality floor that is set
 ├── MissingExtra        an optional dependency that is not installed
+├── NoSandbox           a model's code is not run, as nothing here would confine it
 ├── ArtifactError       a model folder that cannot be used
 │   ├── ArtifactMissing     it is not there
 │   ├── ArtifactCorrupt     a file is cut short or altered
@@ -64,6 +65,10 @@ class MissingExtra(RouterError):
         super().__init__(
             f"The package {package} is not installed; run: pip install 'hybrid-router[{extra}]'."
         )
+
+
+class NoSandbox(RouterError):
+    """A model's code is not run, since nothing on this machine would confine it."""
 
 
 class ArtifactError(RouterError):

@@ -26,6 +26,7 @@ _PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 _DIFF = re.compile(r"```diff\n(.*?)```", re.DOTALL)
 _VERSION = re.compile(r"(?<![.\d])\d+\.\d+(?:\.\d+)?(?!\.?\d)")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 _MADE = {"models/VERSION"}  # a name in commands
 
 
@@ -35,6 +36,19 @@ def test_files_and_links_exist(page: Path) -> None:
     files = [ROOT / name for name in _FILE.findall(text) if name not in _MADE]
     links = [page.parent / link for link in _LINK.findall(text)]
     assert [str(path) for path in (*files, *links) if not path.exists()] == []
+
+
+def test_every_line_of_the_threat_model_has_a_test_that_exists() -> None:
+    text = (ROOT / "docs" / "threats.md").read_text()
+    named = _TEST.findall(text)
+    assert len(named) > 40
+    missing = [
+        f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / file).read_text()
+    ]
+    assert missing == []
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    lines = [row for row in rows if not row.startswith(("| attack |", "| event |"))]
+    assert all(_TEST.search(line) for line in lines)
 
 
 def test_the_glossary_is_in_order_and_has_each_word_once() -> None:

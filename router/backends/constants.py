@@ -14,6 +14,7 @@ KEEPALIVE_S = 30.0  # chosen: spares a conversation's next turn the handshake
 # How hard a backend is tried; see `resilience.Limits`.
 RETRIES = 2  # chosen: the default of Anthropic's and OpenAI's clients
 BACKOFF_S, LONGEST_WAIT_S = 0.5, 20.0  # chosen: who waits for longer would rather be told
+LONGEST_RETRY_AFTER_S = 86_400.0  # chosen: who asks for more has no number to give
 RETRY_JITTER_S = 0.1  # chosen: those told to come back at one time shall not come all at once
 BREAKER_FAILURES = 5  # chosen: more than a hiccup
 COOL_OFF_S, LONGEST_COOL_OFF_S = 10.0, 120.0  # chosen: about a restart, then ever rarer
@@ -23,4 +24,6 @@ BUSY_RETRY_S = 1  # chosen: what a client is told to wait when the queue is full
 # Connections.
 MAX_CONNECTIONS = 2000  # chosen: streams are held open; far above what is answered at once
 ADDRESSES_REMEMBERED = 256  # chosen: there is a handful, parsed once
+# Chosen: of one answer or stream; a million tokens of text have a tenth of it.
+MAX_ANSWER_BYTES = 64 * 2**20
 MAX_ERROR_CHARS = 300  # chosen: of a backend's own words, what a person reads

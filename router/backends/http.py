@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from math import isfinite
 from time import time
 from typing import Any, Protocol
 
@@ -17,6 +18,8 @@ from router.backends.base import Timeouts
 from router.backends.constants import (
     ADDRESSES_REMEMBERED,
     KEEPALIVE_S,
+    LONGEST_RETRY_AFTER_S,
+    MAX_ANSWER_BYTES,
     MAX_CONNECTIONS,
     MAX_ERROR_CHARS,
 )
@@ -108,13 +111,13 @@ class Http:
         try:
             async with asyncio.timeout(whole_s):
                 response = await self._send(request, name, connect_s)
-                async with aclosing(_stream(response)) as stream:
-                    content = b"".join([chunk async for chunk in stream])
+                async with aclosing(_stream(response)):
+                    content = b"".join([chunk async for chunk in _chunks(response, name)])
         except TimeoutError:
             raise BackendTimeout(f"{name} gave no answer within {whole_s:.0f} s.") from None
         except httpx.TransportError as error:
             raise _translated(error, name) from error
-        if response.status_code >= 400:
+        if response.status_code >= 300:
             raise _failure(response.status_code, content, response.headers, name)
         return _parsed(content, name)
 
@@ -140,7 +143,7 @@ class Http:
                 response = await self._send(_post(url, body, headers), name, timeouts.connect_s)
                 await _check(response, name)
             decoder = framing()
-            chunks = aiter(_stream(response))
+            chunks = _chunks(response, name)
             latest = first
             while True:
                 async with asyncio.timeout_at(latest):
@@ -176,12 +179,14 @@ class Http:
             return await self._open().handle_async_request(request)
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
             raise BackendUnreachable(f"{name} has an address that cannot be used.") from error
+        except aiohttp.ClientResponseError:
+            raise BackendGarbled(f"{name} answered something that is not HTTP.") from None
 
 
 async def _check(response: httpx.Response, name: str) -> None:
     """Raise what a refused stream says."""
-    if response.status_code >= 400:
-        content = b"".join([chunk async for chunk in _stream(response)])
+    if response.status_code >= 300:
+        content = b"".join([chunk async for chunk in _chunks(response, name)])
         raise _failure(response.status_code, content, response.headers, name)
 
 
@@ -210,6 +215,16 @@ def _stream(response: httpx.Response) -> httpx.AsyncByteStream:
     return response.stream
 
 
+async def _chunks(response: httpx.Response, name: str) -> AsyncIterator[bytes]:
+    """The body, as far as an answer may go. Raises BackendGarbled."""
+    size = 0
+    async for chunk in _stream(response):
+        size += len(chunk)
+        if size > MAX_ANSWER_BYTES:
+            raise BackendGarbled(f"{name} answered more than {MAX_ANSWER_BYTES >> 20} MiB.")
+        yield chunk
+
+
 _url = lru_cache(maxsize=ADDRESSES_REMEMBERED)(httpx.URL)
 
 
@@ -230,7 +245,7 @@ def _translated(error: httpx.TransportError, name: str) -> BackendError:
 def _parsed(data: str | bytes, name: str) -> Json:
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BackendGarbled(f"{name} answered something that is not JSON.") from None
     if not isinstance(value, dict):
         raise BackendGarbled(f"{name} answered JSON that is not an object.")
@@ -238,7 +253,9 @@ def _parsed(data: str | bytes, name: str) -> Json:
 
 
 def _failure(status: int, content: bytes, headers: httpx.Headers, name: str) -> BackendError:
-    """The error that an HTTP status means."""
+    """The error that an HTTP status means; nobody is followed to another address."""
+    if status < 400:
+        return BackendGarbled(f"{name} answered {status}, a redirect; set the address it leads to.")
     said = _said(content)
     words = f"{name} answered {status}{': ' + said if said else '.'}"
     after = retry_after_s(headers.get("retry-after"), time())
@@ -250,28 +267,28 @@ def _failure(status: int, content: bytes, headers: httpx.Headers, name: str) -> 
 
 
 def retry_after_s(value: str | None, now: float) -> float | None:
-    """Seconds that a Retry-After header asks to wait (RFC 9110, 10.2.3).
+    """Seconds that a Retry-After header asks to wait (RFC 9110, 10.2.3), a day at most.
 
-    >>> retry_after_s("2", 0.0), retry_after_s("soon", 0.0)
-    (2.0, None)
+    >>> retry_after_s("2", 0.0), retry_after_s("soon", 0.0), retry_after_s("nan", 0.0)
+    (2.0, None, None)
     """
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (TypeError, ValueError):
-        return None
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return min(max(0.0, seconds), LONGEST_RETRY_AFTER_S) if isfinite(seconds) else None
 
 
 def _said(content: bytes) -> str:
     """What the error body says, if it says it the usual way."""
     try:
         body: Any = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     error = mapping(body).get("error")
     said = mapping(error).get("message") if isinstance(error, dict) else error

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -14,7 +15,7 @@ from rich.table import Table
 from router.cli.console import extra
 from router.cli.gateway import opened_log
 from router.cli.progress import progress_of
-from router.errors import ArtifactError, ConfigError, InputError
+from router.errors import ArtifactError, ConfigError, InputError, NoSandbox
 
 if TYPE_CHECKING:
     from router.labelling.probes import Probe
@@ -110,7 +111,8 @@ def probe(
     """Measure what a local model can do, without the cloud, and tell the router."""
     with extra("gateway"):
         from router.labelling.local import Local
-        from router.labelling.probes import load_probes
+        from router.labelling.probes import load_probes, sandbox
+        from router.labelling.probes.checks import runs_code
         from router.labelling.probes.load import some
         from router.labelling.probes.measure import answer_probes, learned_version
         from router.registry.registry import Registry, writable
@@ -120,6 +122,12 @@ def probe(
         chosen = [p for p in load_probes(probes) if not kinds or p.kind in kinds]
         if not chosen:
             raise InputError("There is no probe of that kind; leave --kinds out to use all.")
+        code = [p for p in chosen if runs_code(p.check)]
+        if code and (reason := sandbox.missing()):
+            chosen = [p for p in chosen if p not in code]
+            print(f"{len(code)} probes that run code are left out. {reason}", file=sys.stderr)
+            if not chosen:
+                raise NoSandbox(reason)
         if count is not None:
             chosen = some(chosen, count)
 

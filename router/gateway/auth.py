@@ -2,15 +2,16 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
 from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
 
 from router.errors import RequestRefused
 from router.gateway.origins import is_ours
 from router.settings import Settings, is_loopback
 
 
-def key_name(settings: Settings, headers: Mapping[str, str]) -> str | None:
+def key_name(settings: Settings, headers: Headers) -> str | None:
     """The name of the API key that a request came with; None where none is needed.
 
     Raises RequestRefused: 401 for a missing or unknown key; 403 on loopback without keys for a
@@ -45,17 +46,25 @@ def _bearer(value: str) -> str:
     return token.strip() if kind.lower() == "bearer" else ""
 
 
-def _refuse_browsers(headers: Mapping[str, str]) -> None:
-    """DNS rebinding gives a page our address under its own name; its Origin gives it away too."""
-    host = urlsplit(f"//{headers.get('host', 'localhost')}").hostname or ""
-    if not is_loopback(host):
+def _refuse_browsers(headers: Headers) -> None:
+    """DNS rebinding gives a page our address under its own name; its Origin gives it away too.
+
+    Of a header that comes twice both must be of this machine.
+    """
+    if not all(map(_is_here, headers.getlist("host"))):
         raise RequestRefused(
             403,
             "foreign_host",
             "This gateway serves this machine only: use 127.0.0.1 as host, or set api_keys.",
         )
-    origin = headers.get("origin")
-    if origin and not is_ours(origin):
+    if not all(map(is_ours, headers.getlist("origin"))):
         raise RequestRefused(
             403, "foreign_origin", "Web pages may not use this gateway without an API key."
         )
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False

@@ -9,6 +9,8 @@ OLLAMA_VERSION = "0.12.6"
 
 # The process.
 BACKLOG = 2048  # uvicorn's own default
+MAX_HEAD_BYTES = 65_536  # chosen: h11's limit, which uvicorn has with the other parser
+HEAD_S = 60.0  # chosen: nginx's client_header_timeout
 DRAIN_S = 30  # chosen: what Kubernetes gives a process to end
 GC_THRESHOLDS = (20_000, 20, 100)  # chosen: fewer pauses; a request makes objects by the thousand
 SWITCH_S = 0.0005  # chosen: the log's thread gets its turn within a fraction of a millisecond

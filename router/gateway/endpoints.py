@@ -29,6 +29,7 @@ from router.gateway.responses import (
     Stream,
     UnlessGone,
     answered,
+    joined,
     parsed,
     presentable,
     received,
@@ -174,7 +175,7 @@ class Endpoints:
             spoken=dialect.name,
             body=body,
             payload=payload if body is asked else dumped(body),
-            headers=dict(request.headers.items()),
+            headers=joined(request.headers),
             key=key,
             native=dialect.native(asked),
         )

@@ -27,7 +27,10 @@ def is_ours(origin: str) -> bool:
     >>> is_ours("https://obsidian.md")
     False
     """
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     return parts.scheme in _PROGRAMS or is_loopback(parts.hostname or "")
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -57,6 +58,18 @@ async def received(request: Request, settings: Settings) -> tuple[str | None, by
         raise RequestRefused(
             408, "too_slow", f"The request did not arrive within {settings.request_s:g} s."
         ) from None
+
+
+def joined(headers: Headers) -> dict[str, str]:
+    """By lower-case name; one that comes twice is one list (RFC 9110, 5.3).
+
+    >>> joined(Headers(raw=[(b"x-a", b"1"), (b"x-a", b"2")]))
+    {'x-a': '1, 2'}
+    """
+    out: dict[str, str] = {}
+    for name, value in headers.items():
+        out[name] = f"{out[name]}, {value}" if name in out else value
+    return out
 
 
 def parsed(payload: bytes) -> Json:

@@ -15,6 +15,7 @@ from rich.console import Console
 from router.app import Service
 from router.errors import ConfigError
 from router.gateway.constants import BACKLOG, DRAIN_S, GC_THRESHOLDS, SWITCH_S
+from router.gateway.heads import Heads
 from router.gateway.routes import create_app
 from router.monitor.watch import watching
 from router.settings import Settings
@@ -89,6 +90,7 @@ async def _run(
             log_level="warning",
             access_log=False,
             lifespan="off",
+            http=Heads,
             server_header=False,
             date_header=False,
             proxy_headers=False,

@@ -1,7 +1,6 @@
 """Answers that clients come back to: of the Responses API, as far as the log kept them."""
 
 import asyncio
-import json
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +13,7 @@ from router.dialects.table import RESPONSES
 from router.errors import RequestRefused
 from router.gateway.auth import key_name
 from router.gateway.responses import answered
+from router.outcomes.export import body_of
 from router.outcomes.queries import PastAnswer, forget_words, past_answer
 from router.wire import Json
 from router.wire.summary import Summary, Usage, mapping, sequence
@@ -39,7 +39,7 @@ class Stored:
             )
         text, calls = responses_answer.read_back(found.answer or "")
         answer = responses_answer.turn(_asked(named, found), text, calls)
-        return [*turns(json.loads(found.request or "{}")), answer]
+        return [*turns(body_of(found.request) or {}), answer]
 
     async def get(self, request: Request) -> Response:
         """GET /v1/responses/ID."""
@@ -101,7 +101,7 @@ class Stored:
 
 def _asked(name: str, found: PastAnswer) -> Asked:
     """The request again, as far as an answer repeats it."""
-    words = json.loads(found.request or "{}")
+    words = body_of(found.request) or {}
     body = dict(mapping(mapping(words.get("router")).get(NOTE)))
     functions = (mapping(mapping(t).get("function")) for t in sequence(words.get("tools")))
     body["tools"] = [{"type": "function", **f} for f in functions]

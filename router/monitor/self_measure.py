@@ -10,6 +10,7 @@ from router.backends.discovery import digest_of
 from router.engine.record import Record
 from router.errors import BackendError
 from router.labelling.probes import Probe, load_probes
+from router.labelling.probes.checks import runs_code
 from router.labelling.probes.load import some
 from router.labelling.probes.measure import answer_probe, learned_version
 from router.monitor.constants import IDLE_S, SELF_PROBES
@@ -70,4 +71,4 @@ class SelfMeasure:
 @cache
 def _harmless() -> list[Probe]:
     """Probes of every kind whose check runs nothing that a model wrote."""
-    return some([probe for probe in load_probes() if probe.kind != "code"], SELF_PROBES)
+    return some([probe for probe in load_probes() if not runs_code(probe.check)], SELF_PROBES)

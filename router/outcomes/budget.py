@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import Column, Connection, func, insert, select, update
 
+from router.errors import LogError
 from router.outcomes.tables import reservations
 from router.outcomes.writer import OutcomeLog
 
@@ -42,8 +43,10 @@ class Ledger:
     """The account of cloud spending.
 
     The sum of all reservations, settled at what was paid or not yet at their estimate, never
-    exceeds a cap by more than the estimates were wrong. A reservation whose process died stays at
-    its estimate: the money may have been spent. Days and months are those of UTC, as on the bill.
+    exceeds a cap by more than the estimates were wrong. A reservation whose process died, or whose
+    payment the disk refused, stays at its estimate: the money may have been spent. Where the
+    account cannot be read and there are caps, nothing may be spent. Days and months are those of
+    UTC, as on the bill.
     """
 
     def __init__(self, log: OutcomeLog, caps: Caps, clock: Callable[[], float]) -> None:
@@ -71,7 +74,10 @@ class Ledger:
             )
             return made
 
-        return await asyncio.wrap_future(self._log.call(entry))
+        try:
+            return await asyncio.wrap_future(self._log.call(entry))
+        except LogError as error:
+            return _unknown(error) if caps.any else Reservation("", usd)
 
     def settle(self, reservation: Reservation, usd: float) -> None:
         """Replace the estimate by what was paid (0 for a call that never happened).
@@ -94,7 +100,14 @@ class Ledger:
             return None
         now, caps = self._clock(), self.caps
         look = self._log.call(lambda connection: _exceeded(connection, caps, usd, key, now))
-        return await asyncio.wrap_future(look)
+        try:
+            return await asyncio.wrap_future(look)
+        except LogError as error:
+            return _unknown(error)
+
+
+def _unknown(error: LogError) -> str:
+    return f"What was spent cannot be read or written, so nothing more is: {error}"
 
 
 def _exceeded(

@@ -87,10 +87,11 @@ def calls_of(written: str | None) -> tuple[str, str | None]:
     >>> calls_of('Let me see.\\n[{"name": "add", "arguments": {"a": 1}}]')
     ('Let me see.', '[{"name": "add", "arguments": {"a": 1}}]')
     """
-    text, _, last = (written or "").rpartition("\n")
+    whole = str(written or "")
+    text, _, last = whole.rpartition("\n")
     if last.startswith('[{"name": ') and _are_calls(last):
         return text, last
-    return written or "", None
+    return whole, None
 
 
 def _are_calls(text: str) -> bool:
@@ -121,19 +122,32 @@ def group_of(text: str) -> str:
 
 def request_of(request: str | None, api: str) -> Request | None:
     """What the router judged of a kept request; None where no words were kept."""
-    if request is None:
+    body = body_of(request)
+    if body is None:
         return None
     try:
-        return request_from_body(json.loads(request), api == "anthropic")
+        return request_from_body(body, api == "anthropic")
     except InputError:
         return None
 
 
-def _common(row: RowMapping) -> dict[str, Any] | None:
-    request = request_of(row["request"], row["api"])
-    if request is None:
+def body_of(kept: object) -> dict[str, Any] | None:
+    """A kept request, or None where none was kept or nobody can read what stands there.
+
+    >>> body_of('{"half'), body_of("[1]"), body_of('{"messages": []}')
+    (None, None, {'messages': []})
+    """
+    try:
+        body = json.loads(kept) if isinstance(kept, str) else None
+    except (ValueError, RecursionError):
         return None
-    body = json.loads(row["request"])
+    return body if isinstance(body, dict) else None
+
+
+def _common(row: RowMapping) -> dict[str, Any] | None:
+    request, body = request_of(row["request"], row["api"]), body_of(row["request"])
+    if request is None or body is None:
+        return None
     return {
         "prompt_id": row["id"],
         "group": group_of(request.text),

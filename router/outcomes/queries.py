@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from router.decide.after import AgreementLabel
-from router.outcomes.export import local_answer_of, request_of
+from router.outcomes.export import body_of, local_answer_of, request_of
 from router.outcomes.tables import decisions, feedback, opinions, probes, shadow
 from router.types import Decision, Request
 from router.wire import Api, Json
@@ -103,7 +103,7 @@ def _logged(engine: Engine, query: Select[Any]) -> list[Logged]:
             one = Logged(
                 id=row["id"],
                 api="anthropic" if row["api"] == "anthropic" else "openai",
-                body=json.loads(row["request"]),
+                body=body_of(row["request"]) or {},
                 request=request,
                 local_model=row["local_model"],
                 local=local_answer_of(row),

@@ -139,7 +139,7 @@ class OutcomeLog:
                     self._write(connection, rows[start : start + _AT_ONCE])
         except OperationalError:
             raise
-        except SQLAlchemyError as error:
+        except Exception as error:  # a driver's own, too: OverflowError for a number beyond 64 bits
             if len(rows) == 1:
                 self.lost += 1
                 _log.error("A row of the outcome log was refused (%s).", _words(error))
@@ -197,7 +197,7 @@ def _resolve(futures: list[asyncio.Future[bool]], good: bool) -> None:
             future.set_result(good)
 
 
-def _words(error: SQLAlchemyError) -> str:
+def _words(error: Exception) -> str:
     """The driver's words; SQLAlchemy's own hold the row, and so a prompt."""
     inner = getattr(error, "orig", None)
     return str(inner).splitlines()[0][:200] if inner else type(error).__name__

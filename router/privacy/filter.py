@@ -18,7 +18,7 @@ from router.privacy.constants import (
 )
 from router.privacy.detectors import Detector
 from router.privacy.found import Found
-from router.privacy.masking import NAMES, StandIns, chosen, masked
+from router.privacy.masking import NAMES, StandIns, chosen, masked, parts
 from router.text.request import without_surrogates
 
 PRIVATE_HEADER = "x-router-privacy"
@@ -123,7 +123,7 @@ class PrivacyFilter:
         """
         body = json.loads(payload) if body is None else body
         findings = []
-        if declared is not None and declared.strip().lower() == "private":
+        if declared is not None and "private" in (d.strip().lower() for d in declared.split(",")):
             findings.append(Finding("declared", PRIVATE_HEADER))
         findings += self._findings(body)
         if not findings and not headers:
@@ -167,7 +167,8 @@ class PrivacyFilter:
             return None
         checked = masked(body, named)
         left = _text(checked)
-        if self._findings(checked) or any(value in left for value in named):
+        telling = (part for value, stand_in in named.items() for part in parts(value, stand_in))
+        if self._findings(checked) or any(part in left for part in telling):
             return None
         payload = json.dumps(masked(body, shaped), ensure_ascii=False).encode()
         return Clearance(payload, _SEAL, StandIns({s: v for v, s in shaped.items()}))

@@ -12,7 +12,7 @@ from typing import Any
 
 from stdnum import luhn
 
-from router.privacy.constants import LONGEST_STAND_IN
+from router.privacy.constants import LEAST_PART, LONGEST_STAND_IN
 from router.privacy.found import Found
 
 # Kind, or its part before the colon -> what a stand-in is called. What is not here is not masked:
@@ -118,6 +118,24 @@ def chosen(found: Iterable[Found], text: str, shaped: bool) -> dict[str, str] | 
                 break
         out[value] = stand_in
     return out
+
+
+def parts(value: str, stand_in: str) -> tuple[str, ...]:
+    """What of a value would still tell it, were it left somewhere else; itself first.
+
+    Of an e-mail address what stands before the @, of names and own words nothing more, of all else
+    each half.
+
+    >>> parts("ann.lee@example.org", "<EMAIL_1>"), parts("Ann Lee", "<PERSON_1>")
+    (('ann.lee@example.org', 'ann.lee'), ('Ann Lee',))
+    """
+    half = len(value) // 2
+    found: tuple[str, ...] = (value[:half].strip(), value[-half:].strip())
+    if stand_in.startswith("<EMAIL_"):
+        found = (value.partition("@")[0],)
+    elif stand_in.startswith(("<PERSON_", "<WORD_")):
+        found = ()
+    return (value, *(part for part in found if len(part) >= LEAST_PART))
 
 
 def masked(value: Any, stand_ins: Mapping[str, str]) -> Any:

@@ -78,6 +78,14 @@ GRID = 8  # cells of p_local and of p_cloud in the table of looks, each of width
 MOVES = 15  # quantiles of the move of the gain in each cell, equally likely
 VERIFIER_ARRAYS = {**VERIFIER_HEADS, "look": ("t", "g", "g", "m")}
 Arrays = Mapping[str, NDArray[Any]]
+# What a manifest must hold, by place, for what reads it to work.
+MEANT: Mapping[str, type | tuple[type, ...]] = {
+    "version": str,
+    "encoder.dimensions": int,
+    "models.local": dict,
+    "models.reference_local": str,
+    "threshold.default": (float, int),
+}
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -161,10 +169,14 @@ def load(folder: Path) -> Artifact:
         manifest = json.loads(raw)
         recorded = dict(manifest["files"])
         found = manifest["format"], manifest["feature_schema"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactCorrupt(
-            f"{folder / MANIFEST} is not a manifest; restore the folder."
-        ) from error
+        sound = found != (FORMAT, SCHEMA) or all(
+            isinstance(_at(manifest, path), kind) for path, kind in MEANT.items()
+        )
+        sound = sound and isinstance(manifest.get("known") or [], list)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        sound = False
+    if not sound:
+        raise ArtifactCorrupt(f"{folder / MANIFEST} is not a manifest; restore the folder.")
     if found != (FORMAT, SCHEMA):
         raise ArtifactMismatch(
             f"{folder} has format {found[0]} and feature schema {found[1]}, this version of the "
@@ -217,8 +229,15 @@ def checked_version(version: str) -> str:
     return version
 
 
+def _at(manifest: Any, path: str) -> Any:
+    for name in path.split("."):
+        manifest = manifest[name]
+    return manifest
+
+
 def _verifier(data: bytes, manifest: Mapping[str, Any], folder: Path) -> dict[str, NDArray[Any]]:
-    schema = manifest.get("verifier", {}).get("schema")
+    told = manifest.get("verifier")
+    schema = told.get("schema") if isinstance(told, dict) else None
     if schema != VERIFIER_SCHEMA:
         raise ArtifactMismatch(
             f"{folder / VERIFIER} has schema {schema}, this version of the router reads "
@@ -272,6 +291,8 @@ def write_synced(path: Path, data: bytes) -> None:
 
 
 def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():  # a pipe or a device may never end
+        raise ArtifactCorrupt(f"{path} is no file; restore the folder.")
     try:
         return path.read_bytes()
     except FileNotFoundError as error:

@@ -16,13 +16,20 @@ class Decoder:
 
     def __init__(self) -> None:
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-        self._rest = ""
+        self._rest: list[str] = []  # pieces of a line without its end
+        self._size = 0  # of these, in characters
 
     def feed(self, chunk: bytes) -> list[str]:
         """Every line that `chunk` completes. Raises ValueError for one too long."""
-        *lines, self._rest = (self._rest + self._utf8.decode(chunk)).split("\n")
-        if len(self._rest) > MAX_EVENT_CHARS:
+        text = self._utf8.decode(chunk)
+        self._rest.append(text)
+        self._size += len(text)
+        if self._size > MAX_EVENT_CHARS:
             raise ValueError("a line of the stream is too long")
+        if "\n" not in text:
+            return []
+        *lines, last = "".join(self._rest).split("\n")
+        self._rest, self._size = [last], len(last)
         return [line for line in lines if line.strip()]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from router.wire import Json
 from router.wire.summary import count, mapping, sequence
 
+_LONGEST_NS = 10**15  # chosen: eleven days
 _NS_PER_MS = 1_000_000
 
 
@@ -85,9 +86,9 @@ def _common(line: Json) -> Json:
             "total_tokens": read + wrote,
         }
         out["timings"] = {  # as llama.cpp tells them, and the time to load beside it
-            "prompt_ms": count(line.get("prompt_eval_duration")) / _NS_PER_MS,
-            "predicted_ms": count(line.get("eval_duration")) / _NS_PER_MS,
-            "load_ms": count(line.get("load_duration")) / _NS_PER_MS,
+            "prompt_ms": count(line.get("prompt_eval_duration"), _LONGEST_NS) / _NS_PER_MS,
+            "predicted_ms": count(line.get("eval_duration"), _LONGEST_NS) / _NS_PER_MS,
+            "load_ms": count(line.get("load_duration"), _LONGEST_NS) / _NS_PER_MS,
         }
     return out
 

@@ -21,25 +21,31 @@ class Decoder:
 
     def __init__(self) -> None:
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-        self._rest = ""
+        self._rest: list[str] = []  # pieces of a line without its end
         self._data: list[str] = []
+        self._size = 0  # of both, in characters
 
     def feed(self, chunk: bytes) -> list[str]:
         """The data of every event that `chunk` completes. Raises ValueError for one too long."""
-        text = self._rest + self._utf8.decode(chunk)
-        self._rest = ""
-        if text.endswith("\r"):  # half of a CRLF, perhaps
-            text, self._rest = text[:-1], "\r"
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        self._rest = lines.pop() + self._rest
-        if len(self._rest) > MAX_EVENT_CHARS:
+        text = self._utf8.decode(chunk)
+        self._size += len(text)
+        if self._size > MAX_EVENT_CHARS:
             raise ValueError("an event of the stream is too long")
+        self._rest.append(text)
+        if "\n" not in text and "\r" not in text:
+            return []
+        text, half = "".join(self._rest), ""
+        if text.endswith("\r"):  # half of a CRLF, perhaps
+            text, half = text[:-1], "\r"
+        *lines, last = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self._rest = [last + half]
         done = []
         for line in lines:
             if not line:
                 if self._data:
                     done.append("\n".join(self._data))
                     self._data = []
+                self._size = len(last)
             elif line.startswith("data:"):
                 self._data.append(line[6:] if line.startswith("data: ") else line[5:])
         return done
@@ -48,8 +54,10 @@ class Decoder:
 def encode(event: Json, name: str | None = None) -> bytes:
     """One event; `name` becomes its `event:` line, as Anthropic's stream has it.
 
+    A name that a backend made up may hold ends of lines; they end nothing here.
+
     >>> encode({"type": "ping"}, "ping")
     b'event: ping\\ndata: {"type":"ping"}\\n\\n'
     """
-    head = f"event: {name}\n".encode() if name else b""
+    head = f"event: {' '.join(name.split())}\n".encode("utf-8", "replace") if name else b""
     return b"%bdata: %b\n\n" % (head, dumped(event))

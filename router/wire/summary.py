@@ -45,9 +45,13 @@ class Summary:
         return self.finish == "length"
 
 
-def count(value: Any) -> int:
-    """A token count from foreign JSON: a whole number of at least 0, or 0."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+MOST = 10**9  # chosen: no answer has so many tokens, and every database can hold the number
+
+
+def count(value: Any, most: int = MOST) -> int:
+    """A count from foreign JSON, of tokens by default: a whole number from 0 to `most`, or 0."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 < value <= most else 0
 
 
 def position(value: Any, otherwise: int) -> int:

@@ -12,6 +12,7 @@ import httpx
 import uvicorn
 
 from router.app import Service
+from router.gateway.heads import Heads
 from router.gateway.routes import create_app
 from router.gateway.serve import bound
 from router.settings import Settings, load_settings
@@ -59,7 +60,8 @@ class Gateway:
             self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             async with Service(self.settings, lambda: self.settings) as service:
                 self.service = service
-                config = uvicorn.Config(create_app(service), log_level="error", lifespan="off")
+                app = create_app(service)
+                config = uvicorn.Config(app, log_level="error", lifespan="off", http=Heads)
                 self._server = uvicorn.Server(config)
                 self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
                 self._ready.set()

@@ -182,9 +182,17 @@ def _served(one: Entry, group: str, text: str) -> Served | None:
         key=one.key,
         tier=one.tier,
         rule=one.rule,
-        checks=tuple(json.loads(one.checks)) if one.checks else (),
+        checks=_checks(one.checks),
         escalated=one.escalated,
     )
+
+
+def _checks(kept: str | None) -> tuple[str, ...]:
+    try:
+        found = json.loads(kept) if isinstance(kept, str) else []
+    except (ValueError, RecursionError):
+        return ()  # nobody can read it
+    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def _group(text: Request | None, packed: bytes | None) -> str:

@@ -1,6 +1,6 @@
 """Fitting the tagger of names and addresses: logistic regression over hashed features of tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from router.privacy.constants import PEOPLE_BUCKETS, PEOPLE_REACH
 from router.privacy.people import CLASSES, Tagger, hashed, spans_of, tokens_of
 from training.data.people import Example
 from training.fit.constants import (
+    ADDRESS_CUTS,
     PEOPLE_ALPHA,
     PEOPLE_DEAF,
     PEOPLE_EPOCHS,
@@ -75,18 +76,16 @@ def best(tagger: Tagger, text: str) -> dict[tuple[str, bool], float]:
     return out
 
 
-def cut(tagger: Tagger, prompts: Sequence[str], rates: Mapping[str, float]) -> Tagger:
-    """The tagger with cuts so that at most so many of `prompts` have a name or an address.
+def cut(tagger: Tagger, prompts: Sequence[str], name_rate: float) -> Tagger:
+    """The tagger with cuts: of addresses as chosen, of names so that few of `prompts` have one.
 
-    `rates`: by kind, the share that is allowed; half of it with a word beside it, half without.
+    `name_rate`: the share that is allowed; half of it with a word beside it, half without.
     """
     found = [best(tagger, p) for p in prompts]
-    cuts = np.zeros((len(CLASSES) - 1, 2), dtype=np.float32)
-    for row, kind in enumerate(CLASSES[1:]):
-        for cued in (False, True):
-            scores = sorted((f.get((kind, cued), 0.0) for f in found), reverse=True)
-            allowed = scores[int(rates[kind] / 2 * len(scores))]
-            cuts[row, int(cued)] = max(allowed + 1e-3, 0.0)
+    cuts = np.array([(0.0, 0.0), ADDRESS_CUTS], dtype=np.float32)
+    for cued in (False, True):
+        scores = sorted((f.get(("name", cued), 0.0) for f in found), reverse=True)
+        cuts[0, int(cued)] = max(scores[int(name_rate / 2 * len(scores))] + 1e-3, 0.0)
     return replace(tagger, cuts=cuts)
 
 

@@ -60,6 +60,6 @@ SHARES = (0.1, 0.2, 0.3, 0.5)  # shares of the cloud at which quality is told
 ROUNDS = 500  # of the bootstrap
 PEOPLE_EXAMPLES = (16_000, 18_000, 6_000)  # chosen: addresses, names, others; minutes to learn
 PEOPLE_PROMPT = 400  # chosen: characters of a prompt that are read; enough for names and numbers
-# The share of prompts without names and addresses that the tagger may find one in: an address makes
-# a request private by default, a name only if its owner says so.
-PEOPLE_RATES = {"name": 0.006, "address": 0.0008}
+# The share of prompts without names that the tagger may find one in: a name makes a request private
+# only if its owner says so.
+NAME_RATE = 0.006

@@ -8,10 +8,10 @@ from random import Random
 from router.privacy.people import Tagger
 from training.data.people import Example, Maker
 from training.fit import people
-from training.pipelines.constants import PEOPLE_EXAMPLES, PEOPLE_PROMPT, PEOPLE_RATES
+from training.pipelines.constants import NAME_RATE, PEOPLE_EXAMPLES, PEOPLE_PROMPT
 
 # What false alarms are counted on is not learnt from: prompts of code and of numbers, and these.
-_COUNTED_ON = ("written", "template", "english", "zeroeval", "bfcl")
+_COUNTED_ON = ("zeroeval", "bfcl")
 _CODE_AND_NUMBERS = "math|gsm|compu|algebra|statistics|physics|machine_learning"
 # Full of names, and nobody said which of them are people's.
 _FULL_OF_NAMES = "law|history|politics|miscellaneous|religions|jurisprudence|mt_bench"
@@ -39,7 +39,7 @@ def learn(data: Sequence[Path], seed: int, progress: Callable[[str], None]) -> T
     progress("cutting")
     other = Maker(held, seed + 1)
     work = [other.other().text for _ in range(PEOPLE_EXAMPLES[2])]
-    return people.cut(people.leaning(tagger), [*held, *work], PEOPLE_RATES)
+    return people.cut(people.leaning(tagger), [*held, *work], NAME_RATE)
 
 
 def _prompts(path: Path) -> list[str]:

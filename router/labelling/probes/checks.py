@@ -11,7 +11,7 @@ A check is a mapping with `type` and what that needs:
 - words, lines: their number is `count`, or lies from `min` to `max`
 - count: `text` occurs `times` times
 - only: the case of its letters is `upper` or `lower`; without: the letter `letter` is missing
-- code: its code passes `tests`
+- code: its code passes `tests`, run in a sandbox
 - all: every one of `checks` passes
 """
 
@@ -38,7 +38,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def passed(check: Check, answer: str) -> bool:
-    """Whether `answer` passes `check`. Raises KeyError for a check of unknown type.
+    """Whether `answer` passes `check`.
+
+    Raises KeyError for a check of unknown type, NoSandbox where code would run unconfined.
 
     >>> passed({"type": "number", "value": 391}, "17 times 23 is **391**.")
     True
@@ -46,6 +48,15 @@ def passed(check: Check, answer: str) -> bool:
     True
     """
     return _CHECKS[check["type"]](check, answer.strip())
+
+
+def runs_code(check: Check) -> bool:
+    """Whether the check runs what a model wrote.
+
+    >>> runs_code({"type": "all", "checks": [{"type": "code", "tests": ""}]})
+    True
+    """
+    return check["type"] == "code" or any(map(runs_code, check.get("checks", ())))
 
 
 def _number(check: Check, answer: str) -> bool:

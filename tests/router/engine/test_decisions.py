@@ -1,6 +1,9 @@
 """Who answers, by which rule, and what it leaves behind."""
 
+import asyncio
+import gc
 import json
+import weakref
 
 import pytest
 
@@ -192,7 +195,6 @@ def test_settings_are_taken_without_a_restart_and_wrong_ones_are_not(run: Run) -
     gateway = run()
     service = gateway.service
     before = service.policy.version
-    import asyncio
 
     def reload(**settings: object) -> bool:
         gateway.settings = gateway.settings.model_copy(update=settings)
@@ -204,6 +206,19 @@ def test_settings_are_taken_without_a_restart_and_wrong_ones_are_not(run: Run) -
     assert gateway.chat(EASY).headers["x-router-tier"] == "cloud"
     assert not reload(version="no-such-version")
     assert gateway.chat(EASY).headers["x-router-tier"] == "cloud"
+
+
+def test_a_model_that_was_replaced_leaves_the_memory(run: Run) -> None:
+    gateway = run()
+    service = gateway.service
+    old = weakref.ref(service.policy.router)
+    gc.disable()  # as good as it is in a gateway: what is loaded stays for long
+    try:
+        asyncio.run_coroutine_threadsafe(service.reload(), gateway.loop).result(60)
+        assert old() is not service.policy.router
+        assert old() is None
+    finally:
+        gc.enable()
 
 
 def test_health_and_metrics_tell_the_state_without_any_text(run: Run) -> None:

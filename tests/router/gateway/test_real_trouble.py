@@ -92,5 +92,6 @@ def test_no_leak_by_an_independent_benchmark(
 
     modes = ({}, {"cascade": "second_opinion"}, {"exploration": 0.5}, {"threshold": -1.0})
     assert [selfcheck(**mode) for mode in modes] == [2, 2, 2, 2]
+    assert [selfcheck(private="mask", **mode) for mode in modes] == [2, 2, 2, 2]
     monkeypatch.setattr("router.app.detectors_of", lambda _: [])
     assert selfcheck(threshold=-1.0) == 1

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from router.errors import InputError
-from router.labelling.probes import Probe, load_probes
-from router.labelling.probes.checks import passed
+from router.labelling.probes import Probe, load_probes, sandbox
+from router.labelling.probes.checks import passed, runs_code
 from router.labelling.probes.measure import fitted_shift, measured
-from router.labelling.probes.sandbox import passes
 
 PROBES = load_probes()
 
@@ -25,7 +24,10 @@ def test_there_are_enough_probes_of_every_kind_and_level() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted({p.kind for p in PROBES}))
 def test_every_solution_passes_and_nonsense_does_not(kind: str) -> None:
-    for probe in (p for p in PROBES if p.kind == kind):
+    mine = [p for p in PROBES if p.kind == kind]
+    if any(runs_code(p.check) for p in mine) and sandbox.missing():
+        pytest.skip(sandbox.missing())
+    for probe in mine:
         assert passed(probe.check, probe.solution), probe.id
         assert not passed(probe.check, "I am not sure what you mean by that"), probe.id
         assert not passed(probe.check, ""), probe.id
@@ -65,33 +67,9 @@ def test_a_solution_seldom_passes_for_another_probe() -> None:
     ],
 )
 def test_checks(check: dict[str, object], good: str, bad: str) -> None:
+    if runs_code(check) and sandbox.missing():
+        pytest.skip(sandbox.missing())
     assert passed(check, good) and not passed(check, bad)
-
-
-@pytest.mark.servers
-@pytest.mark.parametrize(
-    "code",
-    [
-        "while True: pass",
-        "x = []\nwhile True: x.append('x' * 10**7)",
-        "import os; os.system('true')",
-        "import subprocess; subprocess.run(['true'])",
-        "import socket; socket.socket()",
-        "open('left-behind', 'w')",
-        "import os; os.remove('/tmp/anything')",
-        "import sys; sys.exit(0)",
-        "import os; os._exit(0)",
-        "print('done'); raise SystemExit",
-        "raise KeyboardInterrupt",
-    ],
-)
-def test_code_that_misbehaves_fails_and_does_no_harm(code: str) -> None:
-    assert not passes(code, "", seconds=1)
-
-
-def test_code_sees_nothing_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
-    assert passes("import os\nseen = dict(os.environ)", "assert 'ANTHROPIC_API_KEY' not in seen")
 
 
 def test_a_broken_set_is_refused_with_file_and_line(tmp_path: Path) -> None:

@@ -114,6 +114,22 @@ def test_a_full_disk_stops_no_answer_and_loses_no_row(run: Run) -> None:
     assert gateway.service.log.lost == 0
 
 
+@pytest.mark.parametrize("caps", [{}, {"budget_day_usd": 5.0}])
+def test_a_full_disk_stops_spending_where_there_are_caps_and_no_answer(
+    run: Run, caps: dict[str, float]
+) -> None:
+    gateway = run(**caps)
+    assert gateway.chat(HARD).headers["x-router-tier"] == "cloud"
+    full = "PRAGMA query_only=1"  # nothing is written any more; the error is of the same kind
+    gateway.service.log.call(lambda c: c.exec_driver_sql(full).close()).result()
+    answer = gateway.chat(HARD)
+    assert answer.status_code == 200
+    assert answer.headers["x-router-tier"] == ("local" if caps else "cloud")
+    named = gateway.chat(HARD, model="cloud")
+    assert named.status_code == (402 if caps else 200)
+    assert "What was spent cannot be" in named.text or not caps
+
+
 def test_caps_hold_under_concurrency_and_across_restarts(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/o.db"
     now = [1_700_000_000.0]

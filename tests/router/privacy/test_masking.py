@@ -13,11 +13,12 @@ from router.backends.base import Ask
 from router.backends.masked import Unmasked
 from router.engine.opened import Opened
 from router.privacy import PrivacyFilter
-from router.privacy.detectors import Builtin, Own
+from router.privacy.detectors import Builtin, Own, People
 from router.privacy.filter import Screening
 from router.privacy.masking import Restorer, StandIns
 from router.types import Tier
 from router.wire import Api, Json
+from tests.privacy_recall.sentences import sentence
 from tests.privacy_recall.values import LOCALES, Values
 from tests.router.privacy.test_no_leak import MODES
 from tests.router.privacy.test_privacy import ELSEWHERE, PLACES, SECRET, filled
@@ -26,6 +27,7 @@ from tests.servers.fixtures import Run
 from tests.servers.running import HARD
 
 MASKING = PrivacyFilter([Builtin(), Own((), ["Project Falcon"])], mask=True)
+WIDE = PrivacyFilter([Builtin(), People()], mask=True, also=[People(names=True)])
 TOOL = {"type": "function", "function": {"name": "send", "parameters": {"type": "object"}}}
 
 
@@ -91,8 +93,13 @@ def test_with_tools_a_stand_in_has_the_form_of_the_value() -> None:
                 {"role": "user", "content": "4242 4242"},
             ]
         },
+        {
+            "messages": [
+                {"role": "user", "content": "write to ann.lee@example.org, ann.lee is back"},
+            ]
+        },
     ],
-    ids=["credential", "number", "key", "base64", "image", "over two turns"],
+    ids=["credential", "number", "key", "base64", "image", "over two turns", "half of it again"],
 )
 def test_what_cannot_be_masked_with_certainty_stays(body: Json) -> None:
     found = MASKING.screen(json.dumps(body).encode())
@@ -322,3 +329,97 @@ def test_no_value_reaches_the_cloud_by_any_path(
     assert not any(b"example.org" in got.raw for got in cloud.got)
     kept = json.dumps(gateway.rows())
     assert "example.org" not in kept
+
+
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
+def test_what_has_no_checksum_comes_back_as_well(api: Api) -> None:
+    """Telephone numbers, names and addresses, in the sentences of their languages."""
+    rng, asked = Random(12), 0
+    locales = ["de_DE", "en_US", "fr_FR", "nl_NL", "ja_JP", "it_IT", "pl_PL", "fi_FI"]
+    makers = [Values(locale, 9) for locale in locales]
+    detectors = (Builtin(), People(names=True))
+    for _ in range(150):
+        texts = []
+        for _ in range(3):
+            maker = rng.choice(makers)
+            kind = rng.choice(("phone", "name", "address"))
+            texts.append(sentence(rng, maker.language, kind, maker.draw(kind)))
+        text = "\n".join(texts)
+        found = WIDE.screen(json.dumps({"messages": [{"role": "user", "content": text}]}).encode())
+        if not found.masked:
+            continue
+        asked += 1
+        echo = Echo(api, rng)
+        ask = Ask(api=api, body={}, model="m", deadline=0.0, clearance=found.clear())
+        assert asyncio.run(answered(Unmasked(echo), ask)) == (text, text)
+        values = {f.value for detector in detectors for f in detector(text)}
+        assert values
+        assert not any(value in echo.seen for value in values if value)
+    assert asked > 100
+
+
+ASKED: dict[str, Json] = {
+    "/v1/chat/completions": {"messages": []},
+    "/v1/messages": {"messages": [], "max_tokens": 50},
+    "/v1/responses": {"input": ""},
+    "/v1/completions": {"prompt": ""},
+    "/api/chat": {"messages": []},
+    "/api/generate": {"prompt": ""},
+}
+TOLD = (
+    "Write to ann.lee@mail.example.org for me.",
+    "Call me on +44 20 7946 0958, please.",
+    "Ship it to 4122 Rose Street, Denver, CO 80203, please.",
+    "My name is Connie Cantrell and I live at 12 Baker Street, London NW1 6XE.",
+)
+HIDDEN = (b"ann.lee", b"7946 0958", b"4122 Rose", b"Cantrell", b"12 Baker")
+
+
+def _texts(value: Any) -> list[str]:
+    """What stands under the names that pieces of text have in any dialect."""
+    if isinstance(value, list):
+        return [t for v in value for t in _texts(v)]
+    if not isinstance(value, dict):
+        return []
+    names = ("content", "text", "delta", "response")
+    mine = [v for k, v in value.items() if k in names and isinstance(v, str)]
+    return mine + [t for v in value.values() for t in _texts(v)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", ASKED)
+def test_values_come_back_in_every_dialect(
+    run: Run, cloud: upstream.Upstream, path: str, stream: bool
+) -> None:
+    cloud.script = echoing
+    gateway = run(**SETTINGS)
+    for text in TOLD:
+        turns = [{"role": "user", "content": text}]
+        filled = {k: turns if k == "messages" else text for k in ASKED[path] if k != "max_tokens"}
+        body = {**ASKED[path], **filled, "model": "auto", "stream": stream}
+        answer = gateway.client.post(path, json=body)
+        assert answer.headers["x-router-tier"] == "cloud"
+        assert answer.headers["x-router-masked"]
+        lines = answer.text.splitlines() if stream else [answer.text]
+        parts = [line.removeprefix("data: ") for line in lines]
+        said = [t for part in parts if part.startswith("{") for t in _texts(json.loads(part))]
+        assert text in "".join(said)
+    assert not any(value in got.raw for value in HIDDEN for got in cloud.got)
+    assert not any(value.decode() in json.dumps(gateway.rows()) for value in HIDDEN)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_value_reaches_the_cloud_through_the_other_apis(
+    run: Run, cloud: upstream.Upstream, mode: str
+) -> None:
+    cloud.script = echoing
+    gateway = run(**MODES[mode], private="mask")
+    went = 0
+    for i, (path, body) in enumerate(ELSEWHERE.values()):
+        for stream in (False, True):
+            model = ("cloud", "auto")[i % 2]
+            made = {**filled(body), "model": model, "stream": stream}  # type: ignore[dict-item]
+            went += "x-router-masked" in gateway.client.post(path, json=made).headers
+    assert went
+    assert all(b"example.org" not in got.raw and b"ann.lee" not in got.raw for got in cloud.got)
+    assert "example.org" not in json.dumps(gateway.rows())

@@ -15,10 +15,10 @@ from tests.privacy_recall.ordinary import everyday, made
 ADDRESSES = PrivacyFilter([People()])
 WHOLE = PrivacyFilter([Builtin(), People()])
 BOTH = PrivacyFilter([People(names=True)])
-HOLDING = ("Lindenallee 12b", "INVOICE 2024-0098")
+HOLDING = ("Lindenallee 12b",)
 
 
-@pytest.mark.parametrize(("kind", "least"), [("address", 0.85), ("name", 0.75)])
+@pytest.mark.parametrize(("kind", "least"), [("address", 0.9), ("name", 0.78)])
 def test_most_addresses_and_names_are_found(kind: str, least: float) -> None:
     seed = secrets.randbelow(10**6)
     found = recall(BOTH.kinds, seed, each=8, kinds=[kind])[kind]
@@ -78,5 +78,22 @@ def test_everyday_prompts_and_numbers_of_work_are_no_addresses() -> None:
     assert share.found <= 4
     prompts = list(everyday())
     flagged = [prompt for prompt in prompts if ADDRESSES.kinds(prompt)]
-    # In twenty languages 2.7 of 1,000; what is kept here by mistake is answered all the same.
-    assert len([p for p in flagged if not any(h in p for h in HOLDING)]) <= 0.003 * len(prompts)
+    # In twenty languages; what is kept here by mistake is answered all the same.
+    assert len([p for p in flagged if not any(h in p for h in HOLDING)]) <= 0.001 * len(prompts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Stuur het naar Andreahof 050\n6488\nChassepierre.",
+        "Jeg bor i Ruudskogen 6B, 0811 Helland.",
+        "Ich wohne in der Alexandar-Lampert-Weg 1/1, 2251 Landeck.",
+        "Asun osoitteessa Jänkäkuja 811, 53826 Rantasalmi.",
+    ],
+)
+def test_an_address_is_known_by_its_form_where_it_is_said_to_be_one(text: str) -> None:
+    assert ADDRESSES.kinds(text) == ("address",)
+
+
+def test_the_form_alone_is_no_address() -> None:
+    assert ADDRESSES.kinds("Compare Chapter 12, 2010 Edition with Table 3, 1999 Berlin.") == ()

@@ -102,6 +102,46 @@ def test_wrong_manifests_are_refused(models: Path, change: dict[str, object], er
         artifacts.load(models / "one")
 
 
+@pytest.mark.parametrize("name", ["encoder", "models", "threshold", "version", "known"])
+@pytest.mark.parametrize("value", [5, "x", {"x": 1}, [1]])
+def test_a_manifest_whose_parts_are_something_else_is_refused(
+    models: Path, name: str, value: object
+) -> None:
+    if (name, type(value)) in (("version", str), ("known", list)):
+        return  # what they may be
+    path = models / "one" / artifacts.MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    with pytest.raises(ArtifactCorrupt, match="is not a manifest"):
+        artifacts.load(models / "one")
+
+
+def test_a_manifest_nested_without_end_is_refused(models: Path) -> None:
+    (models / "one" / artifacts.MANIFEST).write_text("[" * 100_000)
+    with pytest.raises(ArtifactCorrupt, match="manifest"):
+        artifacts.load(models / "one")
+
+
+@pytest.mark.parametrize("name", [artifacts.HEADS, artifacts.MANIFEST])
+def test_what_is_no_file_is_not_read(models: Path, name: str) -> None:
+    """A pipe would be waited for without end, /dev/zero read without end."""
+    path = models / "one" / name
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ArtifactCorrupt, match="is no file"):
+        artifacts.load(models / "one")
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(ArtifactCorrupt, match="is no file"):
+        artifacts.load(models / "one")
+
+
+@pytest.mark.parametrize("name", ["../one", "/etc", "one/../../x", "..", "a\x00b", "x" * 10**6])
+def test_no_pointer_leads_out_of_the_folder(models: Path, name: str) -> None:
+    (models / artifacts.POINTER).write_text(name)
+    with pytest.raises(ArtifactError, match="is not a version name"):
+        artifacts.resolve(models)
+
+
 def test_manifest_that_is_not_json(models: Path) -> None:
     (models / "one" / artifacts.MANIFEST).write_text('{"half')
     with pytest.raises(ArtifactCorrupt, match="manifest"):

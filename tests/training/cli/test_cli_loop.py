@@ -78,6 +78,17 @@ def test_probe_measures_binds_and_resumes(home: Shell, local: Upstream) -> None:
     assert "current" in listed and "previous" in listed
 
 
+def test_without_a_sandbox_probes_that_run_code_are_left_out_and_it_is_said(
+    home: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.labelling.probes.sandbox.missing", lambda: "There is none.")
+    asked = ("probe", "--kinds", "code", "--kinds", "dates")
+    code, out, err = command("router", *asked, cwd=home.folder)
+    assert (code, err.strip()) == (0, "44 probes that run code are left out. There is none.")
+    assert "of 35 probes" in out
+    assert "There is none." in home.bad("probe", "--kinds", "code")
+
+
 def test_a_real_small_model_is_measured(tmp_path: Path, shipped: Artifact, llama: str) -> None:
     home = Shell(tmp_path, shipped, local_url=llama)
     said = home.good("probe", "--kinds", "not_inventing", "--count", "20")
