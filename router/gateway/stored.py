@@ -71,7 +71,7 @@ class Stored:
     async def input_items(self, request: Request) -> Response:
         """GET /v1/responses/ID/input_items: the conversation that it answered, in pages."""
         name, found = await self._asked_for(request)
-        items = responses_items.items(turns(json.loads(found.request or "{}")), name)
+        items = responses_items.items(turns(body_of(found.request) or {}), name)
         return answered(responses_items.page(items, request.query_params))
 
     async def _asked_for(self, request: Request) -> tuple[str, PastAnswer]:
