@@ -153,4 +153,6 @@ def test_the_gates_of_ratings() -> None:
     assert gates.on_later_requests(200, "agreement", level, level, sure) == ()
     assert gates.on_later_requests(200, "agreement", worse, level, sure)
     assert gates.on_later_requests(200, "agreement", level, level, unsure)
+    wide = Interval(0.003, -0.013, 0.017)  # it may lose too much
+    assert gates.on_later_requests(200, "agreement", wide, level, sure)
     assert "more later ratings" in gates.too_few_to_judge(3, 40)[0]
