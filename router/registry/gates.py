@@ -89,8 +89,8 @@ def on_later_requests(
 
     `order`: by how much it tells answers apart better within a kind of request, in log loss. Surely
     better at equal cost is enough; so is what surely tells answers apart better and looks no worse,
-    a loss of QUALITY_LOSS excluded, since a few hundred requests show the first hardly ever. Nothing
-    wins ties.
+    a loss of QUALITY_LOSS excluded, since a few hundred requests show the first hardly ever.
+    Nothing wins ties.
     """
     no_worse = equal.value >= 0 and equal.low >= -QUALITY_LOSS and own.value >= -OWN_CUT_LOSS
     if order.low > 0 and no_worse:
