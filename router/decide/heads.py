@@ -78,3 +78,14 @@ def sigmoid(z: FloatArray) -> FloatArray:
     """
     p: FloatArray = 0.5 * (1.0 + np.tanh(0.5 * z))
     return p
+
+
+def logit(p: FloatArray, edge: float = 0.0) -> FloatArray:
+    """log(p / (1 - p)), with `p` held from `edge` to 1 - `edge`.
+
+    >>> logit(np.array([0.5, 0.0]), edge=0.1).round(1).tolist()
+    [0.0, -2.2]
+    """
+    kept = np.clip(p, edge, 1 - edge)
+    z: FloatArray = np.log(kept / (1 - kept))
+    return z

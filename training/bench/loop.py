@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from router.decide.heads import sigmoid
+from router.decide.heads import logit, sigmoid
 from router.labelling.probes.measure import fitted_shift
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
@@ -160,21 +160,21 @@ def _swapped(target: _Target, given: TrainingSet, seed: int) -> dict[str, float]
     ]
     fitted = given.fit(others, strength=BASE_C)
     at = mine["prompt_id"].map(given.position).to_numpy()
-    logit = _logit(_p_local(fitted, given, at))
+    z = logit(_p_local(fitted, given, at), edge=1e-6)
     score, kind = mine["score"].to_numpy(dtype="float64"), mine["category"].to_numpy()
     like = rng.permutation(train)[:PROBES]
     found: dict[str, list[float]] = {"unmeasured": [], "probes": [], "floor": []}
     for category in np.unique(kind):
         here, probes = test[kind[test] == category], train[kind[train] != category]
         probes = rng.permutation(probes)[:PROBES]
-        moved = sigmoid(logit[here] + fitted_shift(logit[probes], score[probes]))
-        found["unmeasured"].append(metrics.ece(sigmoid(logit[here]), score[here]))
+        moved = sigmoid(z[here] + fitted_shift(z[probes], score[probes]))
+        found["unmeasured"].append(metrics.ece(sigmoid(z[here]), score[here]))
         found["probes"].append(metrics.ece(moved, score[here]))
         found["floor"].append(metrics.ece_floor(moved, rng))
-    moved = sigmoid(logit[test] + fitted_shift(logit[like], score[like]))
+    moved = sigmoid(z[test] + fitted_shift(z[like], score[like]))
     return {
         **{f"ece, {name}": float(np.mean(values)) for name, values in found.items()},
-        "ece, unmeasured, all kinds": metrics.ece(sigmoid(logit[test]), score[test]),
+        "ece, unmeasured, all kinds": metrics.ece(sigmoid(z[test]), score[test]),
         "ece, probes, all kinds": metrics.ece(moved, score[test]),
         "ece, floor, all kinds": metrics.ece_floor(moved, rng),
         "brier skill, all kinds": metrics.brier_skill(moved, score[test]),
@@ -212,9 +212,3 @@ def _split(target: _Target, seed: int) -> tuple[IntArray, IntArray]:
 
 def _p_local(fitted: Fitted, given: TrainingSet, at: IntArray) -> FloatArray:
     return fitted.predict(given.features.take(at), {"local": _SWAPPED, "cloud": ""})[0]
-
-
-def _logit(p: FloatArray) -> FloatArray:
-    q = np.clip(p, 1e-6, 1 - 1e-6)
-    logit: FloatArray = np.log(q / (1 - q))
-    return logit

@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import brentq
 
-from router.decide.heads import Heads, sigmoid
+from router.decide.heads import Heads
 from router.text.features import Features
 from router.types import FloatArray
+from training.fit.calibrate import shift_to
 from training.fit.head import TIERS
 from training.fit.heads import Fitted
 
 _WEIGHTS = ("embedding", "structure", "words", "pairs", "syllables", "bias")
-_FARTHEST = 12.0  # logits; no mean probability that is not 0 or 1 lies beyond
 
 
 def blended(before: Fitted, after: Fitted, share: tuple[float, float]) -> Fitted:
@@ -53,13 +52,7 @@ def with_level_of(
     wanted = [float(p.mean()) for p in before.predict(features, pair)]
     ability = np.array([fitted.ability(t, pair[t]) for t in TIERS])
     z = fitted.heads.logits(features, ability)
-    shifts = []
-    for index, mean in enumerate(wanted):
-        column = z[:, index]
-        shifts.append(
-            brentq(lambda s, c=column, m=mean: sigmoid(c + s).mean() - m, -_FARTHEST, _FARTHEST)
-        )
-    return fitted.scaled([(1.0, float(s)) for s in shifts])
+    return fitted.scaled([(1.0, shift_to(z[:, i], mean)) for i, mean in enumerate(wanted)])
 
 
 def _uncalibrated(heads: Heads) -> dict[str, FloatArray]:

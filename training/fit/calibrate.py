@@ -5,11 +5,11 @@ rows from undoing what thousands have taught; with hundreds of rows it no longer
 """
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 
 from router.decide.heads import sigmoid
 from router.types import FloatArray
-from training.fit.constants import FOLDS_PRIOR, LEAST_SLOPE
+from training.fit.constants import FARTHEST, FOLDS_PRIOR, LEAST_SLOPE
 
 
 def platt(
@@ -35,3 +35,16 @@ def platt(
     bounds = [(LEAST_SLOPE, None), (None, None)]
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, bounds=bounds)
     return float(found.x[0]), float(found.x[1])
+
+
+def shift_to(z: FloatArray, mean: float, weight: FloatArray | None = None) -> float:
+    """The shift of the logits `z` (n,) that gives their probabilities this mean, 0 < `mean` < 1.
+
+    >>> round(shift_to(np.zeros(3), 0.75), 3)
+    1.099
+    """
+
+    def off(shift: float) -> float:
+        return float(np.average(sigmoid(z + shift), weights=weight)) - mean
+
+    return float(brentq(off, -FARTHEST, FARTHEST))

@@ -30,6 +30,7 @@ TOLERANCE = 1e-4  # scikit-learn's default
 # Calibration: strength of the prior as curvature of the log loss; one row of an even case has 0.25.
 # Chosen: held-out folds of a fit are many; rows set aside are few and come after that scaling.
 FOLDS_PRIOR, ROWS_PRIOR = 10.0, 100.0
+FARTHEST = 30.0  # chosen: logits; no mean probability that is not 0 or 1 lies beyond
 LEAST_SLOPE = 1e-3  # chosen: calibration must not turn a ranking round
 
 # The verifier.

@@ -15,16 +15,16 @@ import pandas as pd
 
 from router.decide.constants import COPIED_SHARES, STRANGE_DEVIATION, UNMEASURED_DEVIATION
 from router.decide.dependence import copied_share, limited, pair_name, relation
-from router.decide.heads import sigmoid
-from router.labelling.probes.measure import fitted_shift
+from router.decide.heads import logit, sigmoid
 from router.labels.label import Label
 from router.labels.sources import EXPLICIT, SOURCES
 from router.types import FloatArray
 from training.data.log import OF_PAIR, Window
+from training.fit.calibrate import shift_to
 from training.fit.constants import FOLDS_PRIOR
 from training.fit.head import TIERS
 from training.fit.logistic import fit_logistic
-from training.pipelines.constants import COPIED_TOLD, READING_TRUST
+from training.pipelines.constants import COPIED_TOLD, LEVEL_EDGE, READING_TRUST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def independent(
         return Independent(window=window, copied={}, words=())
     said = {tier: _said(soft["decision"], labels, drawn, tier) for tier in TIERS}
     told = soft[OF_PAIR[0]].notna().to_numpy()
-    of_pair = _logit(soft[list(OF_PAIR)].to_numpy(dtype="float64"))
+    of_pair = logit(soft[list(OF_PAIR)].to_numpy(dtype="float64"), LEVEL_EDGE)
     alone, together = of_pair[:, :2], of_pair[:, 2:].copy()
     models = list(zip(soft["local_model"], soft["second_model"], strict=True))
     copied: dict[str, float] = {}
@@ -111,9 +111,9 @@ def _weighed(
     z = parts @ start
     shift = float(alone.mean())
     if np.isfinite(claimed).all():
-        means = _logit(np.array([claimed.mean(), sigmoid(z + shift).mean()]))
+        means = logit(np.array([claimed.mean(), sigmoid(z + shift).mean()]), LEVEL_EDGE)
         level = np.average(means, weights=[UNMEASURED_DEVIATION**-2, STRANGE_DEVIATION**-2])
-        shift = fitted_shift(z, sigmoid(np.full(len(z), level)), prior=0.0)
+        shift = shift_to(z, float(sigmoid(np.asarray(level))))
     known = np.isfinite(said)
     weights, shift = fit_logistic(
         parts[known],
@@ -126,9 +126,3 @@ def _weighed(
         bias_c=1 / FOLDS_PRIOR,
     )
     return sigmoid(parts @ weights + shift)
-
-
-def _logit(p: FloatArray) -> FloatArray:
-    q = np.clip(p, 1e-4, 1 - 1e-4)
-    logit: FloatArray = np.log(q / (1 - q))
-    return logit

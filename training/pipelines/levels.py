@@ -12,8 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from router.decide.heads import sigmoid
+from router.decide.heads import logit, sigmoid
 from router.types import FloatArray
+from training.fit.calibrate import shift_to
 from training.pipelines.constants import LEVEL_EDGE, LEVEL_PRIOR, LEVEL_SHARE
 
 
@@ -39,9 +40,9 @@ def levelled(
     rows = {cell: np.flatnonzero((tier == cell[0]) & (kind == cell[1])) for cell in cells}
     for at in rows.values():
         if len(at):
-            middle = LEVEL_SHARE * _logit(champion[at].mean())
-            middle += (1 - LEVEL_SHARE) * _logit(score[at].mean())
-            score[at] = _shifted(score[at], float(sigmoid(np.array([middle]))[0]))
+            means = np.array([champion[at].mean(), score[at].mean()])
+            middle = logit(means, LEVEL_EDGE) @ [LEVEL_SHARE, 1 - LEVEL_SHARE]
+            score[at] = _shifted(score[at], float(sigmoid(middle)))
     for one in np.unique(tier):
         mine = tier == one
         score[mine] = _shifted(score[mine], float(soft["score"].to_numpy()[mine].mean()))
@@ -81,15 +82,5 @@ def _moves(
 
 def _shifted(p: FloatArray, mean: float) -> FloatArray:
     """`p` with a shift of all logits that gives it this mean."""
-    wanted = min(max(mean, LEVEL_EDGE), 1 - LEVEL_EDGE)
-    z = np.array([_logit(one) for one in p])
-    low, high = -20.0, 20.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if sigmoid(z + middle).mean() < wanted else (low, middle)
-    return sigmoid(z + low)
-
-
-def _logit(p: float) -> float:
-    kept = min(max(float(p), LEVEL_EDGE), 1 - LEVEL_EDGE)
-    return float(np.log(kept / (1 - kept)))
+    z = logit(p, LEVEL_EDGE)
+    return sigmoid(z + shift_to(z, min(max(mean, LEVEL_EDGE), 1 - LEVEL_EDGE)))

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from router.backends.discovery import LocalModel, digest_of
-from router.decide.heads import sigmoid
+from router.decide.heads import logit, sigmoid
 from router.decide.router import Router
 from router.labelling import Progress
 from router.labelling.local import Local
@@ -167,7 +167,7 @@ def learned_version(
         digest_of(model),
         probes,
         good,
-        np.log(p / (1 - p)),
+        logit(p),
         float(base.arrays["calibration"][0, 0]),
         before,
     )

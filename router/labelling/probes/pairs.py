@@ -13,6 +13,7 @@ import numpy as np
 from router.answers.reading import Answer
 from router.decide.constants import COPIED_SHARES
 from router.decide.dependence import copied_share, pair_name, relation
+from router.decide.heads import logit
 from router.decide.router import Router
 from router.engine.constants import SECOND_TEMPERATURE
 from router.labelling import Progress
@@ -53,7 +54,7 @@ async def copied_on(
 ) -> Copied:
     """Both models' answers to `probes`, set beside each other. Raises BackendError."""
     look = router.second_look()
-    added, wrong = [], []
+    alone, strangers, wrong = [], [], []
     for number, probe in enumerate(probes):
         progress(number, len(probes))
         own = await _answer(local, first, probe, 0.0)
@@ -62,13 +63,15 @@ async def copied_on(
         good = await asyncio.to_thread(passed, probe.check, own.text)
         asks = asks_for(request_from_prompt(probe.prompt))
         label = look.agreement_label(asks, own, [other])
-        added.append(_logit(label.strangers[0]) - _logit(label.alone[0]))
+        alone.append(label.alone[0])
+        strangers.append(label.strangers[0])
         wrong.append(float(not good))
+    added = logit(np.array(strangers)) - logit(np.array(alone))
     expected = COPIED_SHARES[relation(first, second)]
     return Copied(
         first=first,
         second=second,
-        share=copied_share(np.array(added), np.array(wrong), expected),
+        share=copied_share(added, np.array(wrong), expected),
         expected=expected,
         wrong=int(sum(wrong)),
         probes=len(probes),
@@ -104,7 +107,3 @@ async def _answer(local: Local, model: str, probe: Probe, temperature: float) ->
         "max_tokens": MAX_TOKENS,
     }
     return Answer((await local.ask(model, body)).text, model)
-
-
-def _logit(p: float) -> float:
-    return float(np.log(p / (1 - p)))
