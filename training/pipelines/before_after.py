@@ -123,7 +123,7 @@ def judged_later(
         equal = (_highest(scored.gain, int(to_cloud.sum())) - to_cloud.astype(float)) * worth
         own = ((scored.gain > lesson.cut) - to_cloud.astype(float)) * worth
         at_equal, at_own = (_lowest(d, groupings, level, seed) for d in (equal, own))
-        told = order_gains(window.known, (before, lesson.fitted), rows, kinds)[0]
+        (told,) = order_gains(window.known, (before, lesson.fitted), rows, kinds, odds=(1.0,))
         order = _lowest(told, every, level, seed)
         reasons = gates.on_later_requests(count, on, at_equal, at_own, order)
         reasons += _against(window, before, lesson)
@@ -133,10 +133,6 @@ def judged_later(
     else:
         found = [max(found, key=lambda one: one[1].value)]
     lesson, at_equal, at_own, reasons = found[-1]
-    y = rows["score"].to_numpy()
-    p = [window.known.probabilities(f, rows) for f in (before, lesson.fitted)]
-    loss = (p[0] - y) ** 2 - (p[1] - y) ** 2
-    better = _lowest(loss, (rows["group"].to_numpy(),), LEVEL, seed)
     audit = _audit_of_agreement(window)
     return BeforeAfter(
         lesson=lesson,
@@ -144,11 +140,9 @@ def judged_later(
         rows=count,
         equal=at_equal,
         own=at_own,
-        better=better,
-        brier=(float(((p[0] - y) ** 2).mean()), float(((p[1] - y) ** 2).mean())),
-        ece=(metrics.ece(p[0], y), metrics.ece(p[1], y)),
         audited=audit[0],
         reasons=(*reasons, *gates.on_audit(*audit)),
+        **_errors(window, (before, lesson.fitted), rows, seed),
     )
 
 
@@ -158,8 +152,25 @@ def _against(window: LabelledWindow, before: Fitted, lesson: Lesson) -> tuple[st
     if len(rows) < gates.RATED_ROWS:
         return ()
     raters = [window.rater[p] for p in rows["prompt_id"]]
-    gains = order_gains(window.known, (before, lesson.fitted), rows, raters)
+    return _on_bounds(order_gains(window.known, (before, lesson.fitted), rows, raters))
+
+
+def _on_bounds(gains: Sequence[FloatArray]) -> tuple[str, ...]:
     return gates.on_bounds(min(float(g.mean()) for g in gains), GAMMA)
+
+
+def _errors(
+    window: LabelledWindow, fits: tuple[Fitted, Fitted], rows: pd.DataFrame, seed: int
+) -> dict[str, Any]:
+    """How far the probabilities of both fits are from what was said: `better`, `brier`, `ece`."""
+    y = rows["score"].to_numpy()
+    p = [window.known.probabilities(f, rows) for f in fits]
+    before, after = ((one - y) ** 2 for one in p)
+    return {
+        "better": _lowest(before - after, (rows["group"].to_numpy(),), LEVEL, seed),
+        "brier": (float(before.mean()), float(after.mean())),
+        "ece": (metrics.ece(p[0], y), metrics.ece(p[1], y)),
+    }
 
 
 def _judged_by_ratings(
@@ -177,27 +188,22 @@ def _judged_by_ratings(
     for lesson in lessons:
         gains = order_gains(window.known, (before, lesson.fitted), rows, raters)
         gained = _lowest(gains[0], groupings, level, seed)
-        reasons = gates.on_order(len(rows), gained)
-        reasons += gates.on_bounds(min(float(g.mean()) for g in gains), GAMMA)
+        reasons = gates.on_order(len(rows), gained) + _on_bounds(gains)
         found.append((lesson, gained, reasons))
         if not reasons:
             break
     else:
         found = [max(found, key=lambda one: one[1].value)]
     lesson, _, reasons = found[-1]
-    y = rows["score"].to_numpy()
-    p = [window.known.probabilities(f, rows) for f in (before, lesson.fitted)]
     return BeforeAfter(
         lesson=lesson,
         on=RATINGS,
         rows=len(rows),
         equal=_NOTHING,
         own=_NOTHING,
-        better=_lowest((p[0] - y) ** 2 - (p[1] - y) ** 2, groupings[:1], LEVEL, seed),
-        brier=(float(((p[0] - y) ** 2).mean()), float(((p[1] - y) ** 2).mean())),
-        ece=(metrics.ece(p[0], y), metrics.ece(p[1], y)),
         audited=_audit_of_agreement(window)[0],
         reasons=reasons,
+        **_errors(window, (before, lesson.fitted), rows, seed),
     )
 
 

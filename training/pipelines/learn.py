@@ -219,6 +219,7 @@ def _labelled(
     weak = label_rows([one for one in labels if not one.strong], window, cloud_model)
     true = label_rows([one for one in labels if one.strong], window, cloud_model)
     frame, drawn = window.frame, _drawn(window, labels)
+    kind = dict(zip(frame["id"], frame["asks"], strict=True))
     rater = {x.decision: "" if x.decision in drawn else _rater(x) for x in labels}
     volunteers = [x.decision for x in labels if x.source in PERSONS and x.decision not in drawn]
     chosen = {**rated_weights(frame, volunteers), **window.audit_weights}
@@ -242,14 +243,14 @@ def _labelled(
         soft=levelled(
             agreed,
             _expected(window, champion),
-            dict(zip(frame["id"], frame["asks"], strict=True)),
+            kind,
             past.assign(rater=past["prompt_id"].map(rater)),
         ),
         early=early["id"].to_numpy(),
         late=late["id"].to_numpy(),
         drawn=drawn,
         rater=rater,
-        kind=dict(zip(frame["id"], frame["asks"], strict=True)),
+        kind=kind,
         session=dict(zip(frame["id"], _sessions(frame).tolist(), strict=True)),
         day=dict(zip(frame["id"], (frame["at"] // DAY_S).astype(int).tolist(), strict=True)),
     )
