@@ -15,7 +15,7 @@ from router.engine.expected import Preamble, Prefix
 from router.engine.record import Record
 from router.types import Request, Tier
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ def _opens(request: Request) -> bool:
     return request.turns == 1 and request.loop is None
 
 
-def _remember(known: OrderedDict[bytes, T], key: bytes, value: T) -> None:
+def _remember(known: OrderedDict[bytes, _T], key: bytes, value: _T) -> None:
     known[key] = value
     known.move_to_end(key)
     if len(known) > CONVERSATIONS_REMEMBERED:

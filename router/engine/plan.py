@@ -87,9 +87,11 @@ class Planner:
             request = replace(request, cloud_model=cloud_name)
         decision = await policy.batcher.decide(request) if request is not None else None
         if cost is None:
-            est_usd = policy.router.answer_usd(cloud_name, len(call.payload))
-            if decision is not None:
-                est_usd = decision.est_cost_usd
+            est_usd = (
+                policy.router.answer_usd(cloud_name, len(call.payload))
+                if decision is None
+                else decision.est_cost_usd
+            )
             cost = Expected(cloud_usd=est_usd, kept_usd=est_usd)
         record.doubts = conversation.doubts
         explore = exploration_of(settings.exploration, settings.exploration_near, decision)

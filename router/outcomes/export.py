@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -120,9 +120,8 @@ def group_of(text: str) -> str:
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def request_of(request: str | None, api: str) -> Request | None:
-    """What the router judged of a kept request; None where no words were kept."""
-    body = body_of(request)
+def request_of(body: Mapping[str, Any] | None, api: str) -> Request | None:
+    """What the router judged of a kept request, see `body_of`; None where no words were kept."""
     if body is None:
         return None
     try:
@@ -145,7 +144,8 @@ def body_of(kept: object) -> dict[str, Any] | None:
 
 
 def _common(row: RowMapping) -> dict[str, Any] | None:
-    request, body = request_of(row["request"], row["api"]), body_of(row["request"])
+    body = body_of(row["request"])
+    request = request_of(body, row["api"])
     if request is None or body is None:
         return None
     return {

@@ -96,14 +96,15 @@ def _logged(engine: Engine, query: Select[Any]) -> list[Logged]:
         ordered = query.order_by(_d.at)
         rows = connection.execution_options(yield_per=_BATCH).execute(ordered).mappings()
         for row in rows:
-            request = request_of(row["request"], row["api"])
-            if request is None:
+            body = body_of(row["request"])
+            request = request_of(body, row["api"])
+            if request is None or body is None:
                 continue
             cloud = row["answer"] if row["tier"] == "cloud" else None
             one = Logged(
                 id=row["id"],
                 api="anthropic" if row["api"] == "anthropic" else "openai",
-                body=body_of(row["request"]) or {},
+                body=body,
                 request=request,
                 local_model=row["local_model"],
                 local=local_answer_of(row),
@@ -270,7 +271,7 @@ class Kept:
     @property
     def request(self) -> Request | None:
         """What the router judged; None where no words were kept. Parsed anew at each look."""
-        return request_of(self.words, self.api)
+        return request_of(body_of(self.words), self.api)
 
 
 _KEPT = (_d.api, _d.request.label("words"), _d.features)
