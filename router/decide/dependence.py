@@ -21,6 +21,7 @@ as without copying.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from router.decide.constants import (
     COPIED_STRENGTH,
     LEAST_ADDED,
     LEAST_COPIED,
+    NAMES_REMEMBERED,
 )
 from router.registry.ability import normalised
 from router.types import FloatArray
@@ -48,6 +50,7 @@ _ALSO = {
 STRANGERS, FAMILY, TEACHER, SAME = "strangers", "one family", "one teacher", "one model"
 
 
+@lru_cache(maxsize=NAMES_REMEMBERED)
 def relation(first: str, second: str) -> str:
     """What the names of two models say of their kinship; a key of `COPIED_SHARES`.
 
@@ -68,6 +71,7 @@ def _families(name: str) -> set[str]:
     return {_ALSO.get(f, f) for f in _FAMILY.findall(name.lower())}
 
 
+@lru_cache(maxsize=NAMES_REMEMBERED)
 def pair_name(first: str, second: str) -> str:
     """The key of a pair in a manifest: whose answer is judged, and whose opinion is heard."""
     return f"{normalised(first)} < {normalised(second)}"
