@@ -87,5 +87,5 @@ ASKED_RATE = 0.9  # chosen: audited answers that are rated when somebody is aske
 REPEATED_PROMPTS = 2500  # chosen: of a source; shares of a pair are then known to .02
 FEWEST_MISTAKES = 50  # chosen: of a pair; fewer say nothing
 POPULAR_PRIOR = 0.15  # chosen: of 1.5 models, who repeat a mistake as often as strangers do
-COPIED_SHARES = (0.0, 0.1, 0.15, 0.3, 0.5)  # chosen: from nothing to every second mistake
+SIMULATED_COPIES = (0.0, 0.1, 0.15, 0.3, 0.5)  # chosen: from nothing to every second mistake
 AUDIT_SHARES = (0.0, AUDITED_SHARE, 0.1)  # chosen: nobody rates, the default, and a diligent owner

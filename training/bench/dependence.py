@@ -9,6 +9,7 @@ import numpy as np
 
 from router.answers.same import same
 from router.decide.dependence import STRANGERS, copied_share, relation
+from router.decide.heads import sigmoid
 from router.labels.trust import believed
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
@@ -16,10 +17,10 @@ from training.bench.cases import Bench
 from training.bench.constants import (
     ASKED_RATE,
     AUDIT_SHARES,
-    COPIED_SHARES,
     FEWEST_MISTAKES,
     POPULAR_PRIOR,
     REPEATED_PROMPTS,
+    SIMULATED_COPIES,
 )
 from training.bench.simulated import Habits, simulate
 from training.bench.traffic import Traffic, load_traffic
@@ -43,7 +44,7 @@ def dependence_bench(
         kinships |= {f"{source}: {k}": v for k, v in _kinships(opinions).items()}
     traffic = load_traffic(data, model, progress)
     labels = {}
-    for copied in COPIED_SHARES:
+    for copied in SIMULATED_COPIES:
         for audit in AUDIT_SHARES:
             progress(f"labels: {copied:.0%} copied, audit of {audit:.0%}")
             rows = [_labels(traffic, copied, audit, seed) for seed in range(logs)]
@@ -104,8 +105,7 @@ class _Repeats:
         weights, bias = fit_logistic(
             x[strangers], self.agrees[strangers], np.ones(len(strangers)), 1.0
         )
-        p: FloatArray = 1 / (1 + np.exp(-(x @ weights + bias)))
-        return p
+        return sigmoid(x @ weights + bias)
 
     @property
     def strangers(self) -> IntArray:

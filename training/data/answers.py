@@ -212,15 +212,24 @@ def _answer(text: str, calls: str | None, so_far: bool) -> Answer:
     """An answer as it would be served: calls apart from the text that they stood in."""
     if so_far:
         return Answer(text, so_far=True)
-    if not calls:
+    made = calls_made(calls)
+    if made is None:
         return Answer(text)
-    beside = "" if calls_in(text) else text
+    return Answer("" if calls_in(text) else text, tool_calls=made)
+
+
+def calls_made(written: str | None) -> list[dict[str, Any]] | None:
+    """The calls of an answer; None where none are told, or nobody can read them.
+
+    >>> calls_made('[{"name": "add"}]'), calls_made("[]"), calls_made("add()")
+    ([{'name': 'add'}], [], None)
+    """
     try:
-        made = json.loads(calls)
+        made = json.loads(written or "null")
     except ValueError:
-        return Answer(text)
+        return None
     named = isinstance(made, list) and all(isinstance(call, dict) for call in made)
-    return Answer(beside, tool_calls=made) if named else Answer(text)
+    return made if named else None
 
 
 def _requests(prompts: pd.DataFrame) -> dict[str, Request]:

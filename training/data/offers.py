@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from training.data.answers import calls_made
 from training.data.constants import FOREIGN_ANSWERS, GROUNDED_SHARE
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -34,7 +35,7 @@ def foreign_offers(
     one_turn = prompts["tools"].notna() & prompts["messages"].isna()
     asked = {str(p["prompt_id"]): p for p in _records(prompts[one_turn])}
     mine = answers[answers["prompt_id"].isin(asked)].astype("object")
-    calling = mine["tool_calls"].map(_calls).astype(bool)
+    calling = mine["tool_calls"].map(lambda c: bool(calls_made(c))).astype(bool)
     of_prompt = {str(p): part for p, part in mine[calling].groupby("prompt_id")}
     talk = mine["text"][~calling].fillna("").tolist() or [""]
     made: list[dict[str, Any]] = []
@@ -53,7 +54,9 @@ def foreign_offers(
             else:
                 own["score"] = 0.0
                 if rng.random() < GROUNDED_SHARE:
-                    calls = _grounded(_calls(answer["tool_calls"]), asked[one]["prompt"], rng)
+                    calls = _grounded(
+                        calls_made(answer["tool_calls"]) or [], asked[one]["prompt"], rng
+                    )
                     own |= {"text": "", "tool_calls": json.dumps(calls)}
             made.append(own)
     return pd.DataFrame(made, columns=answers.columns), pd.DataFrame(exchanged, columns=columns)
@@ -62,15 +65,6 @@ def foreign_offers(
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as mappings."""
     return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
-
-
-def _calls(written: str | None) -> list[Any]:
-    """The calls of an answer, none where they cannot be read."""
-    try:
-        calls = json.loads(written or "[]")
-    except ValueError:
-        return []
-    return calls if isinstance(calls, list) else []
 
 
 def _grounded(calls: list[Any], prompt: str, rng: np.random.Generator) -> list[Any]:
