@@ -162,6 +162,8 @@ def probe(
 
 def _copied(settings: "Settings", probes: "list[Probe]", model: str | None, second: str) -> None:
     """Measure what two local models copy, and tell the router."""
+    import scipy.stats  # noqa: F401  # told at once if it is missing, not after all probes
+
     from router.decide.router import Router
     from router.labelling.local import Local
     from router.labelling.probes.pairs import copied_on, version_knowing
