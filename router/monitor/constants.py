@@ -28,3 +28,17 @@ IDLE_S = 30.0  # chosen: a gateway that was asked nothing for so long may measur
 SELF_PROBES = 60  # chosen: of every kind some, and minutes on a small machine
 WAITING_REQUESTS = 2000  # chosen: that wait for the shadow; beyond, the oldest are left out
 SHADOW_GROUP = 64  # chosen: decided at once, some milliseconds
+
+# Estimates from logs, here and in training.
+MIN_EFFECTIVE_ROWS = 50.0  # chosen: below, no estimate is worth its interval
+MIN_EXPLORED_ROWS = 10  # chosen: of those that a policy would send elsewhere; below, all is model
+# Chosen by simulation: outcomes of 0 or 1 that few rows did not show, as so many rows that came out
+# half. At ten rows a bootstrap covers .69 to .88, with these .97; at a hundred both cover .95.
+UNSEEN_ROWS = 2.0
+WIDEST = 0.5  # chosen: bounds that are further apart say nothing that one would act on
+
+# The page's curve.
+CURVE_STEPS = 40  # chosen: thresholds that a slider stops at
+CURVE_BINS = 10  # chosen: bars of a reliability diagram that a person reads
+MIN_FREEDOM = 3.0  # chosen: degrees below which the series of Student's quantile is off by over 1 %
+FEW_LABELS = 20  # chosen: with fewer, that nothing was found wrong says nothing
