@@ -41,6 +41,9 @@ def _local(service: Service) -> Light:
         return Light("Local server", "bad", words)
     if server.problem:
         return Light("Local server", "bad", f"The local server failed: {server.problem}.")
+    if server.find(router.local_model) is None:
+        words = f"{router.local_model} is not served there; router doctor says what to do."
+        return Light("Local server", "bad", words)
     words = f"{router.local_model} answers, one of {len(server.models)} models served here."
     if not router.abilities[0].known:
         words = f"{router.local_model} answers; nobody measured it yet: router probe."

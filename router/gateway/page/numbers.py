@@ -8,11 +8,13 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from math import ceil
 from time import time
 from typing import Any
 
 import numpy as np
+from sqlalchemy import Engine
 
 from router.app import Service
 from router.decide.promises import promises
@@ -58,48 +60,41 @@ class Numbers:
         self._kept = KeptAnswers()
 
     async def all(self, viewer: Viewer, span: str) -> Json:
-        """Everything but the curve. Raises RequestRefused (400) for a span that is none."""
+        """Everything but the curve; parts of a long log may be None, and `waiting` true.
+
+        Raises RequestRefused (400) for a span that is none.
+        """
         if span not in _SPANS:
             raise RequestRefused(400, "invalid_span", f"span must be one of {', '.join(_SPANS)}.")
-        kept, service = self._kept, self._service
-        engine, now = service.log.engine, time()
-        seconds, bars = _SPANS[span]
-        width = seconds / bars
-        until = ceil(now / width) * width
+        soon, engine, only = self._kept.soon, self._service.log.engine, viewer.only_key
+        traffic, money, latency, versions, decisions = await asyncio.gather(
+            soon(("traffic", span), PAGE_COUNTS_S, partial(self._traffic, *_SPANS[span])),
+            soon(("money", viewer.key), PAGE_COUNTS_S, partial(self._money, viewer.key)),
+            soon("latency", PAGE_COUNTS_S, self._latency),
+            soon("versions", PAGE_FILES_S, self._versions),
+            # Those of one key may lie far apart in the log.
+            soon(("decisions", only), PAGE_COUNTS_S if only else 0.0, partial(_last, engine, only)),
+        )
+        parts = traffic, money, latency, versions, decisions
         return {
-            "at": now,
+            "at": time(),
             "viewer": asdict(viewer),
             "span": span,
-            "traffic": asdict(
-                await kept.get(
-                    ("traffic", span, until),
-                    PAGE_COUNTS_S,
-                    lambda: live.traffic(engine, until - seconds, until, bars),
-                )
-            ),
-            "money": await kept.get(
-                ("money", viewer.key), PAGE_COUNTS_S, lambda: self._money(viewer)
-            ),
-            "latency": await kept.get("latency", PAGE_COUNTS_S, self._latency),
-            "lights": [asdict(light) for light in lights(service, self._watch)],
-            "model": {
-                **self._in_force(viewer),
-                **await kept.get("versions", PAGE_FILES_S, self._versions),
-            },
-            "decisions": await kept.get(
-                ("decisions", viewer.only_key),
-                0.0,
-                lambda: [
-                    _shown(one, PAGE_SNIPPET_CHARS)
-                    for one in live.last_seen(engine, PAGE_DECISIONS, viewer.only_key)
-                ],
-            ),
+            "waiting": any(part is None for part in parts),
+            "traffic": traffic,
+            "money": money,
+            "latency": latency,
+            "lights": [asdict(light) for light in lights(self._service, self._watch)],
+            "model": versions and {**self._in_force(viewer), **versions},
+            "decisions": decisions,
         }
 
     async def one(self, viewer: Viewer, decision: str) -> Json:
         """One request with what was kept of its words. Raises RequestRefused (404)."""
         engine = self._service.log.engine
-        found = await asyncio.to_thread(live.seen, engine, decision)
+        found = await self._kept.get(
+            ("decision", decision), 0.0, partial(live.seen, engine, decision)
+        )
         if found is None or not viewer.may_see(found.key):
             raise RequestRefused(
                 404, "unknown_decision", "There is no decision with that id in the log."
@@ -119,13 +114,19 @@ class Numbers:
         """A version was exchanged by hand."""
         self._kept.forget()
 
-    def _money(self, viewer: Viewer) -> Json:
+    def _traffic(self, seconds: float, bars: int) -> Json:
+        width = seconds / bars
+        until = ceil(time() / width) * width
+        found = live.traffic(self._service.log.engine, until - seconds, until, bars)
+        return asdict(found)
+
+    def _money(self, key: str | None) -> Json:
         service, now = self._service, time()
         engine, since = service.log.engine, (now // _DAY_S - PAGE_DAYS + 1) * _DAY_S
         sums = savings(engine, since)
         # What was paid and is of no request: the judge's calls, and others beside.
         aside = max(settled_usd(engine, since) - sums.spent_usd, 0.0)
-        budgets = standings(engine, service.ledger.caps, viewer.key, now)
+        budgets = standings(engine, service.ledger.caps, key, now)
         return {
             **asdict(sums),
             "days": PAGE_DAYS,
@@ -201,6 +202,11 @@ class Numbers:
                 for tier in ("local", "cloud")
             },
         }
+
+
+def _last(engine: Engine, key: str | None) -> list[Json]:
+    found = live.last_seen(engine, PAGE_DECISIONS, key)
+    return [_shown(one, PAGE_SNIPPET_CHARS) for one in found]
 
 
 def _quantiles(times: Sequence[live.Took]) -> Json | None:

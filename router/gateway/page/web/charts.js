@@ -95,14 +95,19 @@ export function qualityOverCost(points, extra, chosen, inForce) {
     const step = high - low > 0.45 ? 0.2 : 0.1;
     for (let v = low; v <= high + 1e-9; v += step) marks.push(v);
     const sorted = [...points].sort((a, b) => cost(a) - cost(b));
-    const known = sorted.filter((one) => one.quality);
-    const band = known.length > 1 ? svg("path", { class: "band", d: `${known.map((one, i) => `${i ? "L" : "M"}${x(cost(one)).toFixed(1)} ${y(one.quality.high).toFixed(1)}`).join("")}${[...known].reverse().map((one) => `L${x(cost(one)).toFixed(1)} ${y(one.quality.low).toFixed(1)}`).join("")}Z` }) : null;
+    const runs = [[]]; // a gap in what is known is a gap in the band
+    for (const one of sorted) {
+      if (one.quality) runs.at(-1).push(one);
+      else if (runs.at(-1).length) runs.push([]);
+    }
+    const corner = (one, v, i) => `${i ? "L" : "M"}${x(cost(one)).toFixed(1)} ${y(v).toFixed(1)}`;
+    const band = runs.filter((run) => run.length > 1).map((run) => svg("path", { class: "band", d: `${run.map((one, i) => corner(one, one.quality.high, i)).join("")}${[...run].reverse().map((one) => corner(one, one.quality.low, 1)).join("")}Z` }));
     const at = points[chosen], force = points[inForce];
     const bar = at.quality ? [line(x(cost(at)), y(at.quality.low), x(cost(at)), y(at.quality.high), "whisker"), ...[at.quality.low, at.quality.high].map((v) => line(x(cost(at)) - 4, y(v), x(cost(at)) + 4, y(v), "whisker"))] : [];
     const words = `Expected quality from ${Math.min(...points.map((o) => o.expected)).toFixed(2)} at ${usd(Math.min(...points.map(cost)))} to ${Math.max(...points.map((o) => o.expected)).toFixed(2)}; chosen: ${at.expected.toFixed(2)} at ${usd(cost(at))}.`;
     return picture(width, height, words,
       grid(width, marks, y, (v) => v.toFixed(1)),
-      costs.map((v) => text(x(v), height - BOTTOM + 2, usd(v))), text((LEFT + width) / 2, height - 4, "cost of the month", "middle", "unit"),
+      costs.map((v, i) => text(x(v), height - BOTTOM + 2, usd(v), i && i === costs.length - 1 ? "end" : "middle")), text((LEFT + width) / 2, height - 4, "cost of the month", "middle", "unit"),
       text(LEFT + 2, TOP + 2, "quality", "start", "unit"), band,
       path(sorted.map((one) => [x(cost(one)), y(one.expected)]), "curve"), bar,
       svg("circle", { cx: x(cost(force)), cy: y(force.expected), r: 6, class: "force" }, svg("title", null, "the threshold in force")),

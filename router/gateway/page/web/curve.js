@@ -38,7 +38,7 @@ export function curve(now) {
     return;
   }
   const of = now.requests >= now.limit ? `the last ${count(now.requests)} requests` : plural(now.requests, "request");
-  byId("curve-note").textContent = `${of} of ${now.days} days that the model decided; ${count(now.rated)} rated, ${count(now.explored)} left to chance`;
+  byId("curve-note").textContent = `${of} of ${now.days} days that the model decided; ${count(now.rated)} rated, ${count(now.explored)} with a chance for either tier`;
   inForce = points.reduce((best, one, i) => (Math.abs(one.threshold - now.in_force) < Math.abs(points[best].threshold - now.in_force) ? i : best), 0);
   if (!moved || chosen >= points.length) chosen = inForce;
   const slider = byId("cut");

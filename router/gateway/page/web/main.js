@@ -15,14 +15,14 @@ let span = "day", running = false, again = false, curveAt = 0;
 /** Draw a panel where one of its values has changed. */
 function panel(name, numbers, parts, draw) {
   const now = JSON.stringify(parts.map((part) => numbers[part]));
-  if (shown.get(name) === now) return;
+  if (shown.get(name) === now || parts.some((part) => numbers[part] === null)) return;
   shown.set(name, now);
   draw(numbers);
 }
 
 function render(numbers) {
   const { model: now, viewer } = numbers;
-  byId("who").textContent = `${now.local_model} and ${now.cloud_model}, decided by ${now.version}`;
+  if (now) byId("who").textContent = `${now.local_model} and ${now.cloud_model}, decided by ${now.version}`;
   byId("forget").hidden = !hasKey() || viewer.key === null;
   panel("tiles", numbers, ["traffic", "money", "latency"], panels.tiles);
   panel("traffic", numbers, ["traffic"], panels.traffic);
@@ -30,7 +30,7 @@ function render(numbers) {
   panel("money", numbers, ["money"], panels.money);
   panel("latency", numbers, ["latency"], panels.latency);
   panel("model", numbers, ["model"], (all) => model(all, refresh));
-  panel("decisions", numbers, ["decisions", "viewer"], decisions);
+  panel("decisions", numbers, ["decisions", "viewer", "model"], decisions);
 }
 
 /** What the gateway tells at an address; null, and said beside the title, where it does not. */
@@ -55,7 +55,8 @@ async function refresh() {
     const numbers = await told(`/page/numbers?span=${span}`);
     if (numbers !== null) {
       render(numbers);
-      document.documentElement.dataset.ready = "yes";
+      again ||= numbers.waiting;
+      if (!numbers.waiting) document.documentElement.dataset.ready = "yes";
     }
     if (numbers !== null && (performance.now() - curveAt > CURVE_MS || curveAt === 0)) {
       curveAt = performance.now();
