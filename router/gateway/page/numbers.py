@@ -181,7 +181,8 @@ class Numbers:
         engine, router = service.log.engine, service.policy.router
         since = now - PAGE_DAYS * _DAY_S
         choices = live.choices(engine, since, PAGE_CHOICES)
-        gains = [one.gain for one in choices]
+        if len(choices) == PAGE_CHOICES:  # a busy gateway's month is longer than what is read
+            since = choices[-1].at
         in_force = _in_force(router, float(np.mean([c.cloud_usd for c in choices] or [0.0])))
         scores = live.scores_of(engine, [one.id for one in choices])
         rated = live.rated_answers(engine, since, PAGE_CHOICES)
@@ -189,9 +190,10 @@ class Numbers:
         sums = savings(engine, since)
         chosen_usd = sum(one.cost_usd for one in choices)
         return {
+            "since": since,
+            "whole": len(choices) < PAGE_CHOICES,
             "days": PAGE_DAYS,
-            "requests": len(gains),
-            "limit": PAGE_CHOICES,
+            "requests": len(choices),
             "rated": len(scores),
             "explored": sum(one.propensity < 1 for one in choices),
             "in_force": in_force,

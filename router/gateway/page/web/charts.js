@@ -82,7 +82,7 @@ export function traffic(given, span) {
 }
 
 /** Quality over cost: what the model expects as a line, what the log shows with its interval. */
-export function qualityOverCost(points, extra, chosen, inForce) {
+export function qualityOverCost(points, extra, chosen, inForce, whole) {
   return (width, height) => {
     const cost = (one) => extra + one.expected_usd;
     const shown = points.flatMap((one) => [one.expected, ...(one.quality ? [one.quality.low, one.quality.high] : [])]);
@@ -107,7 +107,7 @@ export function qualityOverCost(points, extra, chosen, inForce) {
     const words = `Expected quality from ${Math.min(...points.map((o) => o.expected)).toFixed(2)} at ${usd(Math.min(...points.map(cost)))} to ${Math.max(...points.map((o) => o.expected)).toFixed(2)}; chosen: ${at.expected.toFixed(2)} at ${usd(cost(at))}.`;
     return picture(width, height, words,
       grid(width, marks, y, (v) => v.toFixed(1)),
-      costs.map((v, i) => text(x(v), height - BOTTOM + 2, usd(v), i && i === costs.length - 1 ? "end" : "middle")), text((LEFT + width) / 2, height - 4, "cost of the month", "middle", "unit"),
+      costs.map((v, i) => text(x(v), height - BOTTOM + 2, usd(v), i && i === costs.length - 1 ? "end" : "middle")), text((LEFT + width) / 2, height - 4, whole ? "cost of the month" : "cost of these requests", "middle", "unit"),
       text(LEFT + 2, TOP + 2, "quality", "start", "unit"), band,
       path(sorted.map((one) => [x(cost(one)), y(one.expected)]), "curve"), bar,
       svg("circle", { cx: x(cost(force)), cy: y(force.expected), r: 6, class: "force" }, svg("title", null, "the threshold in force")),

@@ -1,6 +1,6 @@
 // Quality over cost with a threshold to move, and how far probabilities hold.
 
-import { byId, count, el, facts, percent, plural, show, usd } from "./dom.js";
+import { byId, clock, count, el, facts, percent, plural, show, usd } from "./dom.js";
 import { drawn, qualityOverCost, reliability as reliabilityPicture } from "./charts.js";
 
 let given = null, chosen = 0, inForce = 0, moved = false;
@@ -23,7 +23,7 @@ function words() {
 }
 
 function draw() {
-  drawn(byId("curve"), qualityOverCost(given.points, given.elsewhere_usd, chosen, inForce));
+  drawn(byId("curve"), qualityOverCost(given.points, given.elsewhere_usd, chosen, inForce, given.whole));
   words();
 }
 
@@ -37,8 +37,8 @@ export function curve(now) {
     byId("curve").replaceChildren(el("p", { class: "blank muted" }, "It is drawn once the model has decided some requests."));
     return;
   }
-  const of = now.requests >= now.limit ? `the last ${count(now.requests)} requests` : plural(now.requests, "request");
-  byId("curve-note").textContent = `${of} of ${now.days} days that the model decided; ${count(now.rated)} rated, ${count(now.explored)} with a chance for either tier`;
+  const of = now.whole ? `${plural(now.requests, "request")} of ${now.days} days` : `the last ${count(now.requests)} requests, since ${clock(now.since)},`;
+  byId("curve-note").textContent = `${of} that the model decided; ${count(now.rated)} rated, ${count(now.explored)} with a chance for either tier`;
   inForce = points.reduce((best, one, i) => (Math.abs(one.threshold - now.in_force) < Math.abs(points[best].threshold - now.in_force) ? i : best), 0);
   if (!moved || chosen >= points.length) chosen = inForce;
   const slider = byId("cut");

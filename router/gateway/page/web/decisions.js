@@ -35,7 +35,7 @@ export function rating(one) {
   return box;
 }
 
-const words = (name, text, cut = false) => (text ? el("div", { class: "kept" }, el("h4", null, name), el("div", { class: "words", tabindex: "0", role: "region", "aria-label": name }, text + (cut ? " …" : ""))) : null);
+const words = (name, text, cut = false) => (text ? el("div", { class: "kept" }, el("h3", null, name), el("div", { class: "words", tabindex: "0", role: "region", "aria-label": name }, text + (cut ? " …" : ""))) : null);
 
 /** What every rule said. */
 export const trail = (steps) => el("ol", { class: "trail" }, steps.map((step) => el("li", null, el("span", { class: "rule" }, step.rule), el("span", { class: "trail-words" }, step.words), el("span", { class: "left" }, (Array.isArray(step.left) ? step.left : [step.left]).map((name) => tier(String(name)))))));
@@ -66,8 +66,8 @@ function whole(one) {
   return [
     el("p", { class: "reason" }, one.reason), one.error ? el("p", { class: "wrong" }, `Failed: ${one.error} (${one.status})`) : null,
     el("div", { class: "columns" },
-      el("div", null, el("h4", null, "Rules"), trail(one.trail)),
-      el("div", null, el("h4", null, "Numbers"), el("dl", { class: "facts" }, facts(about)))),
+      el("div", null, el("h3", null, "Rules"), trail(one.trail)),
+      el("div", null, el("h3", null, "Numbers"), el("dl", { class: "facts" }, facts(about)))),
     hidden ? el("p", { class: "muted" }, hidden) : [words("Request", one.text, one.cut), words("Answer", one.answer), words("Local answer that was replaced", one.local_answer), words("Second opinion", one.second_answer)],
   ].flat().filter(Boolean);
 }
