@@ -20,7 +20,7 @@ const whom = (one) => (one.tier === "local" ? "The local model" : one.tier === "
 async function looked(id, began) {
   const one = await json(`/page/decisions/${encodeURIComponent(id)}`);
   const found = lookOf(one);
-  const calm = one.cascade === "off" ? "No look: cascade is off." : one.tier === "cloud" && !one.escalated ? "No look: the cloud answered at once." : "The local answer was looked at; nothing was wrong with it.";
+  const calm = one.cascade === "off" ? "No look: cascade is off." : one.tier === "cloud" && !one.escalated ? "No look: the cloud answered at once." : "No look: nothing could have replaced this answer.";
   show("asked-look",
     found.length ? el("dl", { class: "facts" }, facts(found)) : el("p", { class: "muted" }, calm),
     el("p", { class: "muted small" }, `${whom(one)} answered in ${seconds((performance.now() - began) / 1000)}${one.cost_usd ? ` for ${usd(one.cost_usd)}` : ", free"}.${found.length ? ` ${one.reason}` : ""}`));

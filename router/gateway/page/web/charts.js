@@ -90,7 +90,7 @@ export function qualityOverCost(points, extra, chosen, inForce, whole) {
     const most = Math.max(...points.map(cost), 1e-6);
     const costs = ticks(most, width < 480 ? 3 : 5), right = costs.at(-1);
     const x = (v) => LEFT + (v / right) * (width - LEFT - RIGHT - 8);
-    const y = (v) => height - BOTTOM - 16 - ((v - low) / Math.max(high - low, 1e-6)) * (height - TOP - BOTTOM - 16);
+    const y = (v) => height - BOTTOM - 16 - ((v - low) / Math.max(high - low, 1e-6)) * (height - TOP - BOTTOM - 26);
     const marks = [];
     const step = high - low > 0.45 ? 0.2 : 0.1;
     for (let v = low; v <= high + 1e-9; v += step) marks.push(v);
@@ -108,7 +108,7 @@ export function qualityOverCost(points, extra, chosen, inForce, whole) {
     return picture(width, height, words,
       grid(width, marks, y, (v) => v.toFixed(1)),
       costs.map((v, i) => text(x(v), height - BOTTOM + 2, usd(v), i && i === costs.length - 1 ? "end" : "middle")), text((LEFT + width) / 2, height - 4, whole ? "cost of the month" : "cost of these requests", "middle", "unit"),
-      text(LEFT + 2, TOP + 2, "quality", "start", "unit"), band,
+      text(4, TOP + 1, "quality", "start", "unit"), band,
       path(sorted.map((one) => [x(cost(one)), y(one.expected)]), "curve"), bar,
       svg("circle", { cx: x(cost(force)), cy: y(force.expected), r: 6, class: "force" }, svg("title", null, "the threshold in force")),
       svg("circle", { cx: x(cost(at)), cy: y(at.expected), r: 5, class: "chosen" }));
