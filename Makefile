@@ -14,6 +14,8 @@ export HF_HUB_OFFLINE := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 # Processes of the tests. Each starts servers of its own, so more than cores only wait.
 WORKERS ?= 2
+# COVERAGE=1 counts the lines that tests reach, and fails below the floor; tests take half as long again.
+COVERAGE ?=
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
 # How long `make soak` besieges the gateway.
@@ -28,7 +30,7 @@ serve: $(VENV)/.gateway ## one address for every tool on this machine
 	$(VENV)/bin/router serve
 
 test: $(VENV)/.dev $(PEERS)/.installed ## tests, doctests, notebooks
-	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients --ignore=tests/topology --cov --cov-report=term:skip-covered
+	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients --ignore=tests/topology $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 	$(PY) -m pytest -n $(WORKERS) --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
 	$(PY) -m pytest -n $(WORKERS) --nbmake --nbmake-timeout=240 notebooks
 
