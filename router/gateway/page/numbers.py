@@ -144,12 +144,12 @@ class Numbers:
     def _in_force(self, viewer: Viewer) -> Json:
         policy, watch = self._service.policy, self._watch
         router, settings = policy.router, policy.settings
-        challenger = policy.challenger
+        challenger, clouds = policy.challenger, self._service.dispatcher.planner.cloud_configured
         return {
             "version": router.version,
             "policy": policy.version,
             "local_model": router.local_model,
-            "cloud_model": router.cloud_model,
+            "cloud_model": router.cloud_model if clouds else None,
             "operating_point": router.operating_point.words(),
             "cascade": settings.cascade,
             "exploration": settings.exploration,

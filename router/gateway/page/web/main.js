@@ -22,7 +22,7 @@ function panel(name, numbers, parts, draw) {
 
 function render(numbers) {
   const { model: now, viewer } = numbers;
-  if (now) byId("who").textContent = `${now.local_model} and ${now.cloud_model}, decided by ${now.version}`;
+  if (now) byId("who").textContent = `${now.cloud_model ? `${now.local_model} and ${now.cloud_model}` : `${now.local_model} alone`}, decided by ${now.version}`;
   byId("forget").hidden = !hasKey() || viewer.key === null;
   panel("tiles", numbers, ["traffic", "money", "latency"], panels.tiles);
   panel("traffic", numbers, ["traffic"], panels.traffic);

@@ -66,7 +66,7 @@ export function model({ model: now }, changed) {
       ["Lineage", chain.join(" → ") || "–"],
       shadow(now),
       ["Decides by", now.operating_point],
-      ["Local, cloud", `${now.local_model}, ${now.cloud_model}`],
+      ["Local, cloud", `${now.local_model}, ${now.cloud_model ?? "no cloud"}`],
       ["Look, exploration", `${now.cascade}, ${now.exploration ? percent(now.exploration) : "none"}`],
     ])),
     table,
