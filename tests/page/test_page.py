@@ -61,6 +61,10 @@ def test_a_request_just_made_appears_without_a_word_on_the_console(
     tab = open_page(gateway)
     tab.ready()
     assert "Nothing was asked yet" in tab.page.inner_text("#decisions")
+    tab.page.keyboard.press("Tab")
+    assert tab.page.evaluate("document.activeElement.textContent") == "Skip to the numbers"
+    tab.page.keyboard.press("Enter")
+    assert tab.page.evaluate("document.activeElement.id") == "main"
     gateway.chat(HARD)
     tab.page.wait_for_selector(f"#decisions >> text={HARD}")
     row = tab.page.locator("#decisions > li").first
@@ -176,6 +180,7 @@ def models(tmp_path: Path, shipped: Artifact) -> Path:
     artifacts.save(renamed(shipped, "first"), folder)
     artifacts.save(renamed(shipped, "second", base="first"), folder)
     Registry(folder).promote("first")
+    Registry(folder).shadow("second")
     return folder
 
 
@@ -186,6 +191,7 @@ def test_a_version_is_promoted_and_rolled_back_only_after_a_yes(
     tab = open_page(gateway)
     tab.ready()
     page = tab.page
+    assert "0 of 100 requests decided" in page.inner_text("#model")
     page.click("#model button >> text=Promote")
     page.wait_for_selector("#sure-box[open]")
     page.keyboard.press("Escape")

@@ -1,6 +1,7 @@
 """What each address of the page does."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -89,7 +90,7 @@ class Page:
         _, body = await received(request, self._service.settings)
         return body
 
-    async def _moved(self, move: Any, *given: str) -> Response:
+    async def _moved(self, move: Callable[..., object], *given: str) -> Response:
         try:
             await asyncio.to_thread(move, *given)
         except ArtifactError as error:

@@ -1,7 +1,7 @@
 """Answers to questions that cost something: worked out beside the event loop, and kept a while."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Any, TypeVar, cast
@@ -19,19 +19,19 @@ class KeptAnswers:
     """
 
     def __init__(self) -> None:
-        self._answers: dict[object, tuple[float, Any]] = {}
-        self._asked: dict[object, asyncio.Task[Any]] = {}
+        self._answers: dict[Hashable, tuple[float, Any]] = {}
+        self._asked: dict[Hashable, asyncio.Task[Any]] = {}
         # Of their own: a long look at the log takes no thread that requests need.
         self._threads = ThreadPoolExecutor(PAGE_THREADS, "page")
 
-    async def get(self, question: object, for_s: float, work: Callable[[], _T]) -> _T:
+    async def get(self, question: Hashable, for_s: float, work: Callable[[], _T]) -> _T:
         """The answer that `work` gives in a thread, or gave a moment ago. Raises what it raises."""
         if (kept := self._fresh(question)) is not None:
             return cast(_T, kept)
         made: _T = await asyncio.shield(self._task(question, for_s, work))
         return made
 
-    async def soon(self, question: object, for_s: float, work: Callable[[], _T]) -> _T | None:
+    async def soon(self, question: Hashable, for_s: float, work: Callable[[], _T]) -> _T | None:
         """The same within PAGE_PATIENCE_S: else the answer before, None where there is none."""
         if (kept := self._fresh(question)) is not None:
             return cast(_T, kept)
@@ -46,17 +46,17 @@ class KeptAnswers:
         """Something was changed by hand: the next question is asked anew."""
         self._answers.clear()
 
-    def _fresh(self, question: object) -> Any:
+    def _fresh(self, question: Hashable) -> Any:
         until, answer = self._answers.get(question, (0.0, None))
         return answer if monotonic() < until else None
 
-    def _task(self, question: object, for_s: float, work: Callable[[], _T]) -> "asyncio.Task[_T]":
+    def _task(self, question: Hashable, for_s: float, work: Callable[[], _T]) -> "asyncio.Task[_T]":
         task = self._asked.get(question)
         if task is None:
             task = self._asked[question] = asyncio.create_task(self._work(question, for_s, work))
         return task
 
-    async def _work(self, question: object, for_s: float, work: Callable[[], _T]) -> _T:
+    async def _work(self, question: Hashable, for_s: float, work: Callable[[], _T]) -> _T:
         began = monotonic()
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._threads, work)

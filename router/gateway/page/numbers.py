@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 
 from router.app import Service
 from router.decide.promises import promises
+from router.decide.router import Router
 from router.errors import RequestRefused
 from router.gateway.constants import (
     PAGE_CHOICES,
@@ -250,6 +251,6 @@ def _listed(kept: str | None) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _in_force(router: Any, cloud_usd: float) -> float:
+def _in_force(router: Router, cloud_usd: float) -> float:
     """The threshold in use, for a request of the usual price."""
     return float(router.operating_point.threshold(router.reference, cloud_usd))

@@ -8,9 +8,15 @@ import { curve } from "./curve.js";
 import { model } from "./model.js";
 import { asking } from "./ask.js";
 
-const POLL_MS = 10_000, CURVE_MS = 60_000, CALM_MS = 400, LATE_MS = 3000;
+const POLL_MS = 10_000,
+  CURVE_MS = 60_000,
+  CALM_MS = 400,
+  LATE_MS = 3000;
 const shown = new Map(); // panel -> the values it shows
-let span = "day", running = false, again = false, curveAt = 0;
+let span = "day",
+  running = false,
+  again = false,
+  curveAt = 0;
 
 /** Draw a panel where one of its values has changed. */
 function panel(name, numbers, parts, draw) {
@@ -22,7 +28,10 @@ function panel(name, numbers, parts, draw) {
 
 function render(numbers) {
   const { model: now, viewer } = numbers;
-  if (now) byId("who").textContent = `${now.cloud_model ? `${now.local_model} and ${now.cloud_model}` : `${now.local_model} alone`}, decided by ${now.version}`;
+  if (now) {
+    const rest = now.cloud_model ? `and ${now.cloud_model}` : "alone";
+    byId("who").textContent = `${now.local_model} ${rest}, decided by ${now.version}`;
+  }
   byId("forget").hidden = !hasKey() || viewer.key === null;
   panel("tiles", numbers, ["traffic", "money", "latency"], panels.tiles);
   panel("traffic", numbers, ["traffic"], panels.traffic);
@@ -36,7 +45,9 @@ function render(numbers) {
 /** What the gateway tells at an address; null, and said beside the title, where it does not. */
 async function told(path) {
   try {
-    return await json(path);
+    const known = await json(path);
+    link(stream);
+    return known;
   } catch (error) {
     link("lost", error.status ? error.message : undefined);
     return null;
@@ -68,10 +79,12 @@ async function refresh() {
   running = false;
 }
 
-const LINK = { live: "Live", lost: "No connection; trying again" };
+let stream = "off"; // whether events come
+const LINK = { off: "Connecting", live: "Live", lost: "No connection; trying again" };
 
 function link(state, words) {
-  const box = byId("link"), said = words ?? LINK[state];
+  const box = byId("link"),
+    said = words ?? LINK[state];
   if (box.dataset.state !== state) box.dataset.state = state;
   if (byId("link-words").textContent !== said) byId("link-words").textContent = said;
 }
@@ -79,7 +92,8 @@ function link(state, words) {
 let asked = null; // two requests that are refused at once ask for one key
 function askForKey(wrong) {
   asked ??= new Promise((given) => {
-    const box = byId("key-box"), field = byId("key");
+    const box = byId("key-box"),
+      field = byId("key");
     byId("key-wrong").textContent = wrong;
     byId("key-form").onsubmit = (event) => {
       event.preventDefault();
@@ -109,10 +123,16 @@ asking();
 let late = 0;
 /** Requests have ended; on a long log the sums follow a moment later. */
 function heard() {
+  if (document.hidden) return;
   refresh();
   clearTimeout(late);
   late = setTimeout(refresh, LATE_MS);
 }
-refresh().then(() => listen("/page/events", heard, link));
+refresh().then(() =>
+  listen("/page/events", heard, (state) => {
+    stream = state;
+    link(state);
+  }),
+);
 setInterval(() => document.hidden || refresh(), POLL_MS);
 document.addEventListener("visibilitychange", () => document.hidden || refresh());

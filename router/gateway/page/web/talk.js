@@ -36,11 +36,17 @@ export async function ask(path, { body, more = {}, signal } = {}) {
     const sent = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
     const type = body === undefined ? {} : { "content-type": "application/json" };
     const used = sessionStorage.getItem(KEPT);
-    const answer = await fetch(path, { ...sent, signal, cache: "no-store", headers: headers({ ...type, ...more }) });
+    const answer = await fetch(path, {
+      ...sent,
+      signal,
+      cache: "no-store",
+      headers: headers({ ...type, ...more }),
+    });
     if (answer.ok) return answer;
     const words = await wordsOf(answer);
     if (answer.status !== 401 || asking === null) throw new Refused(answer.status, words);
-    if (sessionStorage.getItem(KEPT) === used) sessionStorage.setItem(KEPT, await asking(used === null ? "" : words));
+    if (sessionStorage.getItem(KEPT) === used)
+      sessionStorage.setItem(KEPT, await asking(used === null ? "" : words));
   }
 }
 
@@ -84,6 +90,8 @@ export async function listen(path, heard, state) {
       // Said by `state`; tried again below.
     }
     state("lost");
-    await new Promise((done) => setTimeout(done, RETRY_MS[Math.min(failed++, RETRY_MS.length - 1)]));
+    await new Promise((done) =>
+      setTimeout(done, RETRY_MS[Math.min(failed++, RETRY_MS.length - 1)]),
+    );
   }
 }
