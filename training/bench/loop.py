@@ -12,7 +12,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from router.decide.heads import logit, sigmoid
-from router.labelling.probes.measure import fitted_shift
+from router.decide.shift import fitted_shift
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.bench.constants import (
