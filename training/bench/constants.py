@@ -83,6 +83,10 @@ LARGE_LOGS = 1  # chosen: of a case with more requests; one takes minutes
 AUDITED_SHARE = 0.02  # the setting's default
 ASKED_RATE = 0.9  # chosen: audited answers that are rated when somebody is asked
 
+# Drift.
+DRIFT_LEARNED, DRIFT_SESSIONS = (200, 1000, 3000), (1, 5, 10, 25)  # chosen: from few to many
+DRIFT_LOOKS, DRIFT_NEW_LOOKS = 20, 2  # chosen: beside one memory, unchanged and of new topics
+
 # Models that err alike.
 REPEATED_PROMPTS = 2500  # chosen: of a source; shares of a pair are then known to .02
 FEWEST_MISTAKES = 50  # chosen: of a pair; fewer say nothing
