@@ -8,12 +8,13 @@ intercept a kind, and no weight.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from router.decide.heads import logit, sigmoid
-from router.types import FloatArray
+from router.types import FloatArray, IntArray
 from training.fit.calibrate import shift_to
 from training.pipelines.constants import LEVEL_EDGE, LEVEL_PRIOR, LEVEL_SHARE
 
@@ -62,7 +63,8 @@ def as_expected_of(said: pd.DataFrame, score: FloatArray) -> FloatArray:
     1979); a difference of means would grow with the level, and pull good kinds down to bad ones.
     """
     z = logit(score, LEVEL_EDGE)
-    for (_, rater), mine in said.groupby(["tier", "rater"]).indices.items():
+    groups: Mapping[Any, IntArray] = said.groupby(["tier", "rater"]).indices
+    for (_, rater), mine in groups.items():
         if rater:
             z[mine] += _habit(z[mine], said.iloc[mine])
     return sigmoid(z)
