@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from router.decide.heads import logit, sigmoid
-from router.types import FloatArray, IntArray
+from router.types import FloatArray
 from training.fit.calibrate import shift_to
 from training.pipelines.constants import LEVEL_EDGE, LEVEL_PRIOR, LEVEL_SHARE
 
@@ -63,7 +63,7 @@ def as_expected_of(said: pd.DataFrame, score: FloatArray) -> FloatArray:
     1979); a difference of means would grow with the level, and pull good kinds down to bad ones.
     """
     z = logit(score, LEVEL_EDGE)
-    groups: Mapping[Any, IntArray] = said.groupby(["tier", "rater"]).indices
+    groups: Mapping[Any, Any] = said.groupby(["tier", "rater"]).indices
     for (_, rater), mine in groups.items():
         if rater:
             z[mine] += _habit(z[mine], said.iloc[mine])
