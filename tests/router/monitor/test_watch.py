@@ -271,7 +271,7 @@ def test_the_shipped_folder_is_never_written_to(
     from router.settings import load_settings, shipped_models
 
     monkeypatch.setattr("router.settings.own_models", lambda: tmp_path / "own")
-    monkeypatch.setattr("router.registry.registry.own_models", lambda: tmp_path / "own")
+    monkeypatch.setattr("router.registry.serving.own_models", lambda: tmp_path / "own")
     settings = load_settings()
     assert settings.models_dir == shipped_models()
     own = writable(settings)
