@@ -81,7 +81,7 @@ default: $(VENV)/.training ## fit the shipped default model anew (DATA=..., NAME
 bench-answers: $(VENV)/.training ## the same for looking at answers (a folder that has them)
 	$(PY) -m training bench --data $(DATA) --part answers --seeds 3 --json bench-answers.json
 
-bench-loop: $(VENV)/.dev ## how fast the loop learns, and its off-policy estimates (DATA=...)
+bench-loop: $(VENV)/.training ## how fast the loop learns, and its off-policy estimates (DATA=...)
 	$(PY) -m training bench-loop --data $(DATA) --json bench-loop.json
 
 looks: $(VENV)/.training ## what looking shows, as the notebook draws it

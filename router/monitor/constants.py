@@ -9,7 +9,9 @@ LIMIT = 12_000.0  # evidence for an alarm, and labels between two false ones, at
 MOST_STAKED = 0.95  # chosen: of the wealth on one label, so that no label ruins anybody
 EDGE = 0.02  # chosen: no probability is held to be surer, or one label could decide
 GAMMA = 5.0  # chosen: volunteers may rate good answers so many times more or less likely than bad
-SITTING_S = 300.0  # chosen: ratings of one key without a longer pause are one act
+# Chosen: ratings of one key without a longer pause are one act, and so are one key's requests of
+# so short a time.
+SITTING_S = 300.0
 
 # Drift.
 WINDOW = 200  # chosen: requests that are set beside the traffic learned from
