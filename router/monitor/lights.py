@@ -40,7 +40,8 @@ def _local(service: Service) -> Light:
         words = "No local server answers; router doctor says what to do."
         return Light("Local server", "bad", words)
     if server.problem:
-        return Light("Local server", "bad", f"The local server failed: {server.problem}.")
+        words = "It answered and does not any more; router doctor says what is wrong."
+        return Light("Local server", "bad", words)  # its own words may hold an address with a key
     if server.find(router.local_model) is None:
         words = f"{router.local_model} is not served there; router doctor says what to do."
         return Light("Local server", "bad", words)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, null, or
 from router.outcomes.queries import within
 from router.outcomes.tables import decisions, feedback
 
-_LONGEST_PARSED = 100_000  # chosen: characters of a request that are read to show its beginning
+_LONGEST_PARSED = 1_000_000  # chosen: characters of a request that are read to show its words
 _LONGEST_SHOWN = 20_000  # chosen: characters of an answer that a person scrolls through
 _LEARNED = ("learned", "exploration")  # rules that log a propensity of the model's own choice
 _d, _f = decisions.c, feedback.c
@@ -61,8 +61,9 @@ def traffic(engine: Engine, since: float, until: float, bars: int) -> Traffic:
 class Seen:
     """One request as a person looks at it; the fields are columns of `decisions` but for the last.
 
-    `request` is JSON, whole or None; answers are cut at their end. `rating`: the last that a person
-    gave, 0..1; `rated_as`: its source.
+    `request` is JSON, whole or None; answers are cut at their end. `kept`: whether there are words
+    of the request that may be shown, see `requests_of`. `rating`: the last that a person gave,
+    0..1; `rated_as`: its source.
     """
 
     id: str
@@ -107,21 +108,20 @@ class Seen:
     answer: str | None
     second_answer: str | None
     local_answer: str | None
+    kept: bool
     rating: float | None = None
     rated_as: str | None = None
 
 
 _WORDS = ("request", "answer", "second_answer", "local_answer")
-_RATED = ("rating", "rated_as")
-_NUMBERS = tuple(f.name for f in fields(Seen) if f.name not in (*_WORDS, *_RATED))
+_MADE = ("kept", "rating", "rated_as")
+_NUMBERS = tuple(f.name for f in fields(Seen) if f.name not in (*_WORDS, *_MADE))
 
 
 def last_seen(engine: Engine, limit: int, key: str | None = None) -> list[Seen]:
-    """The last requests, the newest first, without answers; of one API key where one is given."""
-    whole = and_(_d.private_kinds.is_(None), func.length(_d.request) < _LONGEST_PARSED)
-    request = case((whole, _d.request), else_=null()).label("request")
-    others = [null().label(name) for name in _WORDS[1:]]
-    query = select(*(_d[name] for name in _NUMBERS), request, *others)
+    """The last requests, the newest first, without words; of one API key where one is given."""
+    words = [null().label(name) for name in _WORDS]
+    query = select(*(_d[name] for name in _NUMBERS), _shows().label("kept"), *words)
     if key is not None:
         query = query.where(_d.key == key)
     return _seen(engine, query.order_by(_d.at.desc(), _d.id.desc()).limit(limit))
@@ -129,15 +129,34 @@ def last_seen(engine: Engine, limit: int, key: str | None = None) -> list[Seen]:
 
 def seen(engine: Engine, decision: str) -> Seen | None:
     """One request with what was kept of its words; None where the log has no such decision."""
-    open_ = _d.private_kinds.is_(None)
-    whole = and_(open_, func.length(_d.request) < 10 * _LONGEST_PARSED)
-    request = case((whole, _d.request), else_=null()).label("request")
+    request = case((_shows(), _d.request), else_=null()).label("request")
     others = [
-        case((open_, func.substr(_d[name], 1, _LONGEST_SHOWN)), else_=null()).label(name)
+        case((_d.private_kinds.is_(None), func.substr(_d[name], 1, _LONGEST_SHOWN)), else_=null())
         for name in _WORDS[1:]
     ]
-    query = select(*(_d[name] for name in _NUMBERS), request, *others).where(_d.id == decision)
+    words = [request, *(c.label(name) for c, name in zip(others, _WORDS[1:], strict=True))]
+    query = select(*(_d[name] for name in _NUMBERS), _shows().label("kept"), *words)
+    query = query.where(_d.id == decision)
     return next(iter(_seen(engine, query)), None)
+
+
+def requests_of(engine: Engine, names: Sequence[str]) -> dict[str, str]:
+    """The words of these requests, JSON, where they may be shown: kept and of none that is private.
+
+    `names`: of decisions, some hundreds at most.
+    """
+    query = select(_d.id, _d.request).where(_d.id.in_(names), _shows())
+    with engine.connect() as connection:
+        return {row.id: row.request for row in connection.execute(query)}
+
+
+def _shows() -> ColumnElement[bool]:
+    """The condition that a request's words are there, to be shown, and read in a moment."""
+    return and_(
+        _d.private_kinds.is_(None),
+        _d.request.is_not(None),
+        func.coalesce(func.length(_d.request), 0) < _LONGEST_PARSED,
+    )
 
 
 def _seen(engine: Engine, query: Select[Any]) -> list[Seen]:
@@ -149,7 +168,11 @@ def _seen(engine: Engine, query: Select[Any]) -> list[Seen]:
         by = {row[0]: (row[1], row[2]) for row in connection.execute(said.order_by(_f.id))}
     nothing = (None, None)
     return [
-        Seen(**row, rating=by.get(row["id"], nothing)[0], rated_as=by.get(row["id"], nothing)[1])
+        Seen(
+            **{**row, "kept": bool(row["kept"])},
+            rating=by.get(row["id"], nothing)[0],
+            rated_as=by.get(row["id"], nothing)[1],
+        )
         for row in rows
     ]
 

@@ -14,7 +14,12 @@ from router.gateway.constants import PAGE_BEAT_S, PAGE_GATHER_S, PAGES_OPEN
 from router.gateway.page.files import GUARDED
 from router.gateway.responses import UnlessGone
 
-_HEADERS = {"content-type": "text/event-stream", "cache-control": "no-store", **GUARDED}
+_HEADERS = {
+    "content-type": "text/event-stream",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",  # nginx would keep events until there are 4 kB of them
+    **GUARDED,
+}
 
 
 class Feed:

@@ -14,7 +14,6 @@ from time import time
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine
 
 from router.app import Service
 from router.decide.promises import promises
@@ -29,6 +28,7 @@ from router.gateway.constants import (
     PAGE_FILES_S,
     PAGE_SNIPPET_CHARS,
     PAGE_TEXT_CHARS,
+    PAGE_TEXTS,
     PAGE_TIMES,
 )
 from router.gateway.page.kept import KeptAnswers
@@ -53,12 +53,17 @@ _SPANS = {
 }
 
 
+_Text = tuple[str, bool]  # the beginning, and whether there is more
+_NO_TEXT: _Text = ("", False)
+
+
 class Numbers:
     """The page's numbers, over one service."""
 
     def __init__(self, service: Service, watch: Watch | None) -> None:
         self._service, self._watch = service, watch
         self._kept = KeptAnswers()
+        self._texts: dict[str, _Text] = {}  # decision -> the beginning of what was asked
 
     async def all(self, viewer: Viewer, span: str) -> Json:
         """Everything but the curve; parts of a long log may be None, and `waiting` true.
@@ -67,14 +72,14 @@ class Numbers:
         """
         if span not in _SPANS:
             raise RequestRefused(400, "invalid_span", f"span must be one of {', '.join(_SPANS)}.")
-        soon, engine, only = self._kept.soon, self._service.log.engine, viewer.only_key
+        soon, only = self._kept.soon, viewer.only_key
         traffic, money, latency, versions, decisions = await asyncio.gather(
             soon(("traffic", span), PAGE_COUNTS_S, partial(self._traffic, *_SPANS[span])),
             soon(("money", viewer.key), PAGE_COUNTS_S, partial(self._money, viewer.key)),
             soon("latency", PAGE_COUNTS_S, self._latency),
             soon("versions", PAGE_FILES_S, self._versions),
             # Those of one key may lie far apart in the log.
-            soon(("decisions", only), PAGE_COUNTS_S if only else 0.0, partial(_last, engine, only)),
+            soon(("decisions", only), PAGE_COUNTS_S if only else 0.0, partial(self._last, only)),
         )
         parts = traffic, money, latency, versions, decisions
         return {
@@ -100,12 +105,9 @@ class Numbers:
             raise RequestRefused(
                 404, "unknown_decision", "There is no decision with that id in the log."
             )
-        words = {
-            "answer": found.answer,
-            "second_answer": found.second_answer,
-            "local_answer": found.local_answer,
-        }
-        return _shown(found, PAGE_TEXT_CHARS) | words
+        words = {name: getattr(found, name) for name in _ANSWERS}
+        text = _text(found.request, found.api, PAGE_TEXT_CHARS)
+        return _shown(found, text) | words
 
     async def curve(self) -> Json:
         """Quality over cost by threshold, and how far probabilities hold."""
@@ -120,6 +122,18 @@ class Numbers:
         until = ceil(time() / width) * width
         found = live.traffic(self._service.log.engine, until - seconds, until, bars)
         return asdict(found)
+
+    def _last(self, key: str | None) -> list[Json]:
+        """The last requests; what each asked is read once, as an agent's takes a while to read."""
+        engine = self._service.log.engine
+        found = live.last_seen(engine, PAGE_DECISIONS, key)
+        new = {one.id: one.api for one in found if one.kept and one.id not in self._texts}
+        for name, request in live.requests_of(engine, list(new)).items():
+            self._texts[name] = _text(request, new[name], PAGE_SNIPPET_CHARS)
+        while len(self._texts) > PAGE_TEXTS:
+            self._texts.pop(next(iter(self._texts)))
+        known = self._texts
+        return [_shown(one, known.get(one.id, _NO_TEXT) if one.kept else _NO_TEXT) for one in found]
 
     def _money(self, key: str | None) -> Json:
         service, now = self._service, time()
@@ -180,13 +194,13 @@ class Numbers:
     def _curve(self) -> Json:
         service, now = self._service, time()
         engine, router = service.log.engine, service.policy.router
-        since = now - PAGE_DAYS * _DAY_S
-        choices = live.choices(engine, since, PAGE_CHOICES)
+        month = since = now - PAGE_DAYS * _DAY_S
+        choices = live.choices(engine, month, PAGE_CHOICES)
         if len(choices) == PAGE_CHOICES:  # a busy gateway's month is longer than what is read
             since = choices[-1].at
         in_force = _in_force(router, float(np.mean([c.cloud_usd for c in choices] or [0.0])))
         scores = live.scores_of(engine, [one.id for one in choices])
-        rated = live.rated_answers(engine, since, PAGE_CHOICES)
+        rated = live.rated_answers(engine, month, PAGE_CHOICES)
         points = curve(choices, scores, in_force)
         sums = savings(engine, since)
         chosen_usd = sum(one.cost_usd for one in choices)
@@ -207,11 +221,6 @@ class Numbers:
         }
 
 
-def _last(engine: Engine, key: str | None) -> list[Json]:
-    found = live.last_seen(engine, PAGE_DECISIONS, key)
-    return [_shown(one, PAGE_SNIPPET_CHARS) for one in found]
-
-
 def _quantiles(times: Sequence[live.Took]) -> Json | None:
     if not times:
         return None
@@ -224,19 +233,23 @@ def _quantiles(times: Sequence[live.Took]) -> Json | None:
     }
 
 
-def _shown(one: live.Seen, chars: int) -> Json:
-    """A request as the page lists it: JSON columns read, the person's words cut to `chars`."""
+def _text(request: str | None, api: str, chars: int) -> _Text:
+    """The person's words of a kept request, `chars` at most."""
+    read = request_of(body_of(request), api)
+    text = read.text if read is not None else ""
+    return text[:chars], len(text) > chars
+
+
+def _shown(one: live.Seen, text: _Text) -> Json:
+    """A request as the page lists it: its JSON columns read, beside what was asked."""
     out: dict[str, Any] = {k: v for k, v in asdict(one).items() if k not in ("request", *_ANSWERS)}
-    request = request_of(body_of(one.request), one.api)
-    text = request.text if request is not None else ""
     steps = [step for step in _listed(one.trail) if isinstance(step, list) and len(step) == 3]
     return out | {
         "private_kinds": _listed(one.private_kinds),
         "checks": _listed(one.checks),
         "trail": [{"rule": rule, "left": left, "words": words} for rule, left, words in steps],
-        "text": text[:chars],
-        "cut": len(text) > chars,
-        "kept": one.request is not None,
+        "text": text[0],
+        "cut": text[1],
     }
 
 

@@ -94,7 +94,7 @@ def test_the_last_requests_come_with_their_ratings_and_without_private_words(
         engine,
         row(NOON, key="a", **kept),
         row(NOON + 1, key="b", private_kinds='["email"]', **kept),
-        row(NOON + 2, key="b", request=json.dumps({"messages": [], "user": "y" * 200_000})),
+        row(NOON + 2, key="b", request=json.dumps({"messages": [], "user": "y" * 1_000_000})),
     )
     said = {"decision_id": f"d{NOON:.3f}", "at": NOON, "source": "user"}
     with engine.begin() as connection:
@@ -105,13 +105,15 @@ def test_the_last_requests_come_with_their_ratings_and_without_private_words(
     long, private, plain = live.last_seen(engine, 5)
     assert [one.at - NOON for one in (long, private, plain)] == [2, 1, 0]
     assert (plain.rating, plain.rated_as, long.rating) == (0.0, "user", None)
-    assert (plain.request, plain.answer) == (words, None)
-    assert (private.request, long.request) == (None, None)
+    assert (plain.request, plain.answer) == (None, None)
+    assert [one.kept for one in (long, private, plain)] == [False, False, True]
+    every = [long.id, private.id, plain.id]
+    assert live.requests_of(engine, every) == {plain.id: words}
     assert [one.key for one in live.last_seen(engine, 5, "b")] == ["b", "b"]
     assert len(live.last_seen(engine, 1)) == 1
     whole = live.seen(engine, plain.id)
     assert whole is not None and whole.answer is not None
-    assert (len(whole.answer), whole.local_answer) == (20_000, "no")
+    assert (len(whole.answer), whole.local_answer, whole.request) == (20_000, "no", words)
     hidden = live.seen(engine, private.id)
     assert hidden is not None
     assert (hidden.request, hidden.answer, hidden.local_answer) == (None, None, None)

@@ -13,7 +13,7 @@ from router.gateway.auth import hash_of
 from router.gateway.constants import PAGES_OPEN
 from router.gateway.page.feed import Feed
 from router.gateway.page.kept import KeptAnswers
-from router.outcomes import live
+from router.outcomes import live, queries
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from router.registry.registry import Registry
@@ -202,6 +202,16 @@ def test_no_word_of_a_private_request_is_told_even_if_the_log_had_some(run: Run)
     gateway.service.log.call(planted).result(20)
     whole = gateway.client.get(f"/page/decisions/{name}").text
     assert "ann@" not in whole and "ann@" not in json.dumps(numbers(gateway))
+
+
+def test_words_that_were_deleted_are_forgotten_here_too(run: Run) -> None:
+    gateway = run()
+    gateway.chat(EASY)
+    (one,) = numbers(gateway)["decisions"]
+    assert one["text"] == EASY
+    gateway.service.log.call(queries.forget_words(one["id"])).result(20)
+    assert EASY not in json.dumps(numbers(gateway))
+    assert EASY not in gateway.client.get(f"/page/decisions/{one['id']}").text
 
 
 @pytest.mark.parametrize("store", ["features", "none"])
