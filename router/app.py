@@ -1,7 +1,6 @@
 """The parts of a running router: built from settings, exchanged when these change."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -163,7 +162,6 @@ class Service:
             self.dispatcher.planner.policy = await asyncio.to_thread(
                 policy_of, self.settings, found
             )
-            gc.collect()
 
     async def reload(self) -> bool:
         """Take new settings and model; if they are wrong, false and a sentence in the log."""
@@ -177,8 +175,6 @@ class Service:
         if fixed:
             _log.warning("%s will be taken at the next start.", ", ".join(fixed))
         self._build(settings, policy)
-        # The old model hangs in a circle, 60 MB that the gateway's thresholds hardly ever collect.
-        gc.collect()
         _log.info("New settings: policy %s, model %s.", policy.version, policy.router.version)
         return True
 

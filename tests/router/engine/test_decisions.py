@@ -208,14 +208,18 @@ def test_settings_are_taken_without_a_restart_and_wrong_ones_are_not(run: Run) -
     assert gateway.chat(EASY).headers["x-router-tier"] == "cloud"
 
 
-def test_a_model_that_was_replaced_leaves_the_memory(run: Run) -> None:
+def test_a_model_that_was_replaced_leaves_the_memory_with_its_last_request(run: Run) -> None:
     gateway = run()
     service = gateway.service
+    gateway.chat(EASY)
     old = weakref.ref(service.policy.router)
     gc.disable()  # as good as it is in a gateway: what is loaded stays for long
     try:
+        under_way = [service.policy]  # as every request keeps the policy that it began with
         asyncio.run_coroutine_threadsafe(service.reload(), gateway.loop).result(60)
         assert old() is not service.policy.router
+        assert old() is under_way[0].router
+        under_way.clear()
         assert old() is None
     finally:
         gc.enable()
