@@ -12,6 +12,8 @@ from router.errors import LogError
 from router.outcomes.tables import reservations
 from router.outcomes.writer import OutcomeLog
 
+ACCOUNT_S = 1.0  # chosen: how long what others spent may go unnoticed before a call is planned
+
 
 @dataclass(frozen=True, slots=True)
 class Caps:
@@ -52,6 +54,8 @@ class Ledger:
     def __init__(self, log: OutcomeLog, caps: Caps, clock: Callable[[], float]) -> None:
         self.caps = caps
         self._log, self._clock = log, clock
+        self._seen: dict[str | None, _Account] = {}  # by key, until this process spends or saves
+        self._moves = 0
 
     async def reserve(self, usd: float, key: str | None) -> Reservation | str:
         """Set `usd` aside, or say in words which cap it would exceed.
@@ -61,9 +65,10 @@ class Ledger:
         """
         now = self._clock()
         caps = self.caps
+        self._moved()
 
         def entry(connection: Connection) -> Reservation | str:
-            if reason := _exceeded(connection, caps, usd, key, now):
+            if reason := _account(connection, caps, key, now).exceeded(usd):
                 return reason
             made = Reservation(uuid4().hex, usd)
             day, month = _periods(now)
@@ -92,30 +97,62 @@ class Ledger:
                 .values(usd=usd, settled=True)
             )
 
+        self._moved()
         self._log.call(pay)
 
     async def exceeded(self, usd: float, key: str | None) -> str | None:
-        """In words, the cap that `usd` more would exceed."""
+        """In words, the cap that `usd` more would exceed.
+
+        What other processes spent meanwhile is noticed within ACCOUNT_S; `reserve` looks anew.
+        """
         if not self.caps.any:
             return None
-        now, caps = self._clock(), self.caps
-        look = self._log.call(lambda connection: _exceeded(connection, caps, usd, key, now))
-        try:
-            return await asyncio.wrap_future(look)
-        except LogError as error:
-            return _unknown(error)
+        now, caps, moves = self._clock(), self.caps, self._moves
+        seen = self._seen.get(key)
+        if seen is None or not seen.holds(caps, now):
+            look = self._log.call(lambda connection: _account(connection, caps, key, now))
+            try:
+                seen = await asyncio.wrap_future(look)
+            except LogError as error:
+                return _unknown(error)
+            if moves == self._moves:  # else it is of before
+                self._seen[key] = seen
+        return seen.exceeded(usd)
+
+    def _moved(self) -> None:
+        """Forget what was read of the account: this process changes it now."""
+        self._seen.clear()
+        self._moves += 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """What was spent or reserved under each cap that holds, as it was read at a moment."""
+
+    caps: Caps
+    at: float
+    spent: tuple[tuple[float, str, float], ...]  # the cap, what it is called, what was spent
+
+    def holds(self, caps: Caps, now: float) -> bool:
+        """Whether it still tells; a clock that was set back says nothing."""
+        same = self.caps == caps and _periods(self.at) == _periods(now)
+        return same and 0 <= now - self.at < ACCOUNT_S
+
+    def exceeded(self, usd: float) -> str | None:
+        """In words, the first cap that `usd` more would exceed."""
+        for cap, words, spent in self.spent:
+            if spent + usd > cap:
+                return f"The cap of ${cap:g} {words} is reached (${spent:.4f} spent or reserved)."
+        return None
 
 
 def _unknown(error: LogError) -> str:
     return f"What was spent cannot be read or written, so nothing more is: {error}"
 
 
-def _exceeded(
-    connection: Connection, caps: Caps, usd: float, key: str | None, now: float
-) -> str | None:
-    if not caps.any:
-        return None
+def _account(connection: Connection, caps: Caps, key: str | None, now: float) -> _Account:
     day, month = _periods(now)
+    found = []
     for cap, column, period, owner, words in (
         (caps.day_usd, reservations.c.day, day, None, "a day"),
         (caps.month_usd, reservations.c.month, month, None, "a month"),
@@ -124,10 +161,8 @@ def _exceeded(
     ):
         if cap is None or ("key" in words and key is None):
             continue
-        spent = _spent(connection, column, period, owner)
-        if spent + usd > cap:
-            return f"The cap of ${cap:g} {words} is reached (${spent:.4f} spent or reserved)."
-    return None
+        found.append((cap, words, _spent(connection, column, period, owner)))
+    return _Account(caps, now, tuple(found))
 
 
 def _spent(connection: Connection, column: Column[str], period: str, key: str | None) -> float:

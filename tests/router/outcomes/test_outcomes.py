@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, insert, inspect
+from sqlalchemy import create_engine, event, insert, inspect
 
 from router.errors import LogError, MissingExtra, RequestRefused
 from router.outcomes import export
@@ -155,6 +155,37 @@ def test_caps_hold_under_concurrency_and_across_restarts(tmp_path: Path) -> None
     assert "$1 a day" in reason
     now[0] += 86_400
     assert len(asyncio.run(take(ledger, None, 3))) == 3
+    log.close()
+
+
+def test_what_is_left_is_read_once_until_this_process_spends_or_saves(tmp_path: Path) -> None:
+    now = [1_700_000_000.0]
+    log = OutcomeLog(open_database(f"sqlite:///{tmp_path}/o.db"))
+    mine, other = (Ledger(log, Caps(day_usd=1.0), lambda: now[0]) for _ in range(2))
+    read: list[str] = []
+    event.listen(log.engine, "before_cursor_execute", lambda *a: read.append(a[2]))
+
+    async def left(usd: float) -> bool:
+        return await mine.exceeded(usd, None) is None
+
+    async def main() -> None:
+        assert await left(0.6)
+        assert await left(1.0)
+        assert not await left(1.1)
+        assert sum("SUM" in said.upper() for said in read) == 1
+        held = await mine.reserve(0.6, None)
+        assert isinstance(held, Reservation)
+        assert not await left(0.6)
+        mine.settle(held, 0.1)
+        assert await left(0.9)
+        assert isinstance(await other.reserve(0.6, None), Reservation)
+        now[0] += 1.0
+        assert not await left(0.6)  # at the latest after a second
+        now[0] -= 3600.0
+        assert isinstance(await other.reserve(0.1, None), Reservation)
+        assert not await left(0.3)  # a clock that was set back tells nothing
+
+    asyncio.run(main())
     log.close()
 
 
