@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -255,11 +254,8 @@ def test_feedback_on_what_is_unknown_is_refused(log: OutcomeLog) -> None:
 
 
 @pytest.mark.servers
-def test_a_postgresql_log(tmp_path: Path) -> None:
-    url = os.environ.get("TEST_POSTGRES_URL")
-    if not url:
-        pytest.skip("needs a PostgreSQL server; set TEST_POSTGRES_URL, as .ci/run does")
-    log = OutcomeLog(open_database(url))
+def test_a_postgresql_log(postgres_url: str) -> None:
+    log = OutcomeLog(open_database(postgres_url))
     identity = str(time.time_ns())
 
     async def main() -> bool:
@@ -267,7 +263,7 @@ def test_a_postgresql_log(tmp_path: Path) -> None:
 
     try:
         assert asyncio.run(main())
-        engine = create_engine(url)
+        engine = create_engine(postgres_url)
         with engine.begin() as connection:
             found = connection.exec_driver_sql(
                 f"SELECT request FROM decisions WHERE id = '{identity}'"
