@@ -14,7 +14,7 @@ from rich.console import Console
 
 from router.app import Service
 from router.errors import ConfigError
-from router.gateway.constants import BACKLOG, DRAIN_S, GC_THRESHOLDS, SWITCH_S
+from router.gateway.constants import BACKLOG, DRAIN_S, GC_THRESHOLDS, IDLE_S, SWITCH_S
 from router.gateway.heads import Heads
 from router.gateway.routes import create_app
 from router.monitor.watch import watching
@@ -95,6 +95,7 @@ async def _run(
             date_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
+            timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=DRAIN_S,
         )
         # What is loaded now stays for good; collecting it again and again only makes pauses.

@@ -61,7 +61,11 @@ class Gateway:
                 command, cwd=self.folder, env=environment, stdout=out, stderr=out
             )
         self._keep_apart()
-        wait_for(f"{self.url}/healthz", self._process, self.log)
+        try:
+            wait_for(f"{self.url}/healthz", self._process, self.log)
+        except AssertionError:
+            self._process.kill()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
