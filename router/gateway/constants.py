@@ -18,6 +18,7 @@ DRAIN_S = 30  # chosen: what Kubernetes gives a process to end
 # Chosen: a pause of half a millisecond every hundred requests; with 20,000 it is two and more, with
 # Python's own 700 every other request has one.
 GC_THRESHOLDS = (5_000, 20, 100)
+LARGE_BLOCK_BYTES = 2**20  # chosen: a call of the system for each costs nothing beside filling it
 SWITCH_S = 0.0005  # chosen: the log's thread gets its turn within a fraction of a millisecond
 # Chosen: from a decision alone to the longest of answers.
 LATENCY_BUCKETS_S = (0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 100, 300)

@@ -16,6 +16,7 @@ from router.app import Service
 from router.errors import ConfigError
 from router.gateway.constants import BACKLOG, DRAIN_S, GC_THRESHOLDS, IDLE_S, SWITCH_S
 from router.gateway.heads import Heads
+from router.gateway.memory import keep_large_blocks_apart
 from router.gateway.routes import create_app
 from router.monitor.watch import watching
 from router.settings import Settings
@@ -33,6 +34,7 @@ def serve(reread: Callable[[], Settings]) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     listening = bound(settings.host, settings.port)
     sys.setswitchinterval(SWITCH_S)
+    keep_large_blocks_apart()
     if sys.platform == "win32":
         asyncio.run(_run(settings, reread, listening))
     else:

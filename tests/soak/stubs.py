@@ -73,7 +73,9 @@ class _Script:
 
 
 class _Forgetful(Upstream):
-    """One that keeps nothing of what it was asked: a siege is long."""
+    """One that keeps nothing of what it was asked, as a siege is long, and its connections."""
+
+    chunked = True
 
     def forget(self) -> None:
         self.got.clear()

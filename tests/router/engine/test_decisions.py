@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import json
+import threading
 import weakref
 
 import pytest
 
+from router.text.request import request_from_body
 from tests.servers import upstream
 from tests.servers.fixtures import Run
 from tests.servers.running import EASY, HARD
@@ -206,6 +208,32 @@ def test_settings_are_taken_without_a_restart_and_wrong_ones_are_not(run: Run) -
     assert gateway.chat(EASY).headers["x-router-tier"] == "cloud"
     assert not reload(version="no-such-version")
     assert gateway.chat(EASY).headers["x-router-tier"] == "cloud"
+
+
+def test_a_long_request_is_read_beside_the_event_loop(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, readers = run(), []
+
+    def reading(*given: object) -> object:
+        readers.append(threading.get_ident())
+        return request_from_body(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("router.engine.call.request_from_body", reading)
+    turn = {"role": "user", "content": EASY}
+    body = {"model": "auto", "messages": [turn, {**turn, "role": "assistant"}, turn]}
+    loop = asyncio.run_coroutine_threadsafe(_thread(), gateway.loop).result(60)
+    gateway.client.post("/v1/chat/completions", json=body)
+    assert readers == [loop]
+    body["messages"] = [*body["messages"], *[{**turn, "role": "assistant"}, turn] * 1000]  # type: ignore[misc]
+    assert gateway.client.post("/v1/chat/completions", json=body).status_code == 200
+    assert len(readers) == 2 and readers[1] != loop
+    body["messages"] = [7] * 40_000
+    assert gateway.client.post("/v1/chat/completions", json=body).status_code == 400
+
+
+async def _thread() -> int:
+    return threading.get_ident()
 
 
 def test_a_model_that_was_replaced_leaves_the_memory_with_its_last_request(run: Run) -> None:
