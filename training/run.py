@@ -72,7 +72,7 @@ def train_on_log(
         with suppress(ArtifactExists):  # the same log was learned from before
             artifacts.save(learned.artifact, models)
         progress("logging to MLflow")
-        tracking = Tracking(store or models.parent)
+        tracking = Tracking(store or models.parent, settings.mlflow_url)
         folder = models / learned.artifact.version
         tracking.log_training_run(learned, folder, {"since": since, "until": until})
         registry = Registry(models, events.listener(engine), tracking.listener(models))

@@ -93,4 +93,5 @@ def _settings() -> Settings:
     engine = open_log(TRAFFIC)
     url = engine.url.render_as_string(hide_password=False)
     engine.dispose()
-    return load_settings(models_dir=own.resolve(), log_url=url)
+    settings = load_settings(models_dir=own.resolve(), log_url=url)
+    return settings.model_copy(update={"mlflow_url": None})
