@@ -58,7 +58,7 @@ class Report:
         The first third is left out too: what is remembered fills until it has its bounds.
         """
         warm = self.memory[max(len(self.faults), len(self.memory) // 3) :]
-        if len(warm) < 2 * len(self.faults):
+        if len(warm) < max(2 * len(self.faults), 2):
             return None
         return statistics.linear_regression(*zip(*warm, strict=True)).slope
 

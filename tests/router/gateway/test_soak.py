@@ -34,6 +34,7 @@ def test_nor_does_one_while_postgresql_hangs_up_and_restarts(tmp_path: Path) -> 
 
 def test_memory_that_grows_is_told_from_memory_that_fills_at_first() -> None:
     report = Report()
+    assert report.growth_mb is None
     report.faults.update({"one": 10, "another": 10})
     report.memory = [(minute, 180 + min(10 * minute, 40)) for minute in range(30)]
     assert report.growth_mb == pytest.approx(0)
