@@ -1,12 +1,12 @@
 """Caps on what is spent: reserved before a call, settled after it, kept across restarts."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import Column, Connection, func, insert, select, update
+from sqlalchemy import Column, Connection, Engine, func, insert, select, update
 
 from router.errors import LogError
 from router.outcomes.database import lock
@@ -129,12 +129,21 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """One cap and what is spent or reserved of it, in US dollars; `words`: a day, a month, ..."""
+
+    words: str
+    cap_usd: float
+    spent_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Account:
     """What was spent or reserved under each cap that holds, as it was read at a moment."""
 
     caps: Caps
     at: float
-    spent: tuple[tuple[float, str, float], ...]  # the cap, what it is called, what was spent
+    standings: tuple[Standing, ...]
 
     def holds(self, caps: Caps, now: float) -> bool:
         """Whether it still tells; a clock that was set back says nothing."""
@@ -143,10 +152,26 @@ class _Account:
 
     def exceeded(self, usd: float) -> str | None:
         """In words, the first cap that `usd` more would exceed."""
-        for cap, words, spent in self.spent:
-            if spent + usd > cap:
-                return f"The cap of ${cap:g} {words} is reached (${spent:.4f} spent or reserved)."
+        for one in self.standings:
+            if one.spent_usd + usd > one.cap_usd:
+                said = f"The cap of ${one.cap_usd:g} {one.words} is reached"
+                return f"{said} (${one.spent_usd:.4f} spent or reserved)."
         return None
+
+
+def standings(engine: Engine, caps: Caps, key: str | None, now: float) -> list[Standing]:
+    """How far each cap is used up; those of a key only where one is given."""
+    with engine.connect() as connection:
+        return list(_standings(connection, caps, key, now))
+
+
+def settled_usd(engine: Engine, since: float) -> float:
+    """What was paid from the UTC day of `since` on (Unix time in seconds), by all calls."""
+    day, _ = _periods(since)
+    total = select(func.coalesce(func.sum(reservations.c.usd), 0.0))
+    with engine.connect() as connection:
+        paid = total.where(reservations.c.day >= day, reservations.c.settled)
+        return float(connection.execute(paid).scalar_one())
 
 
 def _unknown(error: LogError) -> str:
@@ -154,18 +179,31 @@ def _unknown(error: LogError) -> str:
 
 
 def _account(connection: Connection, caps: Caps, key: str | None, now: float) -> _Account:
+    return _Account(caps, now, _standings(connection, caps, key, now))
+
+
+def _standings(
+    connection: Connection, caps: Caps, key: str | None, now: float
+) -> tuple[Standing, ...]:
+    return tuple(
+        Standing(words, cap, _spent(connection, column, period, owner))
+        for cap, column, period, owner, words in _capped(caps, key, now)
+    )
+
+
+def _capped(
+    caps: Caps, key: str | None, now: float
+) -> Iterator[tuple[float, Column[str], str, str | None, str]]:
+    """Each cap that holds: dollars, the period's column and name, whose it is, and its words."""
     day, month = _periods(now)
-    found = []
     for cap, column, period, owner, words in (
         (caps.day_usd, reservations.c.day, day, None, "a day"),
         (caps.month_usd, reservations.c.month, month, None, "a month"),
         (caps.key_day_usd, reservations.c.day, day, key, "a day and key"),
         (caps.key_month_usd, reservations.c.month, month, key, "a month and key"),
     ):
-        if cap is None or ("key" in words and key is None):
-            continue
-        found.append((cap, words, _spent(connection, column, period, owner)))
-    return _Account(caps, now, tuple(found))
+        if cap is not None and not ("key" in words and key is None):
+            yield cap, column, period, owner, words
 
 
 def _spent(connection: Connection, column: Column[str], period: str, key: str | None) -> float:

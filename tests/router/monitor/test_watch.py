@@ -22,7 +22,8 @@ from router.outcomes.tables import decisions, feedback, opinions, shadow
 from router.registry import artifact as artifacts
 from router.registry.ability import with_ability
 from router.registry.artifact import Artifact
-from router.registry.registry import Registry, writable
+from router.registry.registry import Registry
+from router.registry.serving import writable
 from tests.servers.fixtures import Run
 from tests.servers.running import EASY, Gateway, until
 from tests.training import logs
