@@ -71,8 +71,8 @@ bench: $(VENV)/.dev ## speed and size on this machine, and what the gateway adds
 bench-quality: $(VENV)/.training ## quality table on a folder of outcomes (DATA=...)
 	$(PY) -m training bench --data $(DATA) --part prompts --json bench.json
 
-soak: $(VENV)/.dev ## besiege the gateway (MINUTES=30; with PostgreSQL where TEST_POSTGRES_URL names one)
-	$(PY) -m tests.soak --minutes $(MINUTES)
+soak: $(VENV)/.dev ## besiege the gateway (MINUTES=30; with the log in a PostgreSQL: POSTGRES=--postgres)
+	$(PY) -m tests.soak --minutes $(MINUTES) $(POSTGRES)
 
 default: $(VENV)/.training ## fit the shipped default model anew (DATA=..., NAME=...)
 	$(PY) -m training fit --data $(DATA) --data data/everyday --base none --out models --name $(NAME)-prompts

@@ -9,7 +9,7 @@ from time import time
 from sqlalchemy import Engine
 from threadpoolctl import threadpool_limits
 
-from router.decide.router import extractor_of
+from router.decide.extractors import extractor_of
 from router.errors import ArtifactExists
 from router.outcomes import events
 from router.outcomes.database import open_database

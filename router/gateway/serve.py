@@ -14,8 +14,9 @@ from rich.console import Console
 
 from router.app import Service
 from router.errors import ConfigError
-from router.gateway.constants import BACKLOG, DRAIN_S, GC_THRESHOLDS, SWITCH_S
+from router.gateway.constants import BACKLOG, DRAIN_S, GC_THRESHOLDS, IDLE_S, SWITCH_S
 from router.gateway.heads import Heads
+from router.gateway.memory import keep_large_blocks_apart
 from router.gateway.page.feed import Feed
 from router.gateway.routes import create_app
 from router.monitor.watch import watching
@@ -34,6 +35,7 @@ def serve(reread: Callable[[], Settings]) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     listening = bound(settings.host, settings.port)
     sys.setswitchinterval(SWITCH_S)
+    keep_large_blocks_apart()
     if sys.platform == "win32":
         asyncio.run(_run(settings, reread, listening))
     else:
@@ -109,6 +111,7 @@ async def _run(
             date_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
+            timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=DRAIN_S,
         )
         # What is loaded now stays for good; collecting it again and again only makes pauses.

@@ -13,6 +13,8 @@ from router.outcomes.database import lock
 from router.outcomes.tables import reservations
 from router.outcomes.writer import OutcomeLog
 
+ACCOUNT_S = 1.0  # chosen: how long what others spent may go unnoticed before a call is planned
+
 
 @dataclass(frozen=True, slots=True)
 class Caps:
@@ -53,6 +55,8 @@ class Ledger:
     def __init__(self, log: OutcomeLog, caps: Caps, clock: Callable[[], float]) -> None:
         self.caps = caps
         self._log, self._clock = log, clock
+        self._seen: dict[str | None, _Account] = {}  # by key, until this process spends or saves
+        self._moves = 0
 
     async def reserve(self, usd: float, key: str | None) -> Reservation | str:
         """Set `usd` aside, or say in words which cap it would exceed.
@@ -62,11 +66,12 @@ class Ledger:
         """
         now = self._clock()
         caps = self.caps
+        self._moved()
 
         def entry(connection: Connection) -> Reservation | str:
             if caps.any:
                 lock(connection)
-            if reason := _exceeded(connection, caps, usd, key, now):
+            if reason := _account(connection, caps, key, now).exceeded(usd):
                 return reason
             made = Reservation(uuid4().hex, usd)
             day, month = _periods(now)
@@ -95,18 +100,32 @@ class Ledger:
                 .values(usd=usd, settled=True)
             )
 
+        self._moved()
         self._log.call(pay)
 
     async def exceeded(self, usd: float, key: str | None) -> str | None:
-        """In words, the cap that `usd` more would exceed."""
+        """In words, the cap that `usd` more would exceed.
+
+        What other processes spent meanwhile is noticed within ACCOUNT_S; `reserve` looks anew.
+        """
         if not self.caps.any:
             return None
-        now, caps = self._clock(), self.caps
-        look = self._log.call(lambda connection: _exceeded(connection, caps, usd, key, now))
-        try:
-            return await asyncio.wrap_future(look)
-        except LogError as error:
-            return _unknown(error)
+        now, caps, moves = self._clock(), self.caps, self._moves
+        seen = self._seen.get(key)
+        if seen is None or not seen.holds(caps, now):
+            look = self._log.call(lambda connection: _account(connection, caps, key, now))
+            try:
+                seen = await asyncio.wrap_future(look)
+            except LogError as error:
+                return _unknown(error)
+            if moves == self._moves:  # else it is of before
+                self._seen[key] = seen
+        return seen.exceeded(usd)
+
+    def _moved(self) -> None:
+        """Forget what was read of the account: this process changes it now."""
+        self._seen.clear()
+        self._moves += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +137,32 @@ class Standing:
     spent_usd: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """What was spent or reserved under each cap that holds, as it was read at a moment."""
+
+    caps: Caps
+    at: float
+    standings: tuple[Standing, ...]
+
+    def holds(self, caps: Caps, now: float) -> bool:
+        """Whether it still tells; a clock that was set back says nothing."""
+        same = self.caps == caps and _periods(self.at) == _periods(now)
+        return same and 0 <= now - self.at < ACCOUNT_S
+
+    def exceeded(self, usd: float) -> str | None:
+        """In words, the first cap that `usd` more would exceed."""
+        for one in self.standings:
+            if one.spent_usd + usd > one.cap_usd:
+                said = f"The cap of ${one.cap_usd:g} {one.words} is reached"
+                return f"{said} (${one.spent_usd:.4f} spent or reserved)."
+        return None
+
+
 def standings(engine: Engine, caps: Caps, key: str | None, now: float) -> list[Standing]:
     """How far each cap is used up; those of a key only where one is given."""
     with engine.connect() as connection:
-        return [
-            Standing(words, cap, _spent(connection, column, period, owner))
-            for cap, column, period, owner, words in _capped(caps, key, now)
-        ]
+        return list(_standings(connection, caps, key, now))
 
 
 def settled_usd(engine: Engine, since: float) -> float:
@@ -140,14 +178,17 @@ def _unknown(error: LogError) -> str:
     return f"What was spent cannot be read or written, so nothing more is: {error}"
 
 
-def _exceeded(
-    connection: Connection, caps: Caps, usd: float, key: str | None, now: float
-) -> str | None:
-    for cap, column, period, owner, words in _capped(caps, key, now):
-        spent = _spent(connection, column, period, owner)
-        if spent + usd > cap:
-            return f"The cap of ${cap:g} {words} is reached (${spent:.4f} spent or reserved)."
-    return None
+def _account(connection: Connection, caps: Caps, key: str | None, now: float) -> _Account:
+    return _Account(caps, now, _standings(connection, caps, key, now))
+
+
+def _standings(
+    connection: Connection, caps: Caps, key: str | None, now: float
+) -> tuple[Standing, ...]:
+    return tuple(
+        Standing(words, cap, _spent(connection, column, period, owner))
+        for cap, column, period, owner, words in _capped(caps, key, now)
+    )
 
 
 def _capped(

@@ -118,6 +118,20 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The PostgreSQL that TEST_POSTGRES_URL names, else one of our own."""
+    from tests.servers.postgres import Postgres, programs
+
+    if named := os.environ.get("TEST_POSTGRES_URL"):
+        yield named
+        return
+    if programs() is None:
+        pytest.skip("needs PostgreSQL: install it, or set TEST_POSTGRES_URL")
+    with Postgres() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real small model behind llama.cpp's own server."""
     pytest.importorskip("xllamacpp", reason="needs the [embedded] extra; `make test` installs it")

@@ -1,6 +1,5 @@
 """Several machines as one router: nothing lost, no cap overshot, one champion."""
 
-import os
 import shutil
 import threading
 import time
@@ -28,7 +27,6 @@ from tests.training import logs
 from training.run import train_on_log
 
 pytestmark = pytest.mark.servers
-URL = os.environ.get("TEST_POSTGRES_URL", "")
 CLIENTS = 8
 
 
@@ -44,14 +42,14 @@ class Topology:
 
 
 @pytest.fixture(scope="module")
-def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
-    if not URL or shutil.which("haproxy") is None:
-        pytest.skip("needs PostgreSQL (TEST_POSTGRES_URL) and haproxy, as .ci/run brings them")
+def topology(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[Topology]:
+    if shutil.which("haproxy") is None:
+        pytest.skip("needs haproxy, as .ci/run brings it")
     folder = tmp_path_factory.mktemp("topology")
     with (
         upstream.Upstream(upstream.local) as local,
         upstream.Upstream(upstream.cloud) as cloud,
-        database(URL, f"topology-{time.time_ns()}") as log_url,
+        database(postgres_url, f"topology-{time.time_ns()}") as log_url,
         mlflow_server(folder) as mlflow_url,
     ):
         settings = {

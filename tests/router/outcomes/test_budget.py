@@ -1,7 +1,6 @@
 """Caps hold for all processes that share a database together."""
 
 import asyncio
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +20,7 @@ def workers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Out
     """One log a worker, each with a connection and a thread of its own."""
     url = f"sqlite:///{tmp_path}/outcomes.db"
     if request.param == "postgresql":
-        url = os.environ.get("TEST_POSTGRES_URL", "")
-        if not url:
-            pytest.skip("needs a PostgreSQL server; set TEST_POSTGRES_URL, as .ci/run does")
+        url = request.getfixturevalue("postgres_url")
     logs = [OutcomeLog(open_database(url)) for _ in range(WORKERS)]
     yield logs
     for log in logs:

@@ -1,7 +1,6 @@
 """What a person watches of the log, on both databases."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         yield made
         made.dispose()
         return
-    url = os.environ.get("TEST_POSTGRES_URL")
-    if not url:
-        pytest.skip("needs a PostgreSQL server; set TEST_POSTGRES_URL, as .ci/run does")
+    url = request.getfixturevalue("postgres_url")
     server, name = create_engine(url, isolation_level="AUTOCOMMIT"), f"live_{uuid4().hex}"
     with server.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))

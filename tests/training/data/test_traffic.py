@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, update
 
-from router.decide.router import extractor_of
+from router.decide.extractors import extractor_of
 from router.errors import DataError, LogError
 from router.labelling.probes import load_probes
 from router.monitor.constants import MIN_EFFECTIVE_ROWS
