@@ -95,7 +95,12 @@ class Gateway:
         }
         return self.client.post("/v1/messages", json=body, headers=headers)
 
+    def flush(self) -> None:
+        """Wait until the database has every row that was answered so far."""
+        self.service.log.call(lambda connection: None).result(20)
+
     def rows(self) -> list[dict[str, Any]]:
+        self.flush()
         connection = sqlite3.connect(self.database)
         connection.row_factory = sqlite3.Row
         try:
