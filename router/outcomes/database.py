@@ -17,6 +17,15 @@ _LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
     "postgresql": "SELECT pg_advisory_xact_lock(7682)",
 }
+# An end to every wait, so that a database that hangs is noticed. Chosen: as long as for SQLite.
+_PATIENCE: dict[str, dict[str, object]] = {
+    "sqlite": {"timeout": 5.0},
+    "postgresql": {
+        "connect_timeout": 5,
+        "tcp_user_timeout": 10_000,
+        "options": "-c lock_timeout=5000",
+    },
+}
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -34,7 +43,7 @@ def open_database(url: str, durable: bool = False) -> Engine:
         if known.get_backend_name() == "sqlite" and known.database:
             Path(known.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
             known = known.set(database=str(Path(known.database).expanduser()))
-        engine = create_engine(known)
+        engine = create_engine(known, connect_args=_PATIENCE[known.get_backend_name()])
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", partial(_careful_sqlite, durable))
         migrate(engine)
@@ -80,7 +89,6 @@ def _careful_sqlite(durable: bool, connection: Any, record: object) -> None:
     for pragma in (
         "journal_mode=WAL",
         f"synchronous={'FULL' if durable else 'NORMAL'}",
-        "busy_timeout=5000",
         "foreign_keys=ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")

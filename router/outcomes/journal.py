@@ -113,17 +113,14 @@ class Journal:
         """Make sure that a request's row will have room. Raises JournalFull."""
         with self._lock:
             current = self._current
-            if current.left >= HEADROOM_BYTES:
-                if current.end and monotonic() - current.opened > SEGMENT_S:
-                    with suppress(JournalFull):  # there is room here, too
-                        self._turn(SEGMENT_BYTES)
-                return
-            held = sum(segment.room for segment in self._segments)
-            if held + SEGMENT_BYTES > self._limit:
-                waiting = f"{self._limit / 2**20:g} MB wait for the database, see journal_mb"
-                raise self._refusal(waiting)
-            self._turn(SEGMENT_BYTES)
-            self._full = False
+            old = current.end and monotonic() - current.opened > SEGMENT_S
+            if self._full or old or current.left < HEADROOM_BYTES:
+                held = sum(segment.room for segment in self._segments)
+                if held + SEGMENT_BYTES > self._limit:
+                    waiting = f"{self._limit / 2**20:g} MB wait for the database, see journal_mb"
+                    raise self._refusal(waiting)
+                self._turn(SEGMENT_BYTES)
+                self._full = False
 
     def append(self, kind: str, row: dict[str, object]) -> "asyncio.Future[None] | None":
         """Write an entry. Raises JournalFull.
@@ -137,10 +134,11 @@ class Journal:
             current = self._current
             try:
                 current.file.seek(current.end)
-                if current.file.write(frame) < len(frame):
-                    raise self._refusal("the disk is full")
+                whole = current.file.write(frame) == len(frame)
             except OSError as error:
-                raise self._refusal(str(error.strerror)) from error
+                raise self._refusal(_cause(error)) from error
+            if not whole:
+                raise self._refusal("the disk is full")
             current.end += len(frame)
             self._written += 1
         return self._syncer.noticed(current) if self._syncer else None
@@ -155,7 +153,7 @@ class Journal:
         try:
             self._current = self._made(room)
         except OSError as error:
-            raise self._refusal(str(error.strerror)) from error
+            raise self._refusal(_cause(error)) from error
         self._segments.append(self._current)
 
     def _made(self, room: int) -> _Segment:
@@ -244,13 +242,16 @@ class Journal:
 
     def _first(self) -> _Segment | None:
         """The first segment with something to drain; those that have nothing any more go."""
-        with self._lock:
-            while (first := self._segments[0]).drained == first.end:
+        while (first := self._segments[0]).drained == first.end:
+            with self._lock:
                 if first is self._current:
-                    self._drained_at = self._took_at
-                    return None
-                self._segments.popleft().remove()
-            return first
+                    if first.drained == first.end:
+                        self._drained_at = self._took_at
+                        return None
+                    break
+                self._segments.popleft()
+            first.remove()
+        return first
 
     def _read(self, segment: _Segment) -> bytes:
         """The next piece of a segment, with at least one whole frame if there is one."""
@@ -337,6 +338,10 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(opened)
         finally:
             os.close(opened)
+
+
+def _cause(error: OSError) -> str:
+    return str(error.strerror)
 
 
 def _private(path: str, flags: int) -> int:

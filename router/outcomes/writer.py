@@ -244,8 +244,8 @@ def open_log(
     url: str, folder: Path | None = None, sync: Sync = "second", limit_mb: float = 1024
 ) -> OutcomeLog:
     """The log at `url`, its journal in `folder` (default: beside the database). Raises LogError."""
-    journal = Journal(folder or journal_folder(url), sync, round(limit_mb * 2**20))
     engine = open_database(url, durable=sync != "never")
+    journal = Journal(folder or journal_folder(url), sync, round(limit_mb * 2**20))
     return OutcomeLog(engine, journal)
 
 

@@ -90,32 +90,6 @@ def test_one_bad_row_does_not_take_the_others_along(log: OutcomeLog) -> None:
     assert log.lost == 1
 
 
-def test_a_full_disk_stops_no_answer_and_loses_no_row(run: Run) -> None:
-    """SQLite's own limit on pages stands in for the disk: the error is the same."""
-    gateway = run()
-    assert gateway.chat(EASY).status_code == 200
-    limit = gateway.service.log.call(
-        lambda c: c.exec_driver_sql("PRAGMA page_count").scalar()
-    ).result()
-
-    def allow(pages: int) -> None:
-        """Let the writer's connection have so many pages."""
-        gateway.service.log.call(
-            lambda c: c.exec_driver_sql(f"PRAGMA max_page_count={pages}").scalar()
-        ).result()
-
-    allow(limit)
-    for _ in range(30):
-        assert gateway.chat(EASY + " x" * 2000).status_code == 200
-    assert gateway.service.log.failing
-    assert gateway.client.get("/readyz").json()["log"] == "failing"
-    allow(2**30)
-    assert gateway.chat(EASY).status_code == 200
-    assert not gateway.service.log.failing
-    assert len(gateway.rows()) == 32
-    assert gateway.service.log.lost == 0
-
-
 @pytest.mark.parametrize("caps", [{}, {"budget_day_usd": 5.0}])
 def test_a_full_disk_stops_spending_where_there_are_caps_and_no_answer(
     run: Run, caps: dict[str, float]
@@ -206,6 +180,7 @@ def test_store_none_and_features_keep_no_words(run: Run) -> None:
     for store in ("none", "features"):
         gateway = run(store=store, log_url=f"sqlite:///{store}.db".replace("sqlite:///", _memory()))
         gateway.chat("zebrafish swim")
+        gateway.flush()
         engine = gateway.service.log.engine
         with engine.connect() as connection:
             row = dict(connection.exec_driver_sql("SELECT * FROM decisions").mappings().one())
@@ -230,14 +205,10 @@ def test_a_postgresql_log(tmp_path: Path) -> None:
     url = os.environ.get("TEST_POSTGRES_URL")
     if not url:
         pytest.skip("needs a PostgreSQL server; set TEST_POSTGRES_URL, as .ci/run does")
-    log = OutcomeLog(open_database(url))
+    log = open_log(url, tmp_path / "journal")
     identity = str(time.time_ns())
-
-    async def main() -> bool:
-        return await log.write({**ROW, "id": identity, "request": "naïve \u2603"})
-
     try:
-        assert asyncio.run(main())
+        noted(log, {**ROW, "id": identity, "request": "naïve \u2603"})
         engine = create_engine(url)
         with engine.begin() as connection:
             found = connection.exec_driver_sql(
