@@ -1,7 +1,6 @@
 """Sending: httpx over aiohttp, with every failure as one of our errors."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from email.utils import parsedate_to_datetime
@@ -32,7 +31,7 @@ from router.errors import (
     BackendTimeout,
     BackendUnreachable,
 )
-from router.wire import Json, dumped
+from router.wire import Json, dumped, loaded
 from router.wire.sse import DONE, Decoder
 from router.wire.summary import mapping
 
@@ -244,7 +243,7 @@ def _translated(error: httpx.TransportError, name: str) -> BackendError:
 
 def _parsed(data: str | bytes, name: str) -> Json:
     try:
-        value = json.loads(data)
+        value = loaded(data)
     except (ValueError, RecursionError):
         raise BackendGarbled(f"{name} answered something that is not JSON.") from None
     if not isinstance(value, dict):
@@ -287,7 +286,7 @@ def retry_after_s(value: str | None, now: float) -> float | None:
 def _said(content: bytes) -> str:
     """What the error body says, if it says it the usual way."""
     try:
-        body: Any = json.loads(content)
+        body: Any = loaded(content)
     except (ValueError, RecursionError):
         return ""
     error = mapping(body).get("error")
