@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 import uvicorn
+from sqlalchemy import Engine
 
 from router.app import Service
 from router.gateway.heads import Heads
@@ -98,6 +99,12 @@ class Gateway:
     def flush(self) -> None:
         """Wait until the database has every row that was answered so far."""
         self.service.log.call(lambda connection: None).result(20)
+
+    @property
+    def engine(self) -> Engine:
+        """The database, with every row that was answered so far."""
+        self.flush()
+        return self.service.log.engine
 
     def rows(self) -> list[dict[str, Any]]:
         self.flush()

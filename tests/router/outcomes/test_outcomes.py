@@ -144,11 +144,11 @@ def test_the_log_becomes_outcomes_that_training_reads(run: Run, tmp_path: Path) 
             body = {"decision_id": made, "score": given}
             assert gateway.client.post("/v1/feedback", json=body).status_code == 200
     out = tmp_path / "outcomes.parquet"
-    assert export.write(export.outcomes(gateway.service.log.engine), out) == 2
+    assert export.write(export.outcomes(gateway.engine), out) == 2
     frame = read(out).rows
     assert list(frame["tier"]) == ["local", "cloud"]
     assert list(frame["score"]) == [1.0, 0.0]
-    answers = list(export.answers(gateway.service.log.engine))
+    answers = list(export.answers(gateway.engine))
     assert [a["text"] for a in answers] == ["Hello there."]
     assert answers[0]["tool_calls"] is answers[0]["tools"] is answers[0]["messages"] is None
     assert set(frame["judge"]) == {"user"}
@@ -181,7 +181,7 @@ def test_store_none_and_features_keep_no_words(run: Run) -> None:
         gateway = run(store=store, log_url=f"sqlite:///{store}.db".replace("sqlite:///", _memory()))
         gateway.chat("zebrafish swim")
         gateway.flush()
-        engine = gateway.service.log.engine
+        engine = gateway.engine
         with engine.connect() as connection:
             row = dict(connection.exec_driver_sql("SELECT * FROM decisions").mappings().one())
         assert "zebrafish" not in json.dumps({k: str(v) for k, v in row.items()})
@@ -230,6 +230,6 @@ def test_feedback_can_say_corrected_and_nobody_can_be_the_judge(run: Run) -> Non
     claimed = {"decision_id": made, "score": 1.0, "source": "judge"}
     refused = gateway.client.post("/v1/feedback", json=claimed)
     assert refused.status_code == 400 and "source must not be judge" in refused.text
-    with gateway.service.log.engine.connect() as connection:
+    with gateway.engine.connect() as connection:
         rows = connection.execute(feedback.select()).mappings().all()
     assert [(r["score"], r["source"]) for r in rows] == [(0.2, "corrected")]
