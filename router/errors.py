@@ -17,6 +17,7 @@ RouterError
 ├── PromotionRefused    the challenger is not good enough
 ├── RequestRefused      the gateway will not do what a request asks (`status`, `code`)
 ├── LogError            the outcome log cannot be opened, written or read
+│   └── JournalFull         what would note the next answers has no room left
 └── BackendError        a backend did not answer (`status`, `retry`, `trips`)
     ├── BackendUnreachable  no connection: refused, reset, name not found
     ├── BackendTimeout      too slow at connecting, its first token or between tokens
@@ -114,6 +115,10 @@ class LogError(RouterError):
     """The outcome log cannot be opened, written or read."""
 
 
+class JournalFull(LogError):
+    """The journal has no room left, so that no answer could be noted."""
+
+
 class RequestRefused(RouterError):
     """The gateway will not do what a request asks.
 
@@ -209,6 +214,8 @@ CLIENT_GONE = 499  # nginx's number for a client that left before its answer was
 _STATUS: tuple[tuple[type[BaseException], int, str], ...] = (
     (InputError, 400, "invalid_request"),
     (RecursionError, 400, "too_deep"),
+    (JournalFull, 503, "journal_full"),
+    (LogError, 503, "log_failing"),
     (CancelledError, CLIENT_GONE, "client_gone"),
     (GeneratorExit, CLIENT_GONE, "client_gone"),
 )

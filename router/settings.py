@@ -162,6 +162,9 @@ class Settings(BaseSettings):
     # The outcome log
     log_url: str = Field(default_factory=_log_url)
     store: Store = "full"
+    journal_dir: Path | None = None
+    journal_sync: Literal["never", "second", "always"] = "second"
+    journal_mb: Annotated[float, Field(ge=16)] = 1024.0
 
     # The loop
     mlflow_url: Url | None = None

@@ -55,7 +55,12 @@ class Metrics:
             "tier",
         )
         self._fallbacks = self._counter("router_fallbacks", "Answers by a tier that stepped in.")
-        self._failing = self._gauge("router_log_failing", "1 while the log takes no rows.")
+        self._failing = self._gauge("router_log_failing", "1 while the database takes no rows.")
+        self._rows = self._gauge("router_log_behind_rows", "In the journal, not in the database.")
+        self._late = self._gauge("router_log_behind_seconds", "Since the database had every row.")
+        self._bytes = self._gauge(
+            "router_log_behind_bytes", "The same, with what dead workers left."
+        )
         self._lost = self._gauge("router_log_lost_rows", "Rows that the log could not keep.")
         self._drift = self._gauge(
             "router_drift_distance", "Of recent traffic; 1 is the largest by chance."
@@ -99,6 +104,10 @@ class Metrics:
         """All of it, as a monitor reads it."""
         self._failing.set(self._service.log.failing)
         self._lost.set(self._service.log.lost)
+        behind = self._service.log.behind
+        self._rows.set(behind.rows)
+        self._late.set(behind.seconds)
+        self._bytes.set(behind.bytes)
         if (seen := self._watch) is not None:
             self._evidence.set(seen.calibration.evidence)
             self._shadowed.set(seen.shadow.seen)

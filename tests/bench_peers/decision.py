@@ -1,0 +1,4 @@
+"""stub"""
+
+
+def beside_uncommon_route() -> None: ...
