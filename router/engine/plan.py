@@ -133,10 +133,14 @@ class Planner:
         )
         if len(call.payload) <= LONG_REQUEST_BYTES:
             return scan()
-        found = await asyncio.to_thread(scan)
-        with suppress(InputError):  # which is said where the request is asked for
-            await asyncio.to_thread(lambda: call.request)
-        return found
+
+        def scan_and_read() -> Screening:
+            found = scan()
+            with suppress(InputError):  # which is said where the request is asked for
+                _ = call.request  # it remembers
+            return found
+
+        return await asyncio.to_thread(scan_and_read)
 
     @property
     def cloud_configured(self) -> bool:
