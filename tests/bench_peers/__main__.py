@@ -11,11 +11,12 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -40,7 +41,8 @@ function request()
   n = n + 1
   local parts = {{}}
   for i = 1, 24 do parts[i] = words[(n * 7 + i * i * 3 + (n % 13) * i) % #words + 1] end
-  local text = "Question {round}-" .. n .. ": tell me about the " .. table.concat(parts, " and the ")
+  local asked = table.concat(parts, " and the ")
+  local text = "Question {round}-" .. n .. ": tell me about the " .. asked
   return wrk.format(nil, "{path}", nil,
     '{start}"messages":[{{"role":"user","content":"' .. text .. '."}}]}}')
 end
@@ -78,6 +80,11 @@ def load(url: str, clients: int, seconds: int, lua: Path) -> Round:
     return Round(p50, p99, (asked - bad) / seconds, bad / asked if asked else 1.0)
 
 
+def ratio(above: float, below: float) -> float:
+    """nan where a gateway answered nothing within the round."""
+    return above / below if above and below else float("nan")
+
+
 @contextmanager
 def running(command: list[str], core: str, log: Path, **more: object) -> Iterator[object]:
     """A process on one core until the end of the block."""
@@ -92,12 +99,10 @@ def running(command: list[str], core: str, log: Path, **more: object) -> Iterato
     try:
         yield process
     finally:
-        os.killpg(process.pid, 15)  # what it started, too
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.wait()
+        for sign in (signal.SIGTERM, signal.SIGKILL):  # what it started, too
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, sign)
+                process.wait(10)
 
 
 @contextmanager
@@ -143,8 +148,8 @@ def table(found: dict[Peer, list[Round]], clients: int, stream: bool) -> Iterato
     ours = next(iter(found.values()))
     for peer, rounds in found.items():
         pairs = list(zip(ours, rounds, strict=True))
-        faster = between([theirs.p50 / mine.p50 for mine, theirs in pairs], 2)
-        more = between([mine.rate / max(theirs.rate, 0.1) for mine, theirs in pairs], 2)
+        faster = between([ratio(theirs.p50, mine.p50) for mine, theirs in pairs], 2)
+        more = between([ratio(mine.rate, theirs.rate) for mine, theirs in pairs], 2)
         failed = median(r.failed for r in rounds)
         yield (
             f"| {'stream' if stream else 'whole'} | {clients} | {peer.name} | "
@@ -163,6 +168,7 @@ def main() -> None:
     for tool in ("wrk", "taskset", "node"):
         if shutil.which(tool) is None:
             raise SystemExit(f"The bench needs {tool}: apt-get install wrk util-linux nodejs.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ending the gateways
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     print(f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, load average", end=" ")
@@ -184,8 +190,6 @@ def beside(folder: Path, rounds: int, seconds: int) -> None:
     command = [sys.executable, "-c", STUB, str(port), "0"]
     with running(command, LOAD_CORE, folder / "stub.log") as process:
         wait_for(f"{stub}/v1/models", process, folder / "stub.log")  # type: ignore[arg-type]
-        from contextlib import ExitStack
-
         with ExitStack() as stack:
             urls: dict[Peer, str] = {}
             for number, peer in enumerate(peers()):
