@@ -1,6 +1,9 @@
 VENV := .venv
 # Stand-ins for clouds that are not ours; their dependencies do not go with ours.
 PEERS := .venv-peers
+BENCH := .venv-bench
+BENCH_NPM := .npm-bench
+BENCH_UNCOMMON := .venv-bench-uncommon
 # Real clients, as their users install them.
 CLIENTS := .venv-clients
 CLIENTS_NPM := .npm-clients
@@ -23,7 +26,7 @@ PICTURES ?=
 # How long `make soak` besieges the gateway.
 MINUTES ?= 30
 
-.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit check bench bench-quality bench-answers bench-loop soak looks heldout mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit check bench bench-peers bench-quality bench-answers bench-loop soak looks heldout mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -67,6 +70,9 @@ check: $(VENV)/.dev audit ## format, lint, types, who may import whom, known vul
 bench: $(VENV)/.dev ## speed and size on this machine, and what the gateway adds (needs wrk)
 	$(PY) -m training speed
 	$(PY) -m tests.servers.bench
+
+bench-peers: $(VENV)/.dev $(BENCH)/.installed $(BENCH_NPM)/.installed ## what other gateways add to a call, side by side (needs wrk and npm)
+	$(PY) -m tests.bench_peers
 
 bench-quality: $(VENV)/.training ## quality table on a folder of outcomes (DATA=...)
 	$(PY) -m training bench --data $(DATA) --part prompts --json bench.json
@@ -113,6 +119,18 @@ $(PEERS)/.installed: tests/peers.txt
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/peers.txt
 	touch $@
 
+$(BENCH)/.installed: tests/bench_peers/python.txt
+	python3 -m venv $(BENCH)
+	grep -v uncommon-route $< | $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+	python3 -m venv $(BENCH_UNCOMMON)
+	grep uncommon-route $< | $(BENCH_UNCOMMON)/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin \
+	  || echo "uncommon-route could not be installed; it is left out" >&2
+	touch $@
+
+$(BENCH_NPM)/.installed: tests/bench_peers/npm.txt
+	npm install --prefix $(BENCH_NPM) --no-audit --no-fund --loglevel=error $$(cat $<)
+	touch $@
+
 $(CLIENTS)/.installed: tests/clients/requirements.txt
 	python3 -m venv $(CLIENTS)
 	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
@@ -143,4 +161,4 @@ $(VENV)/.browser: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(CLIENTS_NPM) $(AIDER) .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(BENCH) $(BENCH_NPM) $(BENCH_UNCOMMON) $(CLIENTS) $(CLIENTS_NPM) $(AIDER) .coverage .pytest_cache .mypy_cache .ruff_cache

@@ -243,12 +243,12 @@ class Journal:
     def _first(self) -> _Segment | None:
         """The first segment with something to drain; those that have nothing any more go."""
         while (first := self._segments[0]).drained == first.end:
-            with self._lock:
-                if first is self._current:
-                    if first.drained == first.end:
-                        self._drained_at = self._took_at
-                        return None
+            with self._lock:  # it may have grown in the meantime, and another one be current
+                if first.drained < first.end:
                     break
+                if first is self._current:
+                    self._drained_at = self._took_at
+                    return None
                 self._segments.popleft()
             first.remove()
         return first

@@ -16,7 +16,7 @@ NODE = ROOT / ".npm-bench" / "node_modules"
 Command = Callable[[Path, int, str], list[str]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Peer:
     """A gateway. `command(folder, port, stub)`: what starts it; it may write into `folder`.
 
@@ -150,6 +150,7 @@ def peers() -> list[Peer]:
             needs=Path(sys.executable),
             command=_ours,
             model="auto",
+            environment={"PYTHONPATH": str(ROOT)},
         ),
         Peer(
             name="portkey",
@@ -174,7 +175,10 @@ def peers() -> list[Peer]:
             needs=PYTHON / "litellm",
             command=_litellm,
             headers=lambda stub: {"Authorization": "Bearer none"},
-            environment={"LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"},
+            environment={
+                "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+                "LITELLM_LOCAL_MODEL_COST_MAP": "true",  # nothing is fetched
+            },
         ),
         Peer(
             name="envoy (floor)",
@@ -186,12 +190,7 @@ def peers() -> list[Peer]:
 
 
 def environment(peer: Peer) -> dict[str, str]:
-    """What its process is started with: no key of ours, one thread for arithmetic."""
-    kept = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
-    return {
-        **kept,
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        **peer.environment,
-    }
+    """What its process is started with: no key and no path of ours, one thread for arithmetic."""
+    ours = {k for k in os.environ if k == "PYTHONPATH" or k.endswith("_API_KEY")}
+    kept = {k: v for k, v in os.environ.items() if k not in ours}
+    return {**kept, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **peer.environment}

@@ -9,7 +9,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,30 +40,31 @@ class Siege:
     log_url: str
     answered: list[str] = field(default_factory=list)
 
-    def run(self, kills: int, answers: int, between: Callable[[], None] = lambda: None) -> None:
-        """Kill a gateway each time it has given so many answers, then end one calmly.
-
-        `between`: done while none is running.
-        """
+    def run(self, kills: int, answers: int) -> None:
+        """Kill a gateway each time it has given so many answers, then end one calmly."""
         with upstream.Upstream(upstream.local) as local, upstream.Upstream(upstream.cloud) as cloud:
             self._url = f"http://127.0.0.1:{free_port()}"
             for _ in range(kills):
-                running = self._started(local.url, cloud.url)
-                self._besiege(running, answers)
-                between()
+                with self._running(local.url, cloud.url) as running:
+                    self._besiege(running, answers)
                 local.got.clear()
-            running = self._started(local.url, cloud.url)
-            running.send_signal(signal.SIGTERM)
-            assert running.wait(60) == 0
+            with self._running(local.url, cloud.url) as running:
+                running.send_signal(signal.SIGTERM)
+                assert running.wait(60) == 0
 
-    def _started(self, local: str, cloud: str) -> "subprocess.Popen[bytes]":
+    @contextmanager
+    def _running(self, local: str, cloud: str) -> Iterator["subprocess.Popen[bytes]"]:
         out = self.folder / "gateway.log"
         port, journal = self._url.rsplit(":", 1)[1], str(self.folder / "journal")
         command = [sys.executable, "-c", SERVE, port, local, cloud, self.log_url, journal]
         with out.open("ab") as log:
             running = subprocess.Popen(command, stdout=log, stderr=log)
-        wait_for(f"{self._url}/healthz", running, out)
-        return running
+        try:
+            wait_for(f"{self._url}/healthz", running, out, 180)
+            yield running
+        finally:
+            running.kill()
+            running.wait()
 
     def _besiege(self, running: "subprocess.Popen[bytes]", answers: int) -> None:
         enough = len(self.answered) + answers
