@@ -5,6 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from router.app import Service
 from router.engine.record import Record
 from router.gateway.constants import LATENCY_BUCKETS_S
+from router.monitor.constants import LIMIT
 from router.monitor.watch import Watch
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -47,7 +48,7 @@ class Metrics:
         )
         self._share = self._gauge("router_recent_escalation_share", "Of recent requests, 0 to 1.")
         self._evidence = self._gauge(
-            "router_calibration_evidence", "Against calibration; alarm at 100."
+            "router_calibration_evidence", f"Against calibration; alarm at {LIMIT:,.0f}."
         )
         self._shadowed = self._gauge("router_shadow_requests", "Decided by the challenger too.")
         self._alarms = self._gauge("router_alarms", "Alarms that hold; router models has words.")

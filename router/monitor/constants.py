@@ -28,3 +28,9 @@ IDLE_S = 30.0  # chosen: a gateway that was asked nothing for so long may measur
 SELF_PROBES = 60  # chosen: of every kind some, and minutes on a small machine
 WAITING_REQUESTS = 2000  # chosen: that wait for the shadow; beyond, the oldest are left out
 SHADOW_GROUP = 64  # chosen: decided at once, some milliseconds
+
+# The glance of `router top`.
+BARS = 30  # chosen: two minutes each, as wide as half a terminal
+BARS_SPAN_S = 3600.0
+SAVED_SPAN_S = 30 * 86_400.0  # as `router savings`
+ANSWERS_TIMED = 500  # chosen: enough for a 95th percentile, and of today on a busy day

@@ -1,12 +1,12 @@
 """Caps on what is spent: reserved before a call, settled after it, kept across restarts."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import Column, Connection, func, insert, select, update
+from sqlalchemy import Column, Connection, Engine, func, insert, select, update
 
 from router.errors import LogError
 from router.outcomes.tables import reservations
@@ -106,6 +106,33 @@ class Ledger:
             return _unknown(error)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One cap and what is spent or reserved of it, in US dollars; `words`: a day, a month, ..."""
+
+    words: str
+    cap_usd: float
+    spent_usd: float
+
+
+def standings(engine: Engine, caps: Caps, key: str | None, now: float) -> list[Standing]:
+    """How far each cap is used up; those of a key only where one is given."""
+    with engine.connect() as connection:
+        return [
+            Standing(words, cap, _spent(connection, column, period, owner))
+            for cap, column, period, owner, words in _capped(caps, key, now)
+        ]
+
+
+def settled_usd(engine: Engine, since: float) -> float:
+    """What was paid from the UTC day of `since` on (Unix time in seconds), by all calls."""
+    day, _ = _periods(since)
+    total = select(func.coalesce(func.sum(reservations.c.usd), 0.0))
+    with engine.connect() as connection:
+        paid = total.where(reservations.c.day >= day, reservations.c.settled)
+        return float(connection.execute(paid).scalar_one())
+
+
 def _unknown(error: LogError) -> str:
     return f"What was spent cannot be read or written, so nothing more is: {error}"
 
@@ -113,8 +140,17 @@ def _unknown(error: LogError) -> str:
 def _exceeded(
     connection: Connection, caps: Caps, usd: float, key: str | None, now: float
 ) -> str | None:
-    if not caps.any:
-        return None
+    for cap, column, period, owner, words in _capped(caps, key, now):
+        spent = _spent(connection, column, period, owner)
+        if spent + usd > cap:
+            return f"The cap of ${cap:g} {words} is reached (${spent:.4f} spent or reserved)."
+    return None
+
+
+def _capped(
+    caps: Caps, key: str | None, now: float
+) -> Iterator[tuple[float, Column[str], str, str | None, str]]:
+    """Each cap that holds: dollars, the period's column and name, whose it is, and its words."""
     day, month = _periods(now)
     for cap, column, period, owner, words in (
         (caps.day_usd, reservations.c.day, day, None, "a day"),
@@ -122,12 +158,8 @@ def _exceeded(
         (caps.key_day_usd, reservations.c.day, day, key, "a day and key"),
         (caps.key_month_usd, reservations.c.month, month, key, "a month and key"),
     ):
-        if cap is None or ("key" in words and key is None):
-            continue
-        spent = _spent(connection, column, period, owner)
-        if spent + usd > cap:
-            return f"The cap of ${cap:g} {words} is reached (${spent:.4f} spent or reserved)."
-    return None
+        if cap is not None and not ("key" in words and key is None):
+            yield cap, column, period, owner, words
 
 
 def _spent(connection: Connection, column: Column[str], period: str, key: str | None) -> float:
