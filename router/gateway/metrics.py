@@ -17,6 +17,7 @@ class Metrics:
     def __init__(self, service: Service, watch: Watch | None = None) -> None:
         self._service, self._watch = service, watch
         self._registry = CollectorRegistry()
+        self.described: list[tuple[str, tuple[str, ...], str]] = []  # name, labels, words
         self._requests = self._counter(
             "router_requests",
             "Requests by how they were decided and how they ended.",
@@ -96,10 +97,13 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _counter(self, name: str, words: str, *labels: str) -> Counter:
+        self.described.append((name, labels, words))
         return Counter(name, words, labels, registry=self._registry)
 
     def _gauge(self, name: str, words: str, *labels: str) -> Gauge:
+        self.described.append((name, labels, words))
         return Gauge(name, words, labels, registry=self._registry)
 
     def _histogram(self, name: str, words: str, *labels: str) -> Histogram:
+        self.described.append((name, labels, words))
         return Histogram(name, words, labels, registry=self._registry, buckets=LATENCY_BUCKETS_S)

@@ -10,12 +10,14 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from router.cli.console import stoppable
 from router.errors import ArtifactError, RouterError
 from router.registry import artifact as artifacts
 from training.data.dataset import Dataset, combined
 from training.data.readers import read
 
 console = Console(highlight=False)
+_UNSAVED = "The version in use is as it was; the same command begins anew."
 
 Data = Annotated[list[Path], typer.Option(help="Outcomes: a file or folder; may be repeated.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave faulty rows out and count them.")]
@@ -26,12 +28,14 @@ Seed = Annotated[int, typer.Option(help="Seed of folds and bootstraps.")]
 
 @contextmanager
 def steps() -> Iterator[Any]:
-    """A spinner with the current step and the time so far; yields a function that names a step."""
+    """A spinner with the current step and the time so far; yields a function that names a step.
+
+    Ctrl-C says that nothing was saved: versions are written whole, at the end.
+    """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     screen = Console(stderr=True)
-    with Progress(
-        *columns, console=screen, transient=True, disable=not screen.is_terminal
-    ) as progress:
+    shown = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+    with stoppable(_UNSAVED), shown as progress:
         task = progress.add_task("starting", total=None)
         yield lambda step: progress.update(task, description=step)
 
