@@ -43,7 +43,8 @@ from router.types import Tier
 _log = logging.getLogger("router.gateway")
 _LOOK_AT_SERVER_S = 15.0
 _LOOK_AT_FILES_S = 1.0
-_FIXED = ("host", "port", "log_url", "api_keys", "max_request_mb")  # until the next start
+# Until the next start.
+_FIXED = ("host", "port", "log_url", "api_keys", "max_request_mb", "traces_url", "traces_content")
 
 
 class Service:

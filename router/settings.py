@@ -175,6 +175,8 @@ class Settings(BaseSettings):
     api_keys: dict[str, str] = {}
     max_request_mb: Positive = 32.0
     request_s: Positive = 600.0
+    traces_url: Url | None = None
+    traces_content: bool = False
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

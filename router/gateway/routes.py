@@ -14,6 +14,7 @@ from router.gateway.metrics import Metrics
 from router.gateway.ollama import PASSED, OllamaApi
 from router.gateway.origins import Origins
 from router.gateway.stored import Stored
+from router.gateway.tracing import tracing
 from router.gateway.unknown import Unknown
 from router.monitor.watch import Watch
 
@@ -26,6 +27,8 @@ def create_app(service: Service, watch: Watch | None = None) -> ASGIApp:
     """
     metrics = Metrics(service, watch)
     service.watchers.append(metrics.watch)
+    if (traces := tracing(service)) is not None:
+        service.watchers.append(traces.watch)
     stored = Stored(service)
     embeddings = Embeddings(service)
     ollama = OllamaApi(service, embeddings)
