@@ -164,6 +164,7 @@ class Settings(BaseSettings):
     store: Store = "full"
 
     # The loop
+    mlflow_url: Url | None = None
     judge_usd: Cap = 1.0
     shadow_requests: Annotated[int, Field(ge=0)] = 100
     auto_rollback: bool = True

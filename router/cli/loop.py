@@ -119,7 +119,8 @@ def probe(
         from router.labelling.probes.checks import runs_code
         from router.labelling.probes.load import some
         from router.labelling.probes.measure import answer_probes, learned_version
-        from router.registry.registry import Registry, writable
+        from router.registry.registry import Registry
+        from router.registry.serving import writable
         from router.settings import load_settings
 
         settings = load_settings()
@@ -172,7 +173,8 @@ def _copied(settings: "Settings", probes: "list[Probe]", model: str | None, seco
     from router.decide.router import Router
     from router.labelling.local import Local
     from router.labelling.probes.pairs import copied_on, version_knowing
-    from router.registry.registry import Registry, writable
+    from router.registry.registry import Registry
+    from router.registry.serving import writable
 
     async def run() -> Any:
         async with Local(settings) as local:

@@ -142,8 +142,10 @@ class Router:
             "confidence": settings.confidence,
             "prices": Prices(settings.cloud_prices),
         }
-        folder = artifacts.resolve(settings.models_dir, settings.version)
-        return cls(artifacts.load(folder), **{**defaults, **options})
+        # Here, as it brings pydantic too.
+        from router.registry.serving import serving
+
+        return cls(serving(settings), **{**defaults, **options})
 
     def predict(
         self,

@@ -14,7 +14,7 @@ from router.errors import BackendError, BackendRejected, RouterError
 from router.gateway.constants import CLOUD_CHECK_S, ENOUGH_CONTEXT_TOKENS
 from router.outcomes.database import open_database
 from router.prices import Prices
-from router.registry.artifact import load, resolve
+from router.registry.serving import serving
 from router.settings import Settings, secret
 
 
@@ -117,7 +117,7 @@ def _prices(settings: Settings) -> Check:
 
 def _model(settings: Settings) -> Check:
     try:
-        found = load(resolve(settings.models_dir, settings.version))
+        found = serving(settings)
     except RouterError as error:
         return Check(
             "router's model", False, str(error), "pip install --force-reinstall hybrid-router"

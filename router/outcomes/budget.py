@@ -9,6 +9,7 @@ from uuid import uuid4
 from sqlalchemy import Column, Connection, Engine, func, insert, select, update
 
 from router.errors import LogError
+from router.outcomes.database import lock
 from router.outcomes.tables import reservations
 from router.outcomes.writer import OutcomeLog
 
@@ -56,13 +57,15 @@ class Ledger:
     async def reserve(self, usd: float, key: str | None) -> Reservation | str:
         """Set `usd` aside, or say in words which cap it would exceed.
 
-        The look and the entry are one transaction of the only writer, so no two requests can
-        take the same rest.
+        The look and the entry are one transaction, and where there are caps one at a time of all
+        processes on the database, so no two requests can take the same rest.
         """
         now = self._clock()
         caps = self.caps
 
         def entry(connection: Connection) -> Reservation | str:
+            if caps.any:
+                lock(connection)
             if reason := _exceeded(connection, caps, usd, key, now):
                 return reason
             made = Reservation(uuid4().hex, usd)
