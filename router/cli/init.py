@@ -20,7 +20,7 @@ from router.errors import ConfigError, InputError, MissingExtra, RouterError
 if TYPE_CHECKING:
     from router.gateway.embedded import Embedded
     from router.settings import Settings
-    from router.setup.local import Offer
+    from router.setup.local import LocalChoice
 
 _FILE = Path("router.toml")
 _AUTO_MODELS = ["claude-*"]  # what Claude Code calls its models
@@ -107,16 +107,16 @@ def init(
         import router.gateway.serve  # noqa: F401  # told at once if the extra is missing
 
         _may_write(talk, force)
-        offer = _local(talk, local_url, local_model)
-        inside = offer is None and _inside(talk, embedded)
+        choice = _local(talk, local_url, local_model)
+        inside = choice is None and _inside(talk, embedded)
         key = _key(talk, key_file)
-        answers = _answers(talk, offer, key is not None, budget_month, claude_code)
+        answers = _answers(talk, choice, key is not None, budget_month, claude_code)
         _write(talk, answers)
         server = _started() if inside else None  # lives as long as it is held
         settings = _settings(server, key)
         _service(talk, settings, inside, key, service, start)
         _clients(talk, settings)
-        if offer is None and not inside and settings.cloud_api_key is None:
+        if choice is None and not inside and settings.cloud_api_key is None:
             raise ConfigError(
                 "Nobody can answer yet, as there is neither a local server nor a key; "
                 "start one, then: router init --force"
@@ -135,9 +135,9 @@ def _may_write(talk: _Dialogue, force: bool) -> None:
         raise ConfigError(f"{_FILE.resolve()} is there and was left alone; --force replaces it.")
 
 
-def _local(talk: _Dialogue, local_url: str | None, name: str | None) -> "Offer | None":
+def _local(talk: _Dialogue, local_url: str | None, name: str | None) -> "LocalChoice | None":
     """The local model to use, of all that are served; None where no server answers."""
-    from router.registry.artifact import load, resolve
+    from router.registry.serving import serving
     from router.settings import load_settings, secret
     from router.setup import local
     from router.setup.constants import USUAL_URLS
@@ -149,9 +149,9 @@ def _local(talk: _Dialogue, local_url: str | None, name: str | None) -> "Offer |
     if not servers:
         talk.say("local", _NO_SERVER.format(urls=", ".join(urls)), "yellow")
         return None
-    models = load(resolve(settings.models_dir, settings.version)).manifest["models"]
+    models = serving(settings).manifest["models"]
     known = models["local"]
-    every = local.offers(servers, known, models["reference_local"])
+    every = local.choices(servers, known, models["reference_local"])
     if name is not None:
         every = [one for one in every if name in (one.model.name, one.model.name.split(":")[0])]
         if not every:
@@ -229,7 +229,7 @@ def _cloud_checked(settings: "Settings") -> tuple[bool, str]:
 
 def _answers(
     talk: _Dialogue,
-    offer: "Offer | None",
+    choice: "LocalChoice | None",
     cloud: bool,
     budget_month: float | None,
     claude_code: bool | None,
@@ -238,10 +238,10 @@ def _answers(
     from router.settings import Settings
 
     out: dict[str, str | float | list[str]] = {}
-    if offer is not None:
-        out["local_model"] = offer.model.name
-        if offer.url != Settings.model_fields["local_url"].default:
-            out["local_url"] = offer.url
+    if choice is not None:
+        out["local_model"] = choice.model.name
+        if choice.url != Settings.model_fields["local_url"].default:
+            out["local_url"] = choice.url
     if budget_month is None and cloud and talk.interactive:
         said = typer.prompt(
             "At most how many dollars a month for the cloud? 0: no cap", default=0.0, type=float
@@ -291,7 +291,7 @@ def _service(
     wanted: bool | None,
     start: bool | None,
 ) -> None:
-    """Offer a service; write it, and switch it on where that is agreed to."""
+    """LocalChoice a service; write it, and switch it on where that is agreed to."""
     from router.setup.key_file import keep, key_path
     from router.setup.service import service_for, serving
 

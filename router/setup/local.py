@@ -11,7 +11,7 @@ from router.registry.prior import is_for_tools
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class LocalChoice:
     """One model on one server, with the ability that is thought to be its own."""
 
     url: str
@@ -30,19 +30,19 @@ async def looked(urls: Sequence[str], api_key: str | None = None) -> dict[str, L
     return {url: one for url, one in zip(urls, found, strict=True) if one.chat_models()}
 
 
-def offers(
+def choices(
     servers: Mapping[str, LocalServer], known: Mapping[str, float], reference: str
-) -> list[Offer]:
+) -> list[LocalChoice]:
     """Every model that answers, the ablest first; `known`: model -> measured logits."""
     every = [
-        Offer(url, server.kind, model, ability_for(model.name, known, reference))
+        LocalChoice(url, server.kind, model, ability_for(model.name, known, reference))
         for url, server in servers.items()
         for model in server.chat_models()
     ]
     return sorted(every, key=lambda one: -one.ability.value)  # of equals the first that was found
 
 
-def words(one: Offer, known: Mapping[str, float]) -> str:
+def words(one: LocalChoice, known: Mapping[str, float]) -> str:
     """What is known of a model, in one line."""
     model = one.model
     window = f"window {model.context:,} tokens" if model.context else "window unknown"

@@ -12,7 +12,7 @@ from router.backends.discovery import LocalModel, LocalServer
 from router.errors import ConfigError, InputError
 from router.settings import load_settings
 from router.setup.key_file import checked, keep
-from router.setup.local import offers, words
+from router.setup.local import choices, words
 from router.setup.service import service_for
 from router.setup.settings_file import commented
 
@@ -55,7 +55,7 @@ def test_the_ablest_model_comes_first_and_what_was_made_for_tools_does_not_count
     models = {name: LocalModel(name=name) for name in ("small:1b", "large:9b", "bge")}
     models["bge"] = LocalModel(name="bge", embeds=True)
     servers = {"http://a": LocalServer("ollama", models)}
-    found = offers(servers, KNOWN, "small-1b")
+    found = choices(servers, KNOWN, "small-1b")
     assert [one.model.name for one in found] == ["large:9b", "small:1b"]
     assert words(found[0], KNOWN).startswith("abler than 1 of 2 known models, as measured; window")
 
