@@ -39,7 +39,7 @@ def traffic(engine: Engine, since: float, until: float, bars: int) -> Traffic:
     bar = func.round((_d.at - since) / width - 0.5).label("bar")
     who = case((_d.status == 200, _d.tier), else_=None).label("who")
     counted = (func.count(), func.coalesce(func.sum(_d.cost_usd), 0.0))
-    query = select(bar, who, *counted).where(within(since, until)).group_by(bar, who)
+    query = select(bar, who, *counted).where(within(since, until)).group_by("bar", "who")
     out = Traffic(
         since=since,
         width_s=width,
