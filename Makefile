@@ -16,12 +16,14 @@ export HF_HUB_OFFLINE := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 # Processes of the tests. Each starts servers of its own, so more than cores only wait.
 WORKERS ?= 2
+# COVERAGE=1 counts the lines that tests reach, and fails below the floor; tests take half as long again.
+COVERAGE ?=
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
 # How long `make soak` besieges the gateway.
 MINUTES ?= 30
 
-.PHONY: run serve test test-fast test-encoder test-presidio test-clients audit check bench bench-quality bench-answers bench-loop soak looks heldout picture docs mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-clients test-topology audit check bench bench-quality bench-answers bench-loop soak looks heldout picture docs mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -30,12 +32,12 @@ serve: $(VENV)/.gateway ## one address for every tool on this machine
 	$(VENV)/bin/router serve
 
 test: $(VENV)/.dev $(PEERS)/.installed ## tests, doctests, notebooks
-	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients --cov --cov-report=term:skip-covered
+	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients --ignore=tests/topology $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 	$(PY) -m pytest -n $(WORKERS) --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
 	$(PY) -m pytest -n $(WORKERS) --nbmake --nbmake-timeout=240 notebooks
 
 test-fast: $(VENV)/.dev ## what starts no server and fits no model: half a minute
-	$(PY) -m pytest -n $(WORKERS) -m fast --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients
+	$(PY) -m pytest -n $(WORKERS) -m fast --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients --ignore=tests/topology
 
 test-encoder: $(VENV)/.encoder ## tests that need torch
 	$(PY) -m pytest tests/encoder
@@ -45,6 +47,9 @@ test-presidio: $(VENV)/.presidio ## tests that need spaCy
 
 test-clients: $(VENV)/.dev $(PEERS)/.installed $(CLIENTS)/.installed $(CLIENTS_NPM)/.installed $(AIDER)/.installed ## real clients through the gateway
 	$(PY) -m pytest -n $(WORKERS) tests/clients
+
+test-topology: $(VENV)/.dev ## three gateways on PostgreSQL and MLflow behind HAProxy, and the files to deploy them
+	$(PY) -m pytest tests/topology
 
 audit: $(VENV)/.dev ## known vulnerabilities of what is installed, where the service is reached
 	$(PY) -m tests.audit

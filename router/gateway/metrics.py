@@ -11,11 +11,25 @@ from router.monitor.watch import Watch
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
+class UnderWay:
+    """`with under_way: ...` around each request, on one event loop."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> None:
+        self.count += 1
+
+    def __exit__(self, *error: object) -> None:
+        self.count -= 1
+
+
 class Metrics:
     """The counters of one service."""
 
     def __init__(self, service: Service, watch: Watch | None = None) -> None:
         self._service, self._watch = service, watch
+        self.under_way = UnderWay()
         self._registry = CollectorRegistry()
         self.described: list[tuple[str, tuple[str, ...], str]] = []  # name, labels, words
         self._requests = self._counter(
@@ -57,6 +71,10 @@ class Metrics:
         self._task_failures = self._gauge(
             "router_task_failures", "Failed turns of a background task since the start.", "task"
         )
+        self._in_flight = self._gauge(
+            "router_requests_in_flight", "Requests whose last byte of answer is not yet sent."
+        )
+        self._in_flight.set_function(lambda: self.under_way.count)
         self._open = self._gauge("router_breaker_open", "1 while a tier is left alone.", "tier")
 
     def watch(self, record: Record) -> None:

@@ -1,5 +1,6 @@
 """The application: a list of routes over a service."""
 
+from contextlib import nullcontext
 from functools import partial
 
 from starlette.routing import Route, Router
@@ -37,7 +38,8 @@ def create_app(service: Service, watch: Watch | None = None) -> ASGIApp:
     def route(
         path: str, endpoint: Endpoint, method: str = "POST", dialect: Dialect = CHAT
     ) -> Route:
-        return Route(path, Answering(endpoint, dialect), methods=[method])
+        counted = metrics.under_way if method == "POST" else nullcontext()  # no looks at it
+        return Route(path, Answering(endpoint, dialect, counted), methods=[method])
 
     routes = [
         *(route(d.path, partial(do.answer, dialect=d), dialect=d) for d in DIALECTS),

@@ -1,9 +1,7 @@
 """What is learned on one machine serves on another that shares nothing but an MLflow server."""
 
 import asyncio
-import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from router.monitor.following import Following
 from router.registry import artifact as artifacts
 from router.registry.registry import Registry
 from router.settings import Settings, load_settings, shipped_models
-from tests.servers.fixtures import free_port, started
+from tests.servers.fixtures import free_port, mlflow_server
 from tests.training import logs
 from training.run import train_on_log
 from training.tracking import CHAMPION, Tracking
@@ -25,13 +23,7 @@ pytestmark = pytest.mark.servers
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    url = f"http://127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-    command += ["--port", url.rsplit(":", 1)[1], "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db"]
-    command += ["--artifacts-destination", str(tmp_path / "artifacts")]
-    alone = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # no workers of its own
-    for _ in started(command, f"{url}/health", tmp_path / "mlflow.log", env=alone):
+    with mlflow_server(tmp_path) as url:
         yield url
 
 
