@@ -1,9 +1,12 @@
 """The files of the first minute."""
 
+import asyncio
 import plistlib
 import shlex
 import stat
+import subprocess
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,9 +15,12 @@ from router.backends.discovery import LocalModel, LocalServer
 from router.errors import ConfigError, InputError
 from router.settings import load_settings
 from router.setup.key_file import checked, keep
-from router.setup.local import choices, words
+from router.setup.local import choices, looked, words
 from router.setup.service import service_for
 from router.setup.settings_file import commented
+from tests.servers import upstream
+from tests.servers.fixtures import free_port
+from tests.servers.ollama import Ollama
 
 KNOWN = {"small-1b": -1.0, "large-9b": 1.0, "xlam-1b-fc-r": 9.0}
 
@@ -60,6 +66,23 @@ def test_the_ablest_model_comes_first_and_what_was_made_for_tools_does_not_count
     assert words(found[0], KNOWN).startswith("abler than 1 of 2 known models, as measured; window")
 
 
+def test_all_servers_that_answer_are_found_and_what_is_silent_or_foreign_is_not(
+    local: upstream.Upstream, cloud: upstream.Upstream
+) -> None:
+    async def foreign(connection: upstream.Connection, got: upstream.Got) -> None:
+        await connection.raw(b"<html>my printer</html>", 200, "text/html")
+
+    silent = f"http://127.0.0.1:{free_port()}"
+    cloud.script = foreign
+    with upstream.Upstream(Ollama()) as ollama:
+        urls = (silent, cloud.url, local.url, ollama.url)
+        found = asyncio.run(looked(urls))
+    assert {url: one.kind for url, one in found.items()} == {
+        local.url: "openai",
+        ollama.url: "ollama",
+    }
+
+
 def test_systemd_reads_paths_with_blanks_and_percent_signs_as_they_are() -> None:
     made = service_for(
         "linux",
@@ -83,5 +106,9 @@ def test_launchd_gets_a_list_that_it_can_read_and_the_key_by_the_shell(tmp_path:
     agent = plistlib.loads(made.text.encode())
     assert agent["WorkingDirectory"] == str(tmp_path)
     assert shlex.quote(str(key)) in agent["ProgramArguments"][2]
+    run = partial(subprocess.run, agent["ProgramArguments"], capture_output=True, text=True)
+    assert run().returncode == 1  # no key: it serves all the same, here it prints nothing
+    keep("sk-ant-of-nobody", key)
+    assert run().stdout == "sk-ant-of-nobody\n"
     assert made.enable == (("launchctl", "bootstrap", "gui/501", str(made.path)),)
     assert service_for("win32", [], tmp_path, key, Path("/h"), 0) is None
