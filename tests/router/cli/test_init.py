@@ -185,3 +185,29 @@ def test_what_goes_wrong_is_one_sentence(
     assert done.returncode == 1
     assert words in done.stderr.splitlines()[0]
     assert "two words" not in done.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="systemd is Linux's")
+def test_a_service_that_is_agreed_to_is_switched_on_and_a_refusal_is_told(
+    environment: dict[str, str], tmp_path: Path, ollama: upstream.Upstream
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    manager = tools / "systemctl"
+    manager.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    manager.chmod(0o755)
+    told = {**environment, "PATH": f"{tools}:/usr/bin:/bin", "ANTHROPIC_API_KEY": KEY}
+    flags = ("--yes", "--local-url", ollama.url, "--no-ask", "--service", "--start", "--force")
+    done = init(told, tmp_path, *flags)
+    assert done.returncode == 0, done.stderr
+    assert "is on" in done.stdout
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked == ["--user daemon-reload", "--user enable --now hybrid-router"]
+    assert f"WorkingDirectory={tmp_path}\n" in unit(environment).read_text()
+    assert (
+        kept_key(environment).read_text() == f"ANTHROPIC_API_KEY={KEY}\n"
+    )  # a service has no shell
+    manager.write_text("#!/bin/sh\necho Failed to connect to bus >&2\nexit 1\n")
+    done = init(told, tmp_path, *flags)
+    assert done.returncode == 1
+    assert "`systemctl --user daemon-reload` failed: Failed to connect to bus." in done.stderr
