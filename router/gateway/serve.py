@@ -16,6 +16,7 @@ from router.app import Service
 from router.errors import ConfigError
 from router.gateway.constants import BACKLOG, DRAIN_S, GC_THRESHOLDS, SWITCH_S
 from router.gateway.heads import Heads
+from router.gateway.page.feed import Feed
 from router.gateway.routes import create_app
 from router.monitor.watch import watching
 from router.settings import Settings
@@ -58,7 +59,19 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, ending calmly: its own way is to die of the signal once it has drained."""
+    """uvicorn, ending calmly: its own way is to die of the signal once it has drained.
+
+    `feed`: of pages that are open, which never end by themselves.
+    """
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the pages go, then what uvicorn does."""
+        self._feed.end()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -85,8 +98,9 @@ async def _run(
     async with Service(settings, reread) as service, watching(service) as watch:
         host, port = listening.getsockname()[:2]
         _report(service, f"http://{host}:{port}")
+        feed = Feed()
         config = uvicorn.Config(
-            create_app(service, watch),
+            create_app(service, watch, feed),
             log_level="warning",
             access_log=False,
             lifespan="off",
@@ -101,7 +115,7 @@ async def _run(
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        server = _Server(config)
+        server = _Server(config, feed)
         server.obey_signals(service)
         await server.serve([listening])
 
@@ -134,6 +148,7 @@ def _report(service: Service, address: str) -> None:
         f"cascade {settings.cascade}, "
         f"exploration {settings.exploration:g}, model {policy.router.version}"
     )
+    say(f"page:              {address}")
     say(f"OpenAI clients:    base_url={address}/v1  model=auto")
     say(f"Anthropic clients: ANTHROPIC_BASE_URL={address}")
     say(f"Ollama clients:    OLLAMA_HOST={address}  model=auto")

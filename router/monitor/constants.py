@@ -9,7 +9,9 @@ LIMIT = 12_000.0  # evidence for an alarm, and labels between two false ones, at
 MOST_STAKED = 0.95  # chosen: of the wealth on one label, so that no label ruins anybody
 EDGE = 0.02  # chosen: no probability is held to be surer, or one label could decide
 GAMMA = 5.0  # chosen: volunteers may rate good answers so many times more or less likely than bad
-SITTING_S = 300.0  # chosen: ratings of one key without a longer pause are one act
+# Chosen: ratings of one key without a longer pause are one act, and so are one key's requests of
+# so short a time.
+SITTING_S = 300.0
 
 # Drift.
 WINDOW = 200  # chosen: requests that are set beside the traffic learned from
@@ -37,3 +39,17 @@ BARS = 30  # chosen: two minutes each, as wide as half a terminal
 BARS_SPAN_S = 3600.0
 SAVED_SPAN_S = 30 * 86_400.0  # as `router savings`
 ANSWERS_TIMED = 500  # chosen: enough for a 95th percentile, and of today on a busy day
+
+# Estimates from logs, here and in training.
+MIN_EFFECTIVE_ROWS = 50.0  # chosen: below, no estimate is worth its interval
+MIN_EXPLORED_ROWS = 10  # chosen: of those that a policy would send elsewhere; below, all is model
+# Chosen by simulation: outcomes of 0 or 1 that few rows did not show, as so many rows that came out
+# half. At ten rows a bootstrap covers .69 to .88, with these .97; at a hundred both cover .95.
+UNSEEN_ROWS = 2.0
+WIDEST = 0.5  # chosen: bounds that are further apart say nothing that one would act on
+
+# The page's curve.
+CURVE_STEPS = 40  # chosen: thresholds that a slider stops at
+CURVE_BINS = 10  # chosen: bars of a reliability diagram that a person reads
+MIN_FREEDOM = 3.0  # chosen: degrees below which the series of Student's quantile is off by over 1 %
+FEW_LABELS = 20  # chosen: with fewer, that nothing was found wrong says nothing

@@ -160,9 +160,15 @@ class Problem:
 
     def _estimator(self, rows: Rows, c: float, names: list[str]) -> LogisticRegression:
         inputs, label, weight = soft_rows(self._inputs(rows, names), rows.score, rows.weight)
-        return LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=TOLERANCE).fit(
-            inputs, label, weight
+        # Weights of columns without entries stay 0; few requests have few of the words.
+        used = np.flatnonzero(inputs.getnnz(axis=0))
+        fitted = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=TOLERANCE).fit(
+            inputs[:, used], label, weight
         )
+        every = np.zeros((1, inputs.shape[1]), dtype=fitted.coef_.dtype)
+        every[0, used] = fitted.coef_[0]
+        fitted.coef_, fitted.n_features_in_ = every, inputs.shape[1]
+        return fitted
 
     def solve(
         self, choice: Choice, dimensions: int, vocabulary: int
