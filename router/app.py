@@ -45,7 +45,7 @@ _ANY_KIND = "The key of 4 Rose Street, +44 20 7946 0958, is AKIAIOSFODNN7EXAMPLE
 # Until the next start.
 _FIXED = (
     *("host", "port", "log_url", "api_keys", "max_request_mb"),
-    *("journal_dir", "journal_sync", "journal_mb"),
+    *("journal_dir", "journal_sync", "journal_mb", "traces_url", "traces_content"),
 )
 
 

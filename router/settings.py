@@ -180,6 +180,8 @@ class Settings(BaseSettings):
     owners: list[str] = []
     max_request_mb: Positive = 32.0
     request_s: Positive = 600.0
+    traces_url: Url | None = None
+    traces_content: bool = False
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

@@ -22,7 +22,6 @@ PAGES = [
 ]
 _FOLDERS = "router|training|tests|data|models|docs|examples|notebooks"
 _FILE = re.compile(rf"`((?:{_FOLDERS})/[\w./-]*\w[\w./]*)`")
-_PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 _DIFF = re.compile(r"```diff\n(.*?)```", re.DOTALL)
 _VERSION = re.compile(r"(?<![.\d])\d+\.\d+(?:\.\d+)?(?!\.?\d)")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
@@ -91,11 +90,3 @@ def test_a_client_s_page_says_whether_it_was_run_and_in_which_version(page: str)
     if "Run here" in text and page != "ollama":
         assert page in {name for name, _ in SET_UP}
     assert f"](clients/{page}.md)" in (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_the_snippets_of_the_readme_run() -> None:
-    snippets = _PYTHON.findall((ROOT / "README.md").read_text())
-    assert len(snippets) == 3
-    for snippet in snippets:
-        exec(snippet, {})

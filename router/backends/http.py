@@ -85,6 +85,12 @@ class Http:
         request = httpx.Request("GET", url, headers={**_HEADERS, **(headers or {})})
         return await self._whole(request, url, timeout_s, timeout_s)
 
+    async def text(self, url: str, timeout_s: float) -> str:
+        """The text at `url`. Raises BackendError."""
+        request = httpx.Request("GET", url, headers=_HEADERS)
+        content = await self._content(request, url, timeout_s, timeout_s)
+        return content.decode("utf-8", "replace")
+
     async def post(
         self,
         url: str,
@@ -121,6 +127,11 @@ class Http:
     async def _whole(
         self, request: httpx.Request, name: str, connect_s: float, whole_s: float
     ) -> Json:
+        return _parsed(await self._content(request, name, connect_s, whole_s), name)
+
+    async def _content(
+        self, request: httpx.Request, name: str, connect_s: float, whole_s: float
+    ) -> bytes:
         try:
             async with asyncio.timeout(whole_s):
                 response = await self._send(request, name, connect_s)
@@ -132,7 +143,7 @@ class Http:
             raise _translated(error, name) from error
         if response.status_code >= 300:
             raise _failure(response.status_code, content, response.headers, name)
-        return _parsed(content, name)
+        return content
 
     async def stream(
         self,

@@ -38,7 +38,7 @@ async def examine(settings: Settings) -> list[Check]:
     try:
         server, cloud = await asyncio.gather(
             discover(http, settings.local_url, secret(key)),
-            _cloud(cloud_http, settings),
+            cloud_check(cloud_http, settings),
         )
     finally:
         await asyncio.gather(http.close(), cloud_http.close())
@@ -83,7 +83,8 @@ def _enlarge(kind: str) -> str:
     return "enlarge it in the server's settings"
 
 
-async def _cloud(http: Http, settings: Settings) -> Check:
+async def cloud_check(http: Http, settings: Settings) -> Check:
+    """Whether the cloud takes the key that is set; costs nothing."""
     key = settings.cloud_api_key
     if key is None and settings.cloud_url == CLOUD_URL:
         return Check("cloud", False, "no key", "export ANTHROPIC_API_KEY=sk-ant-...")

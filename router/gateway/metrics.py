@@ -31,6 +31,7 @@ class Metrics:
         self._service, self._watch = service, watch
         self.under_way = UnderWay()
         self._registry = CollectorRegistry()
+        self.described: list[tuple[str, tuple[str, ...], str]] = []  # name, labels, words
         self._requests = self._counter(
             "router_requests",
             "Requests by how they were decided and how they ended.",
@@ -67,7 +68,7 @@ class Metrics:
         )
         self._share = self._gauge("router_recent_escalation_share", "Of recent requests, 0 to 1.")
         self._evidence = self._gauge(
-            "router_calibration_evidence", f"Against calibration; alarm at {LIMIT:.0f}."
+            "router_calibration_evidence", f"Against calibration; alarm at {LIMIT:,.0f}."
         )
         self._shadowed = self._gauge("router_shadow_requests", "Decided by the challenger too.")
         self._alarms = self._gauge("router_alarms", "Alarms that hold; router models has words.")
@@ -123,10 +124,13 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _counter(self, name: str, words: str, *labels: str) -> Counter:
+        self.described.append((name, labels, words))
         return Counter(name, words, labels, registry=self._registry)
 
     def _gauge(self, name: str, words: str, *labels: str) -> Gauge:
+        self.described.append((name, labels, words))
         return Gauge(name, words, labels, registry=self._registry)
 
     def _histogram(self, name: str, words: str, *labels: str) -> Histogram:
+        self.described.append((name, labels, words))
         return Histogram(name, words, labels, registry=self._registry, buckets=LATENCY_BUCKETS_S)
