@@ -90,3 +90,13 @@ def test_a_client_s_page_says_whether_it_was_run_and_in_which_version(page: str)
     if "Run here" in text and page != "ollama":
         assert page in {name for name, _ in SET_UP}
     assert f"](clients/{page}.md)" in (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem
+)
+def test_a_notebook_shows_nothing_of_the_machine_it_ran_on(notebook: Path) -> None:
+    cells = json.loads(notebook.read_text())["cells"]
+    shown = [out for cell in cells for out in cell.get("outputs", [])]
+    assert not [out for out in shown if out.get("name") == "stderr"]
+    assert "site-packages" not in json.dumps(shown) and str(Path.home()) not in json.dumps(shown)

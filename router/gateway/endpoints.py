@@ -191,7 +191,7 @@ def _state(log: OutcomeLog) -> Literal["ok", "behind", "full"]:
         log.admit()
     except JournalFull:
         return "full"
-    return "behind" if log.failing else "ok"
+    return "behind" if log.late else "ok"
 
 
 def _decision_body(record: Record) -> Json:

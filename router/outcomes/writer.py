@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Table, insert, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from router.errors import LogError, RequestRefused
-from router.outcomes.constants import AT_ONCE, CLOSE_S, GATHER_S, RETRY_S
+from router.outcomes.constants import AT_ONCE, CLOSE_S, GATHER_S, LATE_S, RETRY_S
 from router.outcomes.database import journal_folder, open_database
 from router.outcomes.frames import Entry
 from router.outcomes.journal import Behind, Journal, Sync
@@ -58,6 +58,11 @@ class OutcomeLog:
         """How far the database is behind."""
         return self._journal.behind
 
+    @property
+    def late(self) -> bool:
+        """Whether the database takes nothing, or was last even with the journal LATE_S ago."""
+        return self.failing or self.behind.seconds > LATE_S
+
     def admit(self) -> None:
         """Make sure that a request can be noted at its end. Raises JournalFull."""
         self._journal.admit()
@@ -87,7 +92,7 @@ class OutcomeLog:
     def call(self, work: Callable[[Connection], _T]) -> "Future[_T]":
         """Run `work` in a transaction of its own, after every row noted so far.
 
-        Fails with LogError, at once while the database takes nothing.
+        Fails with LogError, at once while the database is late.
         """
         future: Future[_T] = Future()
 
@@ -106,7 +111,7 @@ class OutcomeLog:
             except Exception as error:
                 future.set_exception(error)
 
-        if self.failing:
+        if self.late:
             future.set_exception(_behind())
         else:
             self._queue.put(run)
@@ -239,7 +244,7 @@ def _is_of_a_row(error: Exception) -> bool:
 
 
 def _behind() -> LogError:
-    return LogError("The outcome log's database takes nothing now; see the gateway's log and wait.")
+    return LogError("The outcome log's database is behind now; see the gateway's log and wait.")
 
 
 def open_log(

@@ -181,6 +181,21 @@ def test_answers_go_on_while_the_database_is_locked_and_say_how_far_behind_it_is
     assert gateway.client.get("/readyz").json()["log"] == "ok"
 
 
+def test_nobody_waits_for_a_database_that_hangs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = run()
+    gateway.chat(EASY)
+    gateway.flush()
+    monkeypatch.setattr("router.outcomes.writer.LATE_S", 0.05)
+    with locked(gateway.database):  # the writer waits for five seconds, and knows no better
+        gateway.chat(EASY)
+        until(lambda: gateway.service.log.late)
+        assert gateway.client.get("/readyz").json()["log"] == "behind"
+        with pytest.raises(LogError, match="is behind now"):
+            gateway.service.log.call(lambda connection: None).result(0)
+    until(lambda: not gateway.service.log.behind.rows)
+    assert len(gateway.rows()) == 2
+
+
 def test_a_locked_database_stops_spending_where_there_are_caps_and_only_there(run: Run) -> None:
     gateway = run(budget_day_usd=5.0)
     assert gateway.chat(HARD).headers["x-router-tier"] == "cloud"
