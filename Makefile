@@ -1,10 +1,15 @@
 VENV := .venv
 # Stand-ins for clouds that are not ours; their dependencies do not go with ours.
 PEERS := .venv-peers
+BENCH := .venv-bench
+BENCH_NPM := .npm-bench
+BENCH_UNCOMMON := .venv-bench-uncommon
 # Real clients, as their users install them.
 CLIENTS := .venv-clients
 CLIENTS_NPM := .npm-clients
 AIDER := .venv-aider
+# What makes the site, of which nothing else needs a package.
+DOCS := .venv-docs
 PY := $(VENV)/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt
 # One BLAS thread per worker: two spin against each other on small machines.
@@ -23,7 +28,7 @@ PICTURES ?=
 # How long `make soak` besieges the gateway.
 MINUTES ?= 30
 
-.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit check bench bench-quality bench-answers bench-loop soak looks heldout mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit check bench bench-peers bench-quality bench-answers bench-loop soak looks heldout picture docs mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -68,6 +73,9 @@ bench: $(VENV)/.dev ## speed and size on this machine, and what the gateway adds
 	$(PY) -m training speed
 	$(PY) -m tests.servers.bench
 
+bench-peers: $(VENV)/.dev $(BENCH)/.installed $(BENCH_NPM)/.installed ## what other gateways add to a call, side by side (needs wrk and npm)
+	$(PY) -m tests.bench_peers
+
 bench-quality: $(VENV)/.training ## quality table on a folder of outcomes (DATA=...)
 	$(PY) -m training bench --data $(DATA) --part prompts --json bench.json
 
@@ -89,6 +97,12 @@ looks: $(VENV)/.training ## what looking shows, as the notebook draws it
 
 heldout: $(VENV)/.training ## held-out predictions beside real scores, as the notebook draws them
 	$(PY) -m training heldout --data $(DATA) --out data/heldout.parquet
+
+picture: $(VENV)/.training ## the picture of the README, from data/heldout.parquet
+	$(PY) -m training picture --rows data/heldout.parquet --out docs/picture.png
+
+docs: $(DOCS)/.installed ## the site, in site/; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 
 mlflow: $(VENV)/.training ## look at the runs in a browser
 	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db
@@ -113,6 +127,18 @@ $(PEERS)/.installed: tests/peers.txt
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/peers.txt
 	touch $@
 
+$(BENCH)/.installed: tests/bench_peers/python.txt
+	python3 -m venv $(BENCH)
+	grep -v uncommon-route $< | $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+	python3 -m venv $(BENCH_UNCOMMON)
+	grep uncommon-route $< | $(BENCH_UNCOMMON)/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin \
+	  || echo "uncommon-route could not be installed; it is left out" >&2
+	touch $@
+
+$(BENCH_NPM)/.installed: tests/bench_peers/npm.txt
+	npm install --prefix $(BENCH_NPM) --no-audit --no-fund --loglevel=error $$(cat $<)
+	touch $@
+
 $(CLIENTS)/.installed: tests/clients/requirements.txt
 	python3 -m venv $(CLIENTS)
 	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
@@ -129,6 +155,11 @@ $(CLIENTS_NPM)/.installed: tests/clients/npm.txt
 	  || { echo "npm could not install the clients of tests/clients/npm.txt; is there a network?" >&2; exit 1; }
 	touch $@
 
+$(DOCS)/.installed: pyproject.toml tests/constraints.txt
+	python3 -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt -e '.[gateway,training,docs]'
+	touch $@
+
 $(VENV)/.encoder: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	$(INSTALL) torch==2.13.0
 	$(INSTALL) -e '.[gateway,training,dev,encoder]'
@@ -143,4 +174,4 @@ $(VENV)/.browser: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(CLIENTS) $(CLIENTS_NPM) $(AIDER) .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(BENCH) $(BENCH_NPM) $(BENCH_UNCOMMON) $(CLIENTS) $(CLIENTS_NPM) $(AIDER) $(DOCS) site .coverage .pytest_cache .mypy_cache .ruff_cache

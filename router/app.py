@@ -29,8 +29,7 @@ from router.engine.signatures import Signatures
 from router.errors import ArtifactError, NoPromise, RouterError
 from router.outcomes import events
 from router.outcomes.budget import Caps, Ledger
-from router.outcomes.database import open_database
-from router.outcomes.writer import OutcomeLog
+from router.outcomes.writer import OutcomeLog, open_log
 from router.prices import Prices
 from router.privacy import PrivacyFilter
 from router.privacy.detectors import Builtin, Detector, Own, People, Presidio
@@ -43,7 +42,11 @@ _log = logging.getLogger("router.gateway")
 _LOOK_AT_SERVER_S = 15.0
 _LOOK_AT_FILES_S = 1.0
 _ANY_KIND = "The key of 4 Rose Street, +44 20 7946 0958, is AKIAIOSFODNN7EXAMPLE."  # made up
-_FIXED = ("host", "port", "log_url", "api_keys", "max_request_mb")  # until the next start
+# Until the next start.
+_FIXED = (
+    *("host", "port", "log_url", "api_keys", "max_request_mb"),
+    *("journal_dir", "journal_sync", "journal_mb", "traces_url", "traces_content"),
+)
 
 
 class Service:
@@ -70,7 +73,7 @@ class Service:
             opened.push_async_callback(self._cloud_http.close)
             self.server = await self._discovered()
             policy = await asyncio.to_thread(_ready, self.settings, self.server)
-            self.log = OutcomeLog(await asyncio.to_thread(open_database, self.settings.log_url))
+            self.log = await asyncio.to_thread(log_of, self.settings)
             opened.push_async_callback(asyncio.to_thread, self.log.close)
             self.ledger = Ledger(self.log, Caps(), time)
             self._build(self.settings, policy)
@@ -238,6 +241,13 @@ def policy_of(settings: Settings, server: LocalServer) -> Policy:
         except (ArtifactError, NoPromise) as error:
             _log.error("The challenger is left out: %s", error)
     return Policy.of(settings, router, filter_of(settings), challenger)
+
+
+def log_of(settings: Settings) -> OutcomeLog:
+    """The outcome log that settings name. Raises LogError."""
+    return open_log(
+        settings.log_url, settings.journal_dir, settings.journal_sync, settings.journal_mb
+    )
 
 
 def filter_of(settings: Settings) -> PrivacyFilter:

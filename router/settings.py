@@ -162,6 +162,9 @@ class Settings(BaseSettings):
     # The outcome log
     log_url: str = Field(default_factory=_log_url)
     store: Store = "full"
+    journal_dir: Path | None = None
+    journal_sync: Literal["never", "second", "always"] = "second"
+    journal_mb: Annotated[float, Field(ge=16)] = 1024.0
 
     # The loop
     mlflow_url: Url | None = None
@@ -177,6 +180,8 @@ class Settings(BaseSettings):
     owners: list[str] = []
     max_request_mb: Positive = 32.0
     request_s: Positive = 600.0
+    traces_url: Url | None = None
+    traces_content: bool = False
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

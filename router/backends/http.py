@@ -1,7 +1,6 @@
 """Sending: httpx over aiohttp, with every failure as one of our errors."""
 
 import asyncio
-import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -34,7 +33,7 @@ from router.errors import (
     BackendTimeout,
     BackendUnreachable,
 )
-from router.wire import Json, dumped
+from router.wire import Json, dumped, loaded
 from router.wire.sse import DONE, Decoder
 from router.wire.summary import mapping
 
@@ -86,6 +85,12 @@ class Http:
         request = httpx.Request("GET", url, headers={**_HEADERS, **(headers or {})})
         return await self._whole(request, url, timeout_s, timeout_s)
 
+    async def text(self, url: str, timeout_s: float) -> str:
+        """The text at `url`. Raises BackendError."""
+        request = httpx.Request("GET", url, headers=_HEADERS)
+        content = await self._content(request, url, timeout_s, timeout_s)
+        return content.decode("utf-8", "replace")
+
     async def post(
         self,
         url: str,
@@ -122,6 +127,11 @@ class Http:
     async def _whole(
         self, request: httpx.Request, name: str, connect_s: float, whole_s: float
     ) -> Json:
+        return _parsed(await self._content(request, name, connect_s, whole_s), name)
+
+    async def _content(
+        self, request: httpx.Request, name: str, connect_s: float, whole_s: float
+    ) -> bytes:
         try:
             async with asyncio.timeout(whole_s):
                 response = await self._send(request, name, connect_s)
@@ -133,7 +143,7 @@ class Http:
             raise _translated(error, name) from error
         if response.status_code >= 300:
             raise _failure(response.status_code, content, response.headers, name)
-        return _parsed(content, name)
+        return content
 
     async def stream(
         self,
@@ -251,9 +261,20 @@ async def _chunks(response: httpx.Response, name: str) -> AsyncIterator[bytes]:
 _url = lru_cache(maxsize=ADDRESSES_REMEMBERED)(httpx.URL)
 
 
+@lru_cache(maxsize=ADDRESSES_REMEMBERED)
+def _headers(given: tuple[tuple[str, str], ...]) -> httpx.Headers:
+    return httpx.Headers({"content-type": "application/json", **_HEADERS, **dict(given)})
+
+
 def _post(url: str, body: Json, headers: dict[str, str]) -> httpx.Request:
-    given = {"content-type": "application/json", **_HEADERS, **headers}
-    return httpx.Request("POST", _url(url), headers=given, content=dumped(body))
+    """As a stream, whose headers httpx leaves alone: it would take ten times as long over them, and
+    aiohttp knows host and length itself.
+    """
+    content = httpx.ByteStream(dumped(body))
+    given = _headers(tuple(headers.items()))
+    request = httpx.Request("POST", _url(url), headers=given, stream=content)
+    request.read()
+    return request
 
 
 def _translated(error: httpx.TransportError, name: str) -> BackendError:
@@ -267,7 +288,7 @@ def _translated(error: httpx.TransportError, name: str) -> BackendError:
 
 def _parsed(data: str | bytes, name: str) -> Json:
     try:
-        value = json.loads(data)
+        value = loaded(data)
     except (ValueError, RecursionError):
         raise BackendGarbled(f"{name} answered something that is not JSON.") from None
     if not isinstance(value, dict):
@@ -310,7 +331,7 @@ def retry_after_s(value: str | None, now: float) -> float | None:
 def _said(content: bytes) -> str:
     """What the error body says, if it says it the usual way."""
     try:
-        body: Any = json.loads(content)
+        body: Any = loaded(content)
     except (ValueError, RecursionError):
         return ""
     error = mapping(body).get("error")

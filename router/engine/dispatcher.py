@@ -24,6 +24,7 @@ from router.errors import (
     BackendError,
     BackendGarbled,
     BackendRejected,
+    JournalFull,
     RequestRefused,
     RouterError,
 )
@@ -59,6 +60,7 @@ class Dispatcher:
 
     async def answer(self, call: Call) -> tuple[Json, Record]:
         """The whole answer in the client's dialect. Raises RouterError."""
+        self.log.admit()
         record, started = self._record(call), perf_counter()
         try:
             await self._plan(record)
@@ -76,8 +78,10 @@ class Dispatcher:
     async def open(self, call: Call) -> tuple[AsyncGenerator[Json, None], Record]:
         """The answer as a stream in the client's dialect, its first event already there.
 
-        Raises RouterError as long as nothing was sent; the stream itself may raise BackendError.
+        Raises RouterError as long as nothing was sent; the stream itself may raise BackendError,
+        and JournalFull before its last event.
         """
+        self.log.admit()
         record, started = self._record(call), perf_counter()
         try:
             await self._plan(record)
@@ -288,7 +292,10 @@ class Dispatcher:
     async def _end(
         self, record: Record, started: float, error: BaseException | None = None
     ) -> None:
-        """Write the row. Whoever has gone does not wait for it."""
+        """Write the row. Whoever has gone does not wait for it.
+
+        Raises JournalFull where there was an answer: it is not given without its row.
+        """
         record.latency_s = perf_counter() - started
         if error is not None:
             record.failed(error)
@@ -296,8 +303,13 @@ class Dispatcher:
             error.headers = record.headers()
         for watch in self._watchers:
             watch(record)
-        written = self.log.write(record.row())
-        if record.status != CLIENT_GONE:
+        try:
+            written = self.log.write(record.row())
+        except JournalFull:
+            if error is None:
+                raise
+            return
+        if written is not None and record.status != CLIENT_GONE:
             await written
 
 

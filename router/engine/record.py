@@ -16,7 +16,7 @@ from router.outcomes.faults import Fault
 from router.privacy import Screening
 from router.text.request import kind_of
 from router.types import Decision, Tier
-from router.wire import Json
+from router.wire import Json, dumped
 from router.wire.summary import Summary
 
 _KEPT_FIELDS = ("messages", "system", "tools", "response_format", "output_config", "router")
@@ -217,7 +217,7 @@ class Record:
 
     def _trail(self) -> str | None:
         steps = [[s.rule, s.left, s.words] for s in self.plan.trail]
-        return json.dumps(steps) if steps else None
+        return dumped(steps).decode() if steps else None
 
     def _checks(self) -> str | None:
         """A JSON list; with why a poor answer was kept, if it was."""
@@ -228,7 +228,7 @@ class Record:
     def _request(self) -> str:
         body = self.call.body
         kept = {k: body[k] for k in _KEPT_FIELDS if k in body}
-        return json.dumps(kept, ensure_ascii=False).encode("utf-8", "replace").decode()
+        return dumped(kept).decode()
 
 
 def _ascii(text: str) -> str:

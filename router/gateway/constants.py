@@ -30,6 +30,7 @@ CLOUD_CHECK_S = 10.0  # chosen: a person waits for it
 # The embedded model.
 EMBEDDED_CONTEXT_TOKENS = 8192  # what SmolLM2-135M-Instruct was trained for
 EMBEDDED_AT_ONCE = 2  # chosen: each answer has half of the context
+EMBEDDED_VERBOSITY = 0  # llama.cpp tells nothing but errors; at 3, its default, every request
 
 # The page.
 PAGES_OPEN = 32  # chosen: streams of events; each browser tab has one

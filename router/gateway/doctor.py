@@ -1,8 +1,10 @@
 """`router doctor`: what is wrong with each part, and the exact fix."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from shutil import disk_usage
 
 from router.app import chosen_model, detectors_of
 from router.backends import claude
@@ -12,7 +14,8 @@ from router.backends.http import Http
 from router.engine.plan import CLOUD_URL
 from router.errors import BackendError, BackendRejected, RouterError
 from router.gateway.constants import CLOUD_CHECK_S, ENOUGH_CONTEXT_TOKENS
-from router.outcomes.database import open_database
+from router.outcomes.constants import SEGMENT_BYTES
+from router.outcomes.database import journal_folder, open_database
 from router.prices import Prices
 from router.registry.serving import serving
 from router.settings import Settings, secret
@@ -35,11 +38,11 @@ async def examine(settings: Settings) -> list[Check]:
     try:
         server, cloud = await asyncio.gather(
             discover(http, settings.local_url, secret(key)),
-            _cloud(cloud_http, settings),
+            cloud_check(cloud_http, settings),
         )
     finally:
         await asyncio.gather(http.close(), cloud_http.close())
-    parts = (_prices, _model, _log, _wall)
+    parts = (_prices, _model, _log, _journal, _wall)
     return [*_local(settings, server), cloud, *(part(settings) for part in parts)]
 
 
@@ -80,7 +83,8 @@ def _enlarge(kind: str) -> str:
     return "enlarge it in the server's settings"
 
 
-async def _cloud(http: Http, settings: Settings) -> Check:
+async def cloud_check(http: Http, settings: Settings) -> Check:
+    """Whether the cloud takes the key that is set; costs nothing."""
     key = settings.cloud_api_key
     if key is None and settings.cloud_url == CLOUD_URL:
         return Check("cloud", False, "no key", "export ANTHROPIC_API_KEY=sk-ant-...")
@@ -130,6 +134,22 @@ def _log(settings: Settings) -> Check:
     except RouterError as error:
         return Check("outcome log", False, str(error), "set log_url")
     return Check("outcome log", True, f"open, store = {settings.store}")
+
+
+def _journal(settings: Settings) -> Check:
+    """Whether the folder can be made or written, and has room."""
+    try:
+        folder = settings.journal_dir or journal_folder(settings.log_url)
+    except RouterError as error:
+        return Check("journal", False, str(error), "set log_url")
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = disk_usage(there).free
+    words = f"{folder}, sync = {settings.journal_sync}, {free / 2**30:.1f} GB free"
+    if not os.access(there, os.W_OK):
+        return Check("journal", False, f"{there} cannot be written", "set journal_dir")
+    return Check(
+        "journal", free > SEGMENT_BYTES, words, "make room on the disk, or set journal_dir"
+    )
 
 
 def _wall(settings: Settings) -> Check:

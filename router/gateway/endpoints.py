@@ -4,8 +4,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict
 from time import time
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +18,7 @@ from router.dialects.base import Asked, Dialect
 from router.dialects.table import CHAT, MESSAGES
 from router.engine.call import Call
 from router.engine.record import Record
-from router.errors import BackendError, RequestRefused
+from router.errors import BackendError, JournalFull, RequestRefused
 from router.gateway import models
 from router.gateway.auth import key_name
 from router.gateway.constants import MAX_SOURCE_CHARS, RATINGS
@@ -36,6 +37,7 @@ from router.gateway.responses import (
     refused,
 )
 from router.gateway.stored import Stored
+from router.outcomes.writer import OutcomeLog
 from router.text.request import kind_of
 from router.wire import Json, dumped
 
@@ -143,15 +145,17 @@ class Endpoints:
         return answered({"status": "ok"})
 
     async def readyz(self, request: Request) -> Response:
-        """GET /readyz: 200 if some tier can answer and the log takes rows."""
+        """GET /readyz: 200 if some tier can answer and the journal takes rows."""
         service = self._service
         local = "ok" if service.server.kind != "none" and not service.server.problem else "down"
         cloud = "ok" if service.dispatcher.planner.cloud_configured else "not configured"
         if cloud == "ok" and service.breakers["cloud"].open:
             cloud = "down"
-        log = "failing" if service.log.failing else "ok"
-        ready = "ok" in (local, cloud) and log == "ok"
+        log = _state(service.log)
+        ready = "ok" in (local, cloud) and log != "full"
         state = {"ready": ready, "local": local, "cloud": cloud, "log": log}
+        if log != "ok":
+            state["behind"] = asdict(service.log.behind)
         if failing := {t.name: t.said for t in service.tasks if t.failing}:
             state["background"] = failing
         return answered(state, 200 if ready else 503)
@@ -180,6 +184,14 @@ class Endpoints:
             native=dialect.native(asked),
         )
         return call, asked
+
+
+def _state(log: OutcomeLog) -> Literal["ok", "behind", "full"]:
+    try:
+        log.admit()
+    except JournalFull:
+        return "full"
+    return "behind" if log.late else "ok"
 
 
 def _decision_body(record: Record) -> Json:

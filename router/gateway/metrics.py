@@ -31,6 +31,7 @@ class Metrics:
         self._service, self._watch = service, watch
         self.under_way = UnderWay()
         self._registry = CollectorRegistry()
+        self.described: list[tuple[str, tuple[str, ...], str]] = []  # name, labels, words
         self._requests = self._counter(
             "router_requests",
             "Requests by how they were decided and how they ended.",
@@ -55,14 +56,19 @@ class Metrics:
             "tier",
         )
         self._fallbacks = self._counter("router_fallbacks", "Answers by a tier that stepped in.")
-        self._failing = self._gauge("router_log_failing", "1 while the log takes no rows.")
+        self._failing = self._gauge("router_log_failing", "1 while the database takes no rows.")
+        self._rows = self._gauge("router_log_behind_rows", "In the journal, not in the database.")
+        self._late = self._gauge("router_log_behind_seconds", "Since the database had every row.")
+        self._bytes = self._gauge(
+            "router_log_behind_bytes", "The same, with what dead workers left."
+        )
         self._lost = self._gauge("router_log_lost_rows", "Rows that the log could not keep.")
         self._drift = self._gauge(
             "router_drift_distance", "Of recent traffic; 1 is the largest by chance."
         )
         self._share = self._gauge("router_recent_escalation_share", "Of recent requests, 0 to 1.")
         self._evidence = self._gauge(
-            "router_calibration_evidence", f"Against calibration; alarm at {LIMIT:.0f}."
+            "router_calibration_evidence", f"Against calibration; alarm at {LIMIT:,.0f}."
         )
         self._shadowed = self._gauge("router_shadow_requests", "Decided by the challenger too.")
         self._alarms = self._gauge("router_alarms", "Alarms that hold; router models has words.")
@@ -99,6 +105,10 @@ class Metrics:
         """All of it, as a monitor reads it."""
         self._failing.set(self._service.log.failing)
         self._lost.set(self._service.log.lost)
+        behind = self._service.log.behind
+        self._rows.set(behind.rows)
+        self._late.set(behind.seconds)
+        self._bytes.set(behind.bytes)
         if (seen := self._watch) is not None:
             self._evidence.set(seen.calibration.evidence)
             self._shadowed.set(seen.shadow.seen)
@@ -114,10 +124,13 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _counter(self, name: str, words: str, *labels: str) -> Counter:
+        self.described.append((name, labels, words))
         return Counter(name, words, labels, registry=self._registry)
 
     def _gauge(self, name: str, words: str, *labels: str) -> Gauge:
+        self.described.append((name, labels, words))
         return Gauge(name, words, labels, registry=self._registry)
 
     def _histogram(self, name: str, words: str, *labels: str) -> Histogram:
+        self.described.append((name, labels, words))
         return Histogram(name, words, labels, registry=self._registry, buckets=LATENCY_BUCKETS_S)

@@ -1,7 +1,6 @@
 """Requests in, answers out: limits, disconnects, and errors in the shape of the API called."""
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -16,7 +15,7 @@ from router.dialects.base import Dialect, Writer
 from router.errors import RequestRefused, RouterError, place_of, status_of
 from router.gateway.auth import key_name
 from router.settings import Settings
-from router.wire import Json, dumped
+from router.wire import Json, dumped, loaded
 
 _log = logging.getLogger("router.gateway")
 
@@ -75,7 +74,7 @@ def joined(headers: Headers) -> dict[str, str]:
 def parsed(payload: bytes) -> Json:
     """The JSON object in a body. Raises RequestRefused (400)."""
     try:
-        body = json.loads(payload)
+        body = loaded(payload)
     except (ValueError, RecursionError):
         raise RequestRefused(400, "invalid_json", "The request's body is not JSON.") from None
     if not isinstance(body, dict):

@@ -17,6 +17,7 @@ from router.gateway.origins import Origins
 from router.gateway.page.addresses import Page
 from router.gateway.page.feed import Feed
 from router.gateway.stored import Stored
+from router.gateway.tracing import tracing
 from router.gateway.unknown import Unknown
 from router.monitor.watch import Watch
 
@@ -29,6 +30,8 @@ def create_app(service: Service, watch: Watch | None = None, feed: Feed | None =
     """
     metrics = Metrics(service, watch)
     service.watchers.append(metrics.watch)
+    if (traces := tracing(service)) is not None:
+        service.watchers.append(traces.watch)
     feed = feed or Feed()
     service.watchers.append(feed.watch)
     stored = Stored(service)

@@ -65,7 +65,7 @@ class Stored:
         """DELETE /v1/responses/ID: its words go, its numbers stay."""
         given = str(request.path_params["name"])
         name, _ = await self._asked_for(request)
-        await asyncio.wrap_future(self._service.log.call(forget_words(name)))
+        await asyncio.wrap_future(self._service.log.forget(forget_words(name)))
         return answered({"id": given, "object": "response", "deleted": True})
 
     async def input_items(self, request: Request) -> Response:
@@ -83,7 +83,8 @@ class Stored:
         return name, found
 
     async def _found(self, name: str, key: str | None) -> tuple[PastAnswer | None, str]:
-        """An answer with its words; or None, and why."""
+        """An answer with its words; or None, and why. Raises LogError where the log is behind."""
+        await self._service.log.flushed()
         found = await asyncio.to_thread(past_answer, self._service.log.engine, name)
         if found is None or found.api != RESPONSES.name or found.key != key:
             return None, "There is no response with that id here."

@@ -81,9 +81,7 @@ async def study(
             skipped += 1
         else:
             label, model, answer = found
-            await asyncio.to_thread(
-                queries.add_opinion,
-                engine,
+            given = queries.opinion_on(
                 one.id,
                 local_model=one.local_model,
                 model=model,
@@ -91,6 +89,7 @@ async def study(
                 label=label,
                 version=router.version,
             )
+            await asyncio.to_thread(queries.store, engine, given)
             stored += 1
         await asyncio.sleep(min((now() - asked) * (1 / load - 1), max(end - now(), 0.0)))
     left = len(waiting) - stored - skipped

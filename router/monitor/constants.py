@@ -19,7 +19,7 @@ SESSION_PAUSE_S = 1800.0  # chosen: whoever comes back after half an hour begins
 SESSION_MOST = 25  # chosen: of a longer session, as of one that never ends, each part counts
 NEW_REQUESTS = 1000  # chosen: fewer learned from do not tell what usual topics are
 FEWEST_SESSIONS = 5  # chosen: fewer in a window tell nothing about other days
-RARE_Z = 3.09  # one-sided chance of 1 in 1,000
+RARE_Z = 3.48  # one-sided chance of 1 in 4,000: the two alarms together stay below 1 in 1,000
 PRIVATE_KIND = "private content"  # what is not known of a request without words
 NEW_SHARE = 0.1  # chosen: growth of a kind's share that is worth a word
 
@@ -33,6 +33,12 @@ IDLE_S = 30.0  # chosen: a gateway that was asked nothing for so long may measur
 SELF_PROBES = 60  # chosen: of every kind some, and minutes on a small machine
 WAITING_REQUESTS = 2000  # chosen: that wait for the shadow; beyond, the oldest are left out
 SHADOW_GROUP = 64  # chosen: decided at once, some milliseconds
+
+# The glance of `router top`.
+BARS = 30  # chosen: two minutes each, as wide as half a terminal
+BARS_SPAN_S = 3600.0
+SAVED_SPAN_S = 30 * 86_400.0  # as `router savings`
+ANSWERS_TIMED = 500  # chosen: enough for a 95th percentile, and of today on a busy day
 
 # Estimates from logs, here and in training.
 MIN_EFFECTIVE_ROWS = 50.0  # chosen: below, no estimate is worth its interval

@@ -72,13 +72,16 @@ def _left_alone(service: Service, tier: Tier) -> Light | None:
 def _log(service: Service) -> Light:
     log = service.log
     if log.failing:
-        words = "It takes no rows, they wait in memory; look at the space on the disk."
+        behind = log.behind
+        words = (
+            f"Its database takes nothing since {behind.seconds:.0f} s; {behind.rows} rows wait on "
+            "the disk, and nothing is lost."
+        )
         return Light("Outcome log", "bad", words)
     if log.lost:
         return Light("Outcome log", "warn", f"It takes rows; {log.lost} could not be kept.")
-    return Light(
-        "Outcome log", "good", "Each answer's row is on disk before its last byte is sent."
-    )
+    words = "Each answer's row is on disk before its last byte is sent."
+    return Light("Outcome log", "good", words)
 
 
 def _calibration(watch: Watch | None) -> Light:

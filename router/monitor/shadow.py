@@ -106,9 +106,7 @@ class PrivateOpinions:
             if not said.written.strip():
                 return
             label = router.second.agreement_label(asks_for(request), answer, [said], request.offer)
-            await asyncio.to_thread(
-                queries.add_opinion,
-                service.log.engine,
+            given = queries.opinion_on(
                 record.id,
                 local_model=record.model,
                 model=second,
@@ -116,6 +114,7 @@ class PrivateOpinions:
                 label=label,
                 version=router.version,
             )
+            await asyncio.wrap_future(service.log.call(given))
         except Exception as error:
             _log.warning(
                 "No second opinion on a private request (%s at %s).",

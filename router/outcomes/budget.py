@@ -1,18 +1,20 @@
 """Caps on what is spent: reserved before a call, settled after it, kept across restarts."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import Column, Connection, Engine, func, insert, select, update
+from sqlalchemy import Column, Connection, Engine, func, insert, select
 
-from router.errors import LogError
+from router.errors import JournalFull, LogError
 from router.outcomes.database import lock
 from router.outcomes.tables import reservations
 from router.outcomes.writer import OutcomeLog
 
+_log = logging.getLogger("router.outcomes")
 ACCOUNT_S = 1.0  # chosen: how long what others spent may go unnoticed before a call is planned
 
 
@@ -36,20 +38,25 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Money set aside for one call."""
+    """Money set aside for one call: the row of the account."""
 
     id: str
+    at: float
+    key: str | None
+    day: str
+    month: str
     usd: float
+    settled: bool = False
 
 
 class Ledger:
     """The account of cloud spending.
 
     The sum of all reservations, settled at what was paid or not yet at their estimate, never
-    exceeds a cap by more than the estimates were wrong. A reservation whose process died, or whose
-    payment the disk refused, stays at its estimate: the money may have been spent. Where the
-    account cannot be read and there are caps, nothing may be spent. Days and months are those of
-    UTC, as on the bill.
+    exceeds a cap by more than the estimates were wrong. A reservation whose process died during its
+    call, or whose payment the disk refused, stays at its estimate: the money may have been spent.
+    Where the account cannot be read and there are caps, nothing may be spent. Days and months are
+    those of UTC, as on the bill.
     """
 
     def __init__(self, log: OutcomeLog, caps: Caps, clock: Callable[[], float]) -> None:
@@ -61,47 +68,39 @@ class Ledger:
     async def reserve(self, usd: float, key: str | None) -> Reservation | str:
         """Set `usd` aside, or say in words which cap it would exceed.
 
-        The look and the entry are one transaction, and where there are caps one at a time of all
-        processes on the database, so no two requests can take the same rest.
+        The look and the entry are one transaction, and one at a time of all processes on the
+        database, so no two requests can take the same rest. Without caps there is no look. Raises
+        JournalFull.
         """
-        now = self._clock()
-        caps = self.caps
+        now, caps = self._clock(), self.caps
         self._moved()
+        made = Reservation(uuid4().hex, now, key, *_periods(now), usd)
+        if not caps.any:
+            self._log.reserve(asdict(made))
+            return made
 
         def entry(connection: Connection) -> Reservation | str:
-            if caps.any:
-                lock(connection)
+            lock(connection)
             if reason := _account(connection, caps, key, now).exceeded(usd):
                 return reason
-            made = Reservation(uuid4().hex, usd)
-            day, month = _periods(now)
-            connection.execute(
-                insert(reservations).values(
-                    id=made.id, at=now, key=key, day=day, month=month, usd=usd, settled=False
-                )
-            )
+            connection.execute(insert(reservations).values(asdict(made)))
             return made
 
         try:
             return await asyncio.wrap_future(self._log.call(entry))
         except LogError as error:
-            return _unknown(error) if caps.any else Reservation("", usd)
+            return _unknown(error)
 
     def settle(self, reservation: Reservation, usd: float) -> None:
         """Replace the estimate by what was paid (0 for a call that never happened).
 
-        Does not wait; the writer does it in its turn.
+        Does not wait; the journal has it when this returns.
         """
-
-        def pay(connection: Connection) -> None:
-            connection.execute(
-                update(reservations)
-                .where(reservations.c.id == reservation.id)
-                .values(usd=usd, settled=True)
-            )
-
         self._moved()
-        self._log.call(pay)
+        try:
+            self._log.settle(asdict(replace(reservation, usd=usd, settled=True)))
+        except JournalFull:
+            _log.error("A payment could not be noted; the account keeps its estimate.")
 
     async def exceeded(self, usd: float, key: str | None) -> str | None:
         """In words, the cap that `usd` more would exceed.

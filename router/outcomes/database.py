@@ -1,8 +1,11 @@
 """Opening the outcome database: the one place that knows its address."""
 
+import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_data_path
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -14,14 +17,24 @@ _LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
     "postgresql": "SELECT pg_advisory_xact_lock(7682)",
 }
+# An end to every wait, so that a database that hangs is noticed. Chosen: as long as for SQLite.
+_PATIENCE: dict[str, dict[str, object]] = {
+    "sqlite": {"timeout": 5.0},
+    "postgresql": {
+        "connect_timeout": 5,
+        "tcp_user_timeout": 10_000,
+        "options": "-c lock_timeout=5000",
+    },
+}
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, durable: bool = False) -> Engine:
     """Connect and bring the tables up to date. Raises LogError.
 
     `url`: as SQLAlchemy writes them, `sqlite:////home/me/outcomes.db` or
-    `postgresql+psycopg://user@host/name`.
+    `postgresql+psycopg://user@host/name`. `durable`: a commit survives the death of the machine, as
+    it does on PostgreSQL, and not of the process alone.
     """
     try:
         known = make_url(url)
@@ -30,9 +43,9 @@ def open_database(url: str) -> Engine:
         if known.get_backend_name() == "sqlite" and known.database:
             Path(known.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
             known = known.set(database=str(Path(known.database).expanduser()))
-        engine = create_engine(known)
+        engine = create_engine(known, connect_args=_PATIENCE[known.get_backend_name()])
         if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _careful_sqlite)
+            event.listen(engine, "connect", partial(_careful_sqlite, durable))
         migrate(engine)
     except ModuleNotFoundError as error:
         raise MissingExtra(str(error.name), "postgres") from error
@@ -65,13 +78,25 @@ def lock(connection: Connection) -> None:
     connection.exec_driver_sql(_LOCK[connection.dialect.name])
 
 
-def _careful_sqlite(connection: Any, record: object) -> None:
+def journal_folder(url: str) -> Path:
+    """Where the journals of those who write to this database are. Raises LogError."""
+    try:
+        known = make_url(url)
+    except ArgumentError as error:
+        raise LogError("log_url is no address of a database.") from error
+    if known.get_backend_name() == "sqlite" and known.database:
+        database = Path(known.database).expanduser()
+        return database.with_name(f"{database.name}.journal")
+    name = hashlib.sha256(known.set(password=None).render_as_string().encode()).hexdigest()[:12]
+    return user_data_path("hybrid-router") / f"journal-{name}"
+
+
+def _careful_sqlite(durable: bool, connection: Any, record: object) -> None:
     """Write-ahead log: readers never wait, and a commit survives the death of the process."""
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "busy_timeout=5000",
+        f"synchronous={'FULL' if durable else 'NORMAL'}",
         "foreign_keys=ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -155,8 +155,13 @@ def add_verdict(engine: Engine, decision: str, source: str, scores: Mapping[str,
         connection.execute(insert(feedback), rows)
 
 
-def add_opinion(
-    engine: Engine,
+def store(engine: Engine, work: Callable[[Connection], None]) -> None:
+    """Do `work` in a transaction of its own, for those who have no `OutcomeLog`."""
+    with engine.begin() as connection:
+        work(connection)
+
+
+def opinion_on(
     decision: str,
     *,
     local_model: str,
@@ -164,8 +169,11 @@ def add_opinion(
     answer: str | None,
     label: AgreementLabel,
     version: str,
-) -> None:
-    """Keep the second opinion that `model` gave; `answer` None where no word may be kept."""
+) -> Callable[[Connection], None]:
+    """Work for `OutcomeLog.call` or `store`: keep the second opinion that `model` gave.
+
+    `answer` is None where no word may be kept.
+    """
     of_pair = dict(zip(_OF_PAIR, (*label.alone, *label.strangers), strict=True))
     measures = {k: round(v, 4) for k, v in {**label.agreement, **of_pair}.items()}
     row = {
@@ -180,8 +188,11 @@ def add_opinion(
         "weight": label.weight,
         "router_version": version,
     }
-    with engine.begin() as connection:
+
+    def keep(connection: Connection) -> None:
         connection.execute(insert(opinions).values(**row))
+
+    return keep
 
 
 def newest_at(engine: Engine) -> float | None:

@@ -1,66 +1,105 @@
-"""Writing outcomes: many requests share one commit, made by a thread of its own."""
+"""Writing outcomes: into the journal at once, from there into the database in groups."""
 
 import asyncio
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import cache
-from queue import SimpleQueue
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, insert, select
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, Table, insert, select
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from router.errors import LogError, RequestRefused
-from router.outcomes.tables import decisions, feedback
+from router.outcomes.constants import AT_ONCE, CLOSE_S, GATHER_S, LATE_S, RETRY_S
+from router.outcomes.database import journal_folder, open_database
+from router.outcomes.frames import Entry
+from router.outcomes.journal import Behind, Journal, Sync
+from router.outcomes.tables import decisions, feedback, reservations
 
 _log = logging.getLogger("router.outcomes")
 _T = TypeVar("_T")
 Row = dict[str, Any]
-_COLUMNS = tuple(c.name for c in decisions.columns)
-_INSERT = insert(decisions)
-_GROUP = 512  # rows committed together
-_AT_ONCE = 32  # rows in one statement; SQLite keeps as many prepared
-_KEPT = 10_000  # rows that wait in memory while the database cannot take them
+# What entries are called in the journal, which outlives a version of this code.
+_DECISION, _RESERVED, _SETTLED = "decision", "reserved", "settled"
 
 
 class OutcomeLog:
     """One writer for a database.
 
-    `write` returns when the row is committed, so whoever sends the last byte after it may be killed
-    the next moment. While the disk is full, answers go on: rows wait in memory and are tried again
-    with the next ones, and `failing` is true.
+    `write` puts a decision into the journal, so whoever sends the last byte after it may be killed
+    the next moment. A thread drains the journal into the database, each row once. While the
+    database takes nothing, answers go on, the journal grows and `failing` is true.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, journal: Journal) -> None:
+        self.engine, self._journal = engine, journal
         self.failing = False
-        self.lost = 0
-        self._queue: SimpleQueue[tuple[Row, asyncio.Future[bool]] | Callable[[], None] | None] = (
-            SimpleQueue()
-        )
-        self._kept: deque[Row] = deque()
+        self._refused = 0
+        self._nudged = self._ended = False
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._run, name="outcome-log", daemon=True)
         self._thread.start()
 
-    def write(self, row: Row) -> asyncio.Future[bool]:
-        """Commit a decision; the future is false if the database could not take it yet.
+    @property
+    def lost(self) -> int:
+        """Rows that are not and will not be in the database: refused by it, or damaged on disk."""
+        return self._refused + self._journal.damaged
 
-        Whoever is being cancelled need not wait for it.
+    @property
+    def behind(self) -> Behind:
+        """How far the database is behind."""
+        return self._journal.behind
+
+    @property
+    def late(self) -> bool:
+        """Whether the database takes nothing, or was last even with the journal LATE_S ago."""
+        return self.failing or self.behind.seconds > LATE_S
+
+    def admit(self) -> None:
+        """Make sure that a request can be noted at its end. Raises JournalFull."""
+        self._journal.admit()
+
+    def write(self, row: Row) -> "asyncio.Future[None] | None":
+        """Note a decision. Raises JournalFull.
+
+        Gives what is to be awaited before the last byte is sent, if the journal is synced for each.
         """
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._queue.put((row, done))
-        return done
+        return self._append(_DECISION, row)
+
+    def reserve(self, row: Row) -> None:
+        """Note money set aside without a look at what is left. Raises JournalFull."""
+        self._append(_RESERVED, row)
+
+    def settle(self, row: Row) -> None:
+        """Note what was paid of a reservation, in its whole row. Raises JournalFull."""
+        self._append(_SETTLED, row)
+
+    def _append(self, kind: str, row: Row) -> "asyncio.Future[None] | None":
+        written = self._journal.append(kind, row)
+        if not self._nudged:  # the thread is woken once for many rows
+            self._nudged = True
+            self._queue.put(None)
+        return written
 
     def call(self, work: Callable[[Connection], _T]) -> "Future[_T]":
-        """Run `work` in a transaction of its own, in the writer's turn. Fails with LogError."""
+        """Run `work` in a transaction of its own, after every row noted so far.
+
+        Fails with LogError, at once while the database is late.
+        """
         future: Future[_T] = Future()
 
         def run() -> None:
             try:
+                if self.failing:
+                    raise _behind()
                 connection = self._opened()
                 with connection.begin():
                     done = work(connection)
@@ -70,8 +109,15 @@ class OutcomeLog:
             except Exception as error:
                 future.set_exception(error)
 
-        self._queue.put(run)
+        if self.late:
+            future.set_exception(_behind())
+        else:
+            self._queue.put(run)
         return future
+
+    async def flushed(self) -> None:
+        """Wait until the database has every row noted so far. Fails with LogError."""
+        await asyncio.wrap_future(self.call(lambda connection: None))
 
     async def add_feedback(self, row: Row) -> None:
         """Store feedback. Raises RequestRefused (404) if no such decision is known."""
@@ -86,66 +132,71 @@ class OutcomeLog:
 
         await asyncio.wrap_future(self.call(store))
 
+    def forget(self, work: Callable[[Connection], _T]) -> "Future[_T]":
+        """`call` for what takes words away: the journal keeps none of them either."""
+        self._journal.turn()
+        return self.call(work)
+
     def close(self) -> None:
-        """Write what is waiting and stop."""
+        """Drain what is waiting and stop; what the database does not take stays in the journal."""
+        self._ended = True
         self._queue.put(None)
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=CLOSE_S)
+        self._journal.close()
         self.engine.dispose()
 
     def _run(self) -> None:
-        while True:
-            item = self._queue.get()
-            group: list[tuple[Row, asyncio.Future[bool]]] = []
-            while isinstance(item, tuple):
-                group.append(item)
-                more = len(group) < _GROUP and not self._queue.empty()
-                item = self._queue.get() if more else _nothing
-            if group:
-                try:
-                    self._commit(group)
-                except Exception as error:  # the writer must outlive whatever one group brings
-                    _log.error("The outcome log failed (%s).", type(error).__name__)
-                    self.failing = True
-                    _tell(group, False)
-            if item is None:
-                self._commit([])
-                if self._connection is not None:
-                    self._connection.close()
-                return
-            if callable(item):
-                item()
+        if left := self._journal.adopt():
+            _log.warning("Rows in %d files that dead workers left are drained first.", left)
+        while not self._ended:
+            self._drain()
+            work = self._next(RETRY_S if self.failing else None) or self._next(GATHER_S)
+            self._nudged = False
+            if work is not None:
+                self._drain()
+                work()
+        self._drain()
+        if self._connection is not None:
+            self._connection.close()
 
-    def _commit(self, group: list[tuple[Row, asyncio.Future[bool]]]) -> None:
-        rows = [*self._kept, *({c: row.get(c) for c in _COLUMNS} for row, _ in group)]
-        if not rows:
-            return
+    def _next(self, within_s: float | None) -> Callable[[], None] | None:
+        with suppress(Empty):
+            return self._queue.get(timeout=0 if self._ended else within_s)
+        return None
+
+    def _drain(self) -> None:
+        """Everything that waits, into the database; or note that it takes nothing."""
         try:
-            self._insert(rows)
-        except SQLAlchemyError as error:
-            self._keep(rows, error)
+            while (piece := self._journal.take()) is not None:
+                self._insert(piece.entries)
+                self._journal.done(piece)
+        except Exception as error:  # the writer must outlive whatever a piece brings
+            if not self.failing:
+                _log.error("The outcome log takes no rows (%s); they wait.", _words(error))
+            self.failing = True
         else:
-            self._kept.clear()
             if self.failing:
-                _log.warning("The outcome log takes rows again; none that waited was lost.")
+                _log.warning("The outcome log has every row that waited.")
             self.failing = False
-        _tell(group, not self.failing)
 
-    def _insert(self, rows: list[Row]) -> None:
-        """All rows in one commit; if one of them is at fault, each in its own."""
+    def _insert(self, entries: Sequence[Entry]) -> None:
+        """All in one commit; if one of them is at fault, each in its own."""
         try:
             connection = self._opened()
             with connection.begin():
-                for start in range(0, len(rows), _AT_ONCE):
-                    self._write(connection, rows[start : start + _AT_ONCE])
-        except OperationalError:
-            raise
-        except Exception as error:  # a driver's own, too: OverflowError for a number beyond 64 bits
-            if len(rows) == 1:
-                self.lost += 1
-                _log.error("A row of the outcome log was refused (%s).", _words(error))
+                for kind, group in groupby(entries, key=itemgetter(0)):
+                    rows = [row for _, row in group]
+                    for start in range(0, len(rows), AT_ONCE):
+                        _STATEMENTS[kind].run(connection, rows[start : start + AT_ONCE])
+        except Exception as error:
+            if not _is_of_a_row(error):
+                raise
+            if len(entries) > 1:
+                for entry in entries:
+                    self._insert([entry])
                 return
-            for row in rows:
-                self._insert([row])
+            self._refused += 1
+            _log.error("A row of the outcome log was refused (%s).", _words(error))
 
     def _opened(self) -> Connection:
         """The writer's own connection, opened anew after a failure."""
@@ -153,48 +204,54 @@ class OutcomeLog:
             self._connection = self.engine.connect()
         return self._connection
 
-    def _write(self, connection: Connection, rows: list[Row]) -> None:
-        if connection.dialect.name != "sqlite":
-            connection.execute(_INSERT, rows)
-            return
-        # One statement for all: each would give up the interpreter's lock and wait for it anew.
-        values = tuple(row[c] for row in rows for c in _COLUMNS)
-        connection.exec_driver_sql(_sqlite_insert(len(rows)), values)
 
-    def _keep(self, rows: list[Row], error: SQLAlchemyError) -> None:
-        if not self.failing:
-            _log.error("The outcome log takes no rows (%s); they wait in memory.", _words(error))
-        self.failing = True
-        self.lost += max(0, len(rows) - _KEPT)
-        self._kept = deque(rows, maxlen=_KEPT)
+class _Insert:
+    """Inserts rows of a table, where `known` says what is done with one that is there already.
 
+    One statement for many: each would give up the interpreter's lock and wait for it anew.
+    """
 
-@cache
-def _sqlite_insert(rows: int) -> str:
-    row = f"({', '.join('?' * len(_COLUMNS))})"
-    return f"INSERT INTO decisions ({', '.join(_COLUMNS)}) VALUES {', '.join([row] * rows)}"
+    def __init__(self, table: Table, known: str) -> None:
+        self._columns = tuple(column.name for column in table.columns)
+        self._known = f"ON CONFLICT (id) DO {known}"
+        self._into = f"INSERT INTO {table.name} ({', '.join(self._columns)}) VALUES "
+        self._text = cache(self._text_of)
 
+    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
+        values = tuple(row.get(name) for row in rows for name in self._columns)
+        mark = "?" if connection.dialect.name == "sqlite" else "%s"
+        connection.exec_driver_sql(self._text(mark, len(rows)), values)
 
-def _nothing() -> None:
-    """What the writer does when a group is full."""
+    def _text_of(self, mark: str, rows: int) -> str:
+        row = f"({', '.join([mark] * len(self._columns))})"
+        return f"{self._into} {', '.join([row] * rows)} {self._known}"
 
 
-def _tell(group: list[tuple[Row, asyncio.Future[bool]]], good: bool) -> None:
-    """Wake the requests, once per event loop."""
-    loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[bool]]] = {}
-    for _, future in group:
-        loops.setdefault(future.get_loop(), []).append(future)
-    for loop, futures in loops.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, futures, good)
-        except RuntimeError:  # the loop is closed; nobody waits any more
-            continue
+_STATEMENTS = {
+    _DECISION: _Insert(decisions, "NOTHING"),
+    _RESERVED: _Insert(reservations, "NOTHING"),
+    _SETTLED: _Insert(reservations, "UPDATE SET usd = excluded.usd, settled = excluded.settled"),
+}
 
 
-def _resolve(futures: list[asyncio.Future[bool]], good: bool) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_result(good)
+def _is_of_a_row(error: Exception) -> bool:
+    """Whether a row is at fault and not the database: tried again it would fail again."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, IntegrityError | DataError)
+    return isinstance(error, StatementError | OverflowError | ValueError | KeyError | TypeError)
+
+
+def _behind() -> LogError:
+    return LogError("The outcome log's database is behind now; see the gateway's log and wait.")
+
+
+def open_log(
+    url: str, folder: Path | None = None, sync: Sync = "second", limit_mb: float = 1024
+) -> OutcomeLog:
+    """The log at `url`, its journal in `folder` (default: beside the database). Raises LogError."""
+    engine = open_database(url, durable=sync != "never")
+    journal = Journal(folder or journal_folder(url), sync, round(limit_mb * 2**20))
+    return OutcomeLog(engine, journal)
 
 
 def _words(error: Exception) -> str:

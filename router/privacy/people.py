@@ -85,13 +85,16 @@ class Tagger:
                 out[mine] += sums[theirs, at]
         return out
 
-    def spans(self, tokens: Sequence[Token]) -> Iterator[tuple[str, int, int, float]]:
+    def spans(self, tokens: Sequence[str]) -> Iterator[tuple[str, int, int, float]]:
         """Class, first and last token plus one, and score of each run of a class."""
         if not tokens:
             return
-        scores = self.scores([t.text for t in tokens])
+        scores = self.scores(tokens)
+        best = scores.argmax(axis=1)
+        if not best.any():
+            return
         margin = scores - scores[:, :1]
-        best = _joined(scores.argmax(axis=1), tokens)
+        best = _joined(best)
         edges = np.flatnonzero(np.diff(best, prepend=0, append=0))
         for start, end in pairwise(edges):
             if kind := int(best[start]):
@@ -125,8 +128,11 @@ def spans_of(tagger: Tagger, text: str, names: bool) -> Iterator[tuple[Found, fl
     """
     zones = [(0, len(text))] if names else _near_digits(text)
     for start, end in zones:
+        spans = list(tagger.spans(_TOKEN.findall(text, start, end)))
+        if not spans:
+            continue
         tokens = [Token(m[0], *m.span()) for m in _TOKEN.finditer(text, start, end)]
-        for kind, first, last, score in tagger.spans(tokens):
+        for kind, first, last, score in spans:
             run = [t.text for t in _without_codes(text, tokens[first:last])]
             if _full(run) if kind == "name" else _exact(run):
                 a, b = tokens[first].start, tokens[last - 1].end
@@ -204,7 +210,7 @@ def _overlap(count: int, shift: int) -> tuple[slice, slice]:
     return mine, slice(max(shift, 0), count + min(shift, 0))
 
 
-def _joined(classes: NDArray[np.intp], tokens: Sequence[Token]) -> NDArray[np.intp]:
+def _joined(classes: NDArray[np.intp]) -> NDArray[np.intp]:
     """Runs of one class that a sign or a word parts, as one."""
     out = classes.copy()
     for gap in (1, 2):

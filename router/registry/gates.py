@@ -19,7 +19,7 @@ RATED_ROWS = 100  # chosen: later ratings; fewer do not tell whether answers are
 AUDITED_ANSWERS = 20  # chosen: fewer labels drawn by lot cannot contradict agreement
 OWN_CUT_LOSS = 0.005  # chosen: the largest loss at the lesson's own cut that may remain possible
 # In shadow and in use.
-RARE = 0.001  # chosen: chance per look of so strange a share or traffic, were nothing changed
+RARE = 0.00025  # chosen: chance per look of so strange a share, were nothing changed
 ESCALATION_SHIFT = 0.1  # chosen: change of the share of escalations worth a word
 BACK_GAIN = 0.01  # chosen: mean squared error by which the version before must fit labels better
 

@@ -67,7 +67,7 @@ from router.settings import load_settings
 from router.gateway.serve import serve
 serve(partial(load_settings, port=int(sys.argv[1]), local_url=sys.argv[2], cloud_url=sys.argv[2],
                     log_url=sys.argv[3], cascade="off", threshold=1.0,
-                    local_limits={"at_once": 1000}))
+                    local_limits={"at_once": 1000}, auto_probe=False))
 """
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 import uvicorn
+from sqlalchemy import Engine
 
 from router.app import Service
 from router.gateway.heads import Heads
@@ -95,7 +96,18 @@ class Gateway:
         }
         return self.client.post("/v1/messages", json=body, headers=headers)
 
+    def flush(self) -> None:
+        """Wait until the database has every row that was answered so far."""
+        self.service.log.call(lambda connection: None).result(20)
+
+    @property
+    def engine(self) -> Engine:
+        """The database, with every row that was answered so far."""
+        self.flush()
+        return self.service.log.engine
+
     def rows(self) -> list[dict[str, Any]]:
+        self.flush()
         connection = sqlite3.connect(self.database)
         connection.row_factory = sqlite3.Row
         try:

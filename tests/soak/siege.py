@@ -192,7 +192,9 @@ class Siege:
         took = time.monotonic() - began
         report.statuses[status] += 1
         well = self._is_well(began)
-        if status == 200 and (identity := headers.get("x-router-decision-id")):
+        # A stream that could not be noted ends in an error, and is no answer.
+        noted = b"The journal in which answers are noted takes no more" not in data
+        if status == 200 and noted and (identity := headers.get("x-router-decision-id")):
             self._answered.append(identity)
         if asked.private and headers.get("x-router-tier") == "cloud":
             report.broken.append(f"A private request was answered by the cloud at {asked.path}.")

@@ -7,6 +7,7 @@ private and whose words were kept.
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from math import ceil
@@ -18,7 +19,7 @@ import numpy as np
 from router.app import Service
 from router.decide.promises import promises
 from router.decide.router import Router
-from router.errors import RequestRefused
+from router.errors import LogError, RequestRefused
 from router.gateway.constants import (
     PAGE_CHOICES,
     PAGE_COUNTS_S,
@@ -72,6 +73,7 @@ class Numbers:
         """
         if span not in _SPANS:
             raise RequestRefused(400, "invalid_span", f"span must be one of {', '.join(_SPANS)}.")
+        await self._caught_up()
         soon, only = self._kept.soon, viewer.only_key
         traffic, money, latency, versions, decisions = await asyncio.gather(
             soon(("traffic", span), PAGE_COUNTS_S, partial(self._traffic, *_SPANS[span])),
@@ -97,6 +99,7 @@ class Numbers:
 
     async def one(self, viewer: Viewer, decision: str) -> Json:
         """One request with what was kept of its words. Raises RequestRefused (404)."""
+        await self._caught_up()
         engine = self._service.log.engine
         found = await self._kept.get(
             ("decision", decision), 0.0, partial(live.seen, engine, decision)
@@ -112,6 +115,11 @@ class Numbers:
     async def curve(self) -> Json:
         """Quality over cost by threshold, and how far probabilities hold."""
         return await self._kept.get("curve", PAGE_CURVE_S, self._curve)
+
+    async def _caught_up(self) -> None:
+        """Let the database have what was just answered; where it takes nothing, a light says so."""
+        with suppress(LogError):
+            await self._service.log.flushed()
 
     def forget(self) -> None:
         """A version was exchanged by hand."""

@@ -265,7 +265,7 @@ def test_coming_back_to_the_cloud_costs_a_prefix_and_the_savings_say_so(
     assert [row["switch_usd"] > 0 for row in rows] == [False, False, True, False]
     # Had the cloud answered all turns, the second would have read what the first wrote.
     assert rows[1]["cloud_usd"] < 0.6 * rows[0]["cloud_usd"]
-    found = savings(gateway.service.log.engine)
+    found = savings(gateway.engine)
     assert found.switch_usd == pytest.approx(rows[2]["switch_usd"])
     assert found.cache_usd == pytest.approx(sum(row["cache_usd"] for row in rows))
     assert found.spent_usd == pytest.approx(sum(row["cost_usd"] for row in rows))

@@ -387,7 +387,7 @@ def test_a_beginning_does_not_teach_as_an_answer(run: Run, local: upstream.Upstr
     local.script = streams(words_of(POOR))
     gateway = run(**PATIENT)
     gateway.chat(ASK, stream=True)
-    engine = gateway.service.log.engine
+    engine = gateway.engine
     assert [one.local for one in queries.answered(engine)] == [None]
     assert list(export.answers(engine)) == []
 

@@ -3,10 +3,8 @@
 import asyncio
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,8 @@ import pytest
 
 from tests.servers import upstream
 from tests.servers.fixtures import free_port, wait_for
-from tests.servers.running import EASY, until
+from tests.servers.kills import Siege
+from tests.servers.running import EASY
 
 pytestmark = pytest.mark.servers
 
@@ -53,41 +52,12 @@ def process(
             running.kill()
 
 
-def test_sigkill_under_load_loses_no_answered_request(
-    process: tuple["subprocess.Popen[bytes]", str, Path],
-) -> None:
-    running, url, database = process
-    answered: list[str] = []
-    stop = threading.Event()
-
-    def ask(stream: bool) -> None:
-        with httpx.Client(base_url=url, timeout=10) as client:
-            while not stop.is_set():
-                body = {
-                    "model": "auto",
-                    "stream": stream,
-                    "messages": [{"role": "user", "content": EASY}],
-                }
-                try:
-                    answer = client.post("/v1/chat/completions", json=body)
-                except httpx.TransportError:
-                    return
-                if answer.status_code == 200 and (not stream or "[DONE]" in answer.text):
-                    answered.append(answer.headers["x-router-decision-id"])
-
-    threads = [threading.Thread(target=ask, args=(i % 2 == 0,)) for i in range(8)]
-    for thread in threads:
-        thread.start()
-    until(lambda: len(answered) >= 300)
-    running.send_signal(signal.SIGKILL)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert len(answered) >= 300
-    connection = sqlite3.connect(database)
-    kept = {row[0] for row in connection.execute("SELECT id FROM decisions")}
-    connection.close()
-    assert set(answered) <= kept
+def test_sigkill_under_load_loses_no_answered_request_and_doubles_none(tmp_path: Path) -> None:
+    siege = Siege(tmp_path, f"sqlite:///{tmp_path}/o.db")
+    siege.run(kills=3, answers=100)
+    assert len(siege.answered) >= 300
+    assert siege.lost() == set()
+    assert list((tmp_path / "journal").iterdir()) == []
 
 
 def test_sigterm_lets_a_stream_finish(

@@ -187,7 +187,7 @@ async def fair_judge(connection: Connection, got: Got) -> None:
 
 def judged(settings: Settings, gateway: Any, **more: Any) -> judging.Judged:
     service = gateway.service
-    engine = service.log.engine
+    engine = gateway.engine
     found = judging.chosen(engine, service.policy.router, more.pop("count", 10))
     given = {"max_usd": 1.0, "output_tokens": 100, **more}
     work = judging.judge(engine, service.aside, found, settings.cloud_model, **given)
@@ -219,7 +219,7 @@ def test_requests_are_judged_at_random_where_a_floor_shall_rest_on_them(
     gateway = run(local_model="small")
     for question in QUESTIONS:
         gateway.chat(question, model="local")
-    engine, router = gateway.service.log.engine, gateway.service.policy.router
+    engine, router = gateway.engine, gateway.service.policy.router
     few = len(QUESTIONS) - 1
     drawn = [judging.chosen(engine, router, few, seed, at_random=True) for seed in range(8)]
     assert {len(found) for found in drawn} == {few}

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from router.monitor.alarms import Alarm, CalibrationTest, Drift, Kind
 from router.monitor.lights import Light, lights
 from router.monitor.shadow import Shadow
@@ -54,9 +56,11 @@ def test_no_cloud_is_no_fault(run: Run) -> None:
     assert of(gateway)["Cloud"].state == "off"
 
 
-def test_a_log_that_takes_nothing_is_bad_and_lost_rows_are_remembered(run: Run) -> None:
+def test_a_log_that_takes_nothing_is_bad_and_lost_rows_are_remembered(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gateway = run()
-    gateway.service.log.lost = 3
+    monkeypatch.setattr(type(gateway.service.log), "lost", 3)
     assert of(gateway)["Outcome log"] == Light(
         "Outcome log", "warn", "It takes rows; 3 could not be kept."
     )

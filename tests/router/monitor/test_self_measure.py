@@ -32,7 +32,7 @@ def wait(gateway: Gateway, work: Coroutine[Any, Any, None]) -> None:
 
 
 def answered(gateway: Gateway) -> list[str]:
-    with gateway.service.log.engine.connect() as connection:
+    with gateway.engine.connect() as connection:
         return list(connection.execute(select(probes.c.probe_id)).scalars())
 
 
@@ -57,7 +57,7 @@ def test_an_idle_gateway_measures_its_model_and_knows_it_from_then_on(
     assert current != shipped.version and "small" in current
     assert asyncio.run_coroutine_threadsafe(gateway.service.reload(), gateway.loop).result(30)
     assert gateway.service.policy.router.abilities[0].known
-    (said,) = events.recent(gateway.service.log.engine)
+    (said,) = events.recent(gateway.engine)
     assert said.kind == "promoted" and "small passes" in said.words
     wait(gateway, measure.work())
     assert len(answered(gateway)) == self_measure.SELF_PROBES, "measured once"

@@ -36,7 +36,7 @@ def wait(gateway: Gateway, work: Coroutine[Any, Any, T]) -> T:
 
 
 def table(gateway: Gateway, what: Any) -> list[dict[str, Any]]:
-    with gateway.service.log.engine.connect() as connection:
+    with gateway.engine.connect() as connection:
         return [dict(r) for r in connection.execute(select(what)).mappings()]
 
 
@@ -81,7 +81,7 @@ def test_a_challenger_decides_beside_the_champion_and_then_takes_over(
     wait(gateway, gateway.service._reload_if_changed())
     assert gateway.service.policy.router.version == "better"
     assert gateway.service.policy.challenger is None
-    assert [e.kind for e in events.recent(gateway.service.log.engine)] == ["promoted"]
+    assert [e.kind for e in events.recent(gateway.engine)] == ["promoted"]
 
 
 def test_a_challenger_that_escalates_more_than_it_promised_is_dropped(
@@ -97,7 +97,7 @@ def test_a_challenger_that_escalates_more_than_it_promised_is_dropped(
     wait(gateway, beside.work())
     assert artifacts.resolve(models).name == "champion"
     assert Registry(models).challenger is None
-    (said,) = events.recent(gateway.service.log.engine)
+    (said,) = events.recent(gateway.engine)
     assert said.kind == "refused" and "sent 100% of 20 requests to the cloud" in said.words
 
 
@@ -115,7 +115,7 @@ def rated(gateway: Gateway, version: str, count: int, good: float) -> None:
     texts = logs.prompts(count)
     more = {"router_version": version, "audited": True, "audit": 1.0}
     rows = [logs.decision(router, i, t, **more) for i, t in enumerate(texts)]
-    with gateway.service.log.engine.begin() as connection:
+    with gateway.engine.begin() as connection:
         connection.execute(insert(decisions), rows)
         said = [logs.said(i, float(rng.random() < good)) for i in range(count)]
         connection.execute(insert(feedback), said)
@@ -132,7 +132,7 @@ def test_a_model_whose_calibration_breaks_is_taken_back_by_itself(
     wait(gateway, watch.look())
     assert watch.calibration.broken
     assert artifacts.resolve(models).name == "champion"
-    said = {e.kind: e for e in events.recent(gateway.service.log.engine)}
+    said = {e.kind: e for e in events.recent(gateway.engine)}
     assert "off by more than 0.02 on " in said["alarm"].words
     assert said["rollback"].version == "boastful"
     text = Metrics(gateway.service, watch).text().decode()
@@ -150,7 +150,7 @@ def test_a_calibrated_model_stays_and_one_without_a_better_past_stays_too(
     wait(gateway, watch.look())
     assert watch.calibration.broken and artifacts.resolve(models).name == "same"
     wait(gateway, watch.look())  # the alarm is said once
-    kinds = [e.kind for e in events.recent(gateway.service.log.engine)]
+    kinds = [e.kind for e in events.recent(gateway.engine)]
     assert kinds == ["alarm"]
 
 
@@ -181,13 +181,13 @@ def test_no_single_voice_takes_a_right_model_back(
     texts, ratings = said(logs.prompts(40))
     router = gateway.service.policy.router
     rows = [logs.decision(router, i, t) for i, t in enumerate(texts)]
-    with gateway.service.log.engine.begin() as connection:
+    with gateway.engine.begin() as connection:
         connection.execute(insert(decisions), rows)
         connection.execute(insert(feedback), ratings)
     watch = Watch(service=gateway.service, shadow=Shadow(gateway.service))
     wait(gateway, watch.look())
     assert artifacts.resolve(models).name == "right"
-    kinds = [e.kind for e in events.recent(gateway.service.log.engine)]
+    kinds = [e.kind for e in events.recent(gateway.engine)]
     assert "rollback" not in kinds
 
 
@@ -229,7 +229,7 @@ def _request(text: str) -> Any:
 def _store(gateway: Gateway, texts: list[str], start: int) -> None:
     router = gateway.service.policy.router
     rows = [logs.decision(router, start + i, t) for i, t in enumerate(texts)]
-    with gateway.service.log.engine.begin() as connection:
+    with gateway.engine.begin() as connection:
         connection.execute(insert(decisions), rows)
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from router.outcomes.budget import Caps, Ledger, Reservation
-from router.outcomes.database import open_database
 from router.outcomes.tables import reservations
-from router.outcomes.writer import OutcomeLog
+from router.outcomes.writer import OutcomeLog, open_log
 
 WORKERS, ASKED, ALLOWED = 4, 30, 25
 
@@ -21,7 +20,7 @@ def workers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Out
     url = f"sqlite:///{tmp_path}/outcomes.db"
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres_url")
-    logs = [OutcomeLog(open_database(url)) for _ in range(WORKERS)]
+    logs = [open_log(url, tmp_path / "journals") for _ in range(WORKERS)]
     yield logs
     for log in logs:
         log.close()
