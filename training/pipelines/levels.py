@@ -62,9 +62,10 @@ def as_expected_of(said: pd.DataFrame, score: FloatArray) -> FloatArray:
     1979); a difference of means would grow with the level, and pull good kinds down to bad ones.
     """
     z = logit(score, LEVEL_EDGE)
-    for (_, rater), mine in said.groupby(["tier", "rater"]).indices.items():
-        if rater:
-            z[mine] += _habit(z[mine], said.iloc[mine])
+    whose = list(zip(said["tier"], said["rater"], strict=True))
+    for one in sorted({one for one in whose if one[1]}):
+        mine = np.flatnonzero([about == one for about in whose])
+        z[mine] += _habit(z[mine], said.iloc[mine])
     return sigmoid(z)
 
 
