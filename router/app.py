@@ -1,7 +1,6 @@
 """The parts of a running router: built from settings, exchanged when these change."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -42,10 +41,11 @@ from router.types import Tier
 _log = logging.getLogger("router.gateway")
 _LOOK_AT_SERVER_S = 15.0
 _LOOK_AT_FILES_S = 1.0
+_ANY_KIND = "The key of 4 Rose Street, +44 20 7946 0958, is AKIAIOSFODNN7EXAMPLE."  # made up
 # Until the next start.
 _FIXED = (
     *("host", "port", "log_url", "api_keys", "max_request_mb"),
-    *("journal_dir", "journal_sync", "journal_mb"),
+    *("journal_dir", "journal_sync", "journal_mb", "traces_url", "traces_content"),
 )
 
 
@@ -72,7 +72,7 @@ class Service:
             opened.push_async_callback(self.http.close)
             opened.push_async_callback(self._cloud_http.close)
             self.server = await self._discovered()
-            policy = await asyncio.to_thread(policy_of, self.settings, self.server)
+            policy = await asyncio.to_thread(_ready, self.settings, self.server)
             self.log = await asyncio.to_thread(log_of, self.settings)
             opened.push_async_callback(asyncio.to_thread, self.log.close)
             self.ledger = Ledger(self.log, Caps(), time)
@@ -163,16 +163,13 @@ class Service:
             found = LocalServer(self.server.kind, self.server.models, found.problem)
         self.server = found
         if chosen_model(self.settings, found) != self.policy.router.local_model:
-            self.dispatcher.planner.policy = await asyncio.to_thread(
-                policy_of, self.settings, found
-            )
-            gc.collect()
+            self.dispatcher.planner.policy = await asyncio.to_thread(_ready, self.settings, found)
 
     async def reload(self) -> bool:
         """Take new settings and model; if they are wrong, false and a sentence in the log."""
         try:
             settings = await asyncio.to_thread(self._reread)
-            policy = await asyncio.to_thread(policy_of, settings, self.server)
+            policy = await asyncio.to_thread(_ready, settings, self.server)
         except RouterError as error:
             _log.error("The new settings were not taken: %s", error)
             return False
@@ -180,8 +177,6 @@ class Service:
         if fixed:
             _log.warning("%s will be taken at the next start.", ", ".join(fixed))
         self._build(settings, policy)
-        # The old model hangs in a circle, 60 MB that the gateway's thresholds hardly ever collect.
-        gc.collect()
         _log.info("New settings: policy %s, model %s.", policy.version, policy.router.version)
         return True
 
@@ -219,6 +214,16 @@ class Service:
         """Do `work` again and again until what is returned is stopped."""
         self.tasks.append(BackgroundTask(name, pause_s, work))
         return self.tasks[-1]
+
+
+def _ready(settings: Settings, server: LocalServer) -> Policy:
+    """`policy_of`, having done what its first requests would wait for: tables, and arrays read."""
+    policy = policy_of(settings, server)
+    policy.privacy_filter.kinds(_ANY_KIND)
+    decision = policy.router.predict(_ANY_KIND)
+    if policy.router.second is not None:
+        policy.router.predict_after(decision, "It is 42.", ["42"])
+    return policy
 
 
 def policy_of(settings: Settings, server: LocalServer) -> Policy:

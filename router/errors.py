@@ -37,10 +37,12 @@ from collections.abc import Mapping
 class RouterError(Exception):
     """Base of all errors of this project.
 
-    `headers`: what the gateway tells beside it, such as the id of the decision.
+    `headers`: what the gateway tells beside it, such as the id of the decision. `page`: of the
+    documentation, that says more; the command line names it.
     """
 
     headers: Mapping[str, str] = {}
+    page = ""
 
 
 class InputError(RouterError):
@@ -54,13 +56,19 @@ class NoText(InputError):
 class ConfigError(RouterError):
     """A setting is missing or makes no sense."""
 
+    page = "docs/reference/settings.md"
+
 
 class NoPromise(ConfigError):
     """The outcomes at hand are too few, or too poor, for the quality floor that is set."""
 
+    page = "docs/how-to/threshold.md"
+
 
 class MissingExtra(RouterError):
     """An optional dependency is not installed."""
+
+    page = "docs/start.md"
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
@@ -71,9 +79,13 @@ class MissingExtra(RouterError):
 class NoSandbox(RouterError):
     """A model's code is not run, since nothing on this machine would confine it."""
 
+    page = "docs/threats.md"
+
 
 class ArtifactError(RouterError):
     """A model folder cannot be used."""
+
+    page = "docs/how-to/versions.md"
 
 
 class ArtifactMissing(ArtifactError):
@@ -98,6 +110,8 @@ class DataError(RouterError):
     `faults` holds one sentence per fault, each with row, column and rule.
     """
 
+    page = "docs/tutorials/own-log.md"
+
     def __init__(self, message: str, faults: list[str] | None = None) -> None:
         super().__init__(message)
         self.faults = faults or []
@@ -106,13 +120,19 @@ class DataError(RouterError):
 class TrainingError(RouterError):
     """The data is sound, but no model can be fitted on it."""
 
+    page = "docs/tutorials/first-promotion.md"
+
 
 class PromotionRefused(RouterError):
     """The challenger is not good enough to become champion."""
 
+    page = "docs/how-to/versions.md"
+
 
 class LogError(RouterError):
     """The outcome log cannot be opened, written or read."""
+
+    page = "docs/how-to/troubles.md"
 
 
 class JournalFull(LogError):
@@ -124,6 +144,8 @@ class RequestRefused(RouterError):
 
     `status`: the HTTP status; `code`: a short name for programs, such as `budget_exceeded`.
     """
+
+    page = "docs/how-to/troubles.md"
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -138,6 +160,7 @@ class BackendError(RouterError):
     long the backend asks to be left alone, if it says so.
     """
 
+    page = "docs/how-to/troubles.md"
     status = 502
     code = "backend_failed"
     retry = True

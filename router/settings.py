@@ -167,6 +167,7 @@ class Settings(BaseSettings):
     journal_mb: Annotated[float, Field(ge=16)] = 1024.0
 
     # The loop
+    mlflow_url: Url | None = None
     judge_usd: Cap = 1.0
     shadow_requests: Annotated[int, Field(ge=0)] = 100
     auto_rollback: bool = True
@@ -176,8 +177,11 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8787
     api_keys: dict[str, str] = {}
+    owners: list[str] = []
     max_request_mb: Positive = 32.0
     request_s: Positive = 600.0
+    traces_url: Url | None = None
+    traces_content: bool = False
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
@@ -188,6 +192,11 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"api_keys.{name} must be a hash; make one with: router key {name}"
                 )
+        if unknown := [name for name in self.owners if name not in self.api_keys]:
+            raise ValueError(
+                f"owners names {', '.join(unknown)}, of which api_keys has no key; "
+                f"make one with: router key {unknown[0]}"
+            )
         if not self.api_keys and not is_loopback(self.host):
             raise ValueError(
                 f"host {self.host} can be reached by others, so api_keys must be set; "

@@ -22,7 +22,6 @@ PAGES = [
 ]
 _FOLDERS = "router|training|tests|data|models|docs|examples|notebooks"
 _FILE = re.compile(rf"`((?:{_FOLDERS})/[\w./-]*\w[\w./]*)`")
-_PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 _DIFF = re.compile(r"```diff\n(.*?)```", re.DOTALL)
 _VERSION = re.compile(r"(?<![.\d])\d+\.\d+(?:\.\d+)?(?!\.?\d)")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
@@ -93,9 +92,11 @@ def test_a_client_s_page_says_whether_it_was_run_and_in_which_version(page: str)
     assert f"](clients/{page}.md)" in (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
-def test_the_snippets_of_the_readme_run() -> None:
-    snippets = _PYTHON.findall((ROOT / "README.md").read_text())
-    assert len(snippets) == 3
-    for snippet in snippets:
-        exec(snippet, {})
+@pytest.mark.parametrize(
+    "notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem
+)
+def test_a_notebook_shows_nothing_of_the_machine_it_ran_on(notebook: Path) -> None:
+    cells = json.loads(notebook.read_text())["cells"]
+    shown = [out for cell in cells for out in cell.get("outputs", [])]
+    assert not [out for out in shown if out.get("name") == "stderr"]
+    assert "site-packages" not in json.dumps(shown) and str(Path.home()) not in json.dumps(shown)

@@ -9,13 +9,14 @@ from time import time
 from sqlalchemy import Engine
 from threadpoolctl import threadpool_limits
 
-from router.decide.router import extractor_of
+from router.decide.extractors import extractor_of
 from router.errors import ArtifactExists
 from router.outcomes import events
 from router.outcomes.database import open_database
 from router.registry import artifact as artifacts
 from router.registry import gates
-from router.registry.registry import Change, Registry, writable
+from router.registry.registry import Change, Registry
+from router.registry.serving import serving, writable
 from router.settings import Settings
 from training.data.log import Window, read_window
 from training.evaluate.what_if import WhatIf, check_answerable, what_if
@@ -52,7 +53,7 @@ def train_on_log(
     lets it decide in shadow first. `store`: folder of MLflow's database, default beside the models.
     Raises LogError, TrainingError or ArtifactError; then the champion is as it was.
     """
-    champion = artifacts.load(artifacts.resolve(settings.models_dir))
+    champion = serving(settings.model_copy(update={"version": artifacts.POINTER}))
     engine = open_database(settings.log_url)
     try:
         progress("reading the log")
@@ -71,7 +72,7 @@ def train_on_log(
         with suppress(ArtifactExists):  # the same log was learned from before
             artifacts.save(learned.artifact, models)
         progress("logging to MLflow")
-        tracking = Tracking(store or models.parent)
+        tracking = Tracking(store or models.parent, settings.mlflow_url)
         folder = models / learned.artifact.version
         tracking.log_training_run(learned, folder, {"since": since, "until": until})
         registry = Registry(models, events.listener(engine), tracking.listener(models))
@@ -109,7 +110,7 @@ def asked_of_log(
     settings: Settings, thresholds: Sequence[float], model: artifacts.Artifact | None = None
 ) -> list[WhatIf]:
     """`what_if` on the whole log that `settings` name. Raises DataError."""
-    champion = artifacts.load(artifacts.resolve(settings.models_dir, settings.version))
+    champion = serving(settings)
     engine = open_database(settings.log_url)
     try:
         now = time()

@@ -7,12 +7,14 @@ import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import joblib
 import numpy as np
 import pandas as pd
 
 from router.errors import ArtifactMissing, TrainingError
+from router.registry.followed import CHAMPION, REGISTERED
 from router.registry.registry import Listener, Registry
 from training.evaluate import plots
 from training.pipelines.prompts import Trained
@@ -21,21 +23,22 @@ if TYPE_CHECKING:
     from training.pipelines.learn import Learned
 
 EXPERIMENT = "router"
-REGISTERED = "hybrid-router"
-CHALLENGER, CHAMPION = "challenger", "champion"
+CHALLENGER = "challenger"
 _FIT, _LESSON = "fit", "learn"  # what a registered version comes from
 _PROBE = ["Say hello.", "Prove that every finite integral domain is a field."]
 
 
 class Tracking:
-    """A connection to the tracking store in `folder`.
+    """A connection to the tracking store in `folder`, or to the MLflow server at `url`.
 
     Raises TrainingError when the store cannot be opened.
     """
 
-    def __init__(self, folder: Path = Path()) -> None:
+    def __init__(self, folder: Path = Path(), url: str | None = None) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # seconds, not minutes
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         import mlflow
         from mlflow.tracking import MlflowClient
 
@@ -43,17 +46,19 @@ class Tracking:
             logging.getLogger(name).setLevel(logging.ERROR)
         self._mlflow = mlflow
         database = (folder / "mlflow.db").resolve()
-        files = (folder / "mlartifacts").resolve()
+        # A server keeps files where it was told to.
+        files = None if url else (folder / "mlartifacts").resolve().as_uri()
         try:
-            mlflow.set_tracking_uri(f"sqlite:///{database}")
+            mlflow.set_tracking_uri(url or f"sqlite:///{database}")
             self.client = MlflowClient()
             if self.client.get_experiment_by_name(EXPERIMENT) is None:
-                self.client.create_experiment(EXPERIMENT, artifact_location=files.as_uri())
+                self.client.create_experiment(EXPERIMENT, artifact_location=files)
             mlflow.set_experiment(EXPERIMENT)
-        except Exception as error:  # a database error of any driver
+        except Exception as error:  # a database error of any driver, or of the network
+            place = _without_login(url) if url else database
+            fix = "check mlflow_url" if url else "move it away or choose another working folder"
             raise TrainingError(
-                f"The tracking store {database} could not be opened ({type(error).__name__}); "
-                "move it away or choose another working folder."
+                f"The tracking store {place} could not be opened ({type(error).__name__}); {fix}."
             ) from error
 
     def log_fit(self, trained: Trained, folder: Path) -> str:
@@ -222,6 +227,11 @@ class Tracking:
                 self.client.set_registered_model_alias(REGISTERED, alias, found.version)
                 return True
         return False
+
+
+def _without_login(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def figures(trained: Trained, folder: Path) -> list[Path]:

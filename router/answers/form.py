@@ -5,6 +5,7 @@ Judges of open requests reward form beside content, and models that write badly 
 
 import math
 import re
+from string import ascii_uppercase
 
 FORM: tuple[str, ...] = (
     "list items",
@@ -22,7 +23,7 @@ FORM: tuple[str, ...] = (
     "opens politely",
 )
 _STEP = re.compile(r"\n[ \t]*\d{1,2}[.)][ \t]")
-_CAPITAL = re.compile(r"[A-Z]")
+_CAPITALS = ascii_uppercase.encode()
 _POLITE = re.compile(
     r"\s*(?:sure|certainly|of course|absolutely|great|okay|yes|here(?:'s| is| are))\b",
     re.IGNORECASE,
@@ -41,6 +42,7 @@ def form_statistics(text: str, sample: str, words: int, distinct: int) -> dict[s
     (1.1, 1.0)
     """
     end = text.rstrip()[-1:]
+    raw = sample.encode("utf-8", "replace")
     sentences = 1 + sum(map(text.count, _SENTENCE_ENDS))
     return {
         "list items": math.log1p(sum(map(text.count, _ITEMS))),
@@ -51,8 +53,8 @@ def form_statistics(text: str, sample: str, words: int, distinct: int) -> dict[s
         "length of sentences": math.log1p(len(text) / sentences),
         "share of distinct words": distinct / max(words, 1),
         "length of words": len(sample) / max(words, 1),
-        "capitals": len(_CAPITAL.findall(sample)) / max(len(sample), 1),
-        "not ASCII": len(sample.encode("utf-8", "replace")) / max(len(sample), 1) - 1,
+        "capitals": (len(raw) - len(raw.translate(None, _CAPITALS))) / max(len(sample), 1),
+        "not ASCII": len(raw) / max(len(sample), 1) - 1,
         "ends with a question": float(end == "?"),
         "ends with a colon": float(end == ":"),
         "opens politely": float(_POLITE.match(text) is not None),

@@ -116,7 +116,8 @@ _SECOND_THOUGHTS = frozenset(
 _REFUSING = frozenset(("sorry", "unable", "able", "can", "cannot", "won", "don", "ai", "no", "not"))
 _MARKED = (_HEDGES, _SECOND_THOUGHTS, _REFUSING)
 _NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
-_NAMES = re.compile(r"(?<=[a-z,;:] )[A-Z][\w'-]+")
+_ASCII_NUMBERS = re.compile(r"[0-9]+(?:[.,][0-9]+)*")  # finds the same in ASCII, in half the time
+_NAMES = re.compile(r"[A-Z](?<=[a-z,;:] [A-Z])[\w'-]+")
 _OPENS_DATA = ("{", "[", "<")
 _ITEM = re.compile(r"\s*(?:[-*•+#|]|\d{1,2}[.)]|[A-Za-z][.)])\s")
 _ENDINGS = ".!?\"'`)]}*>|:;$”’。！？"
@@ -236,7 +237,7 @@ class Reader:
             offer = offers[i] if offers is not None else None
             if offer is not seen:
                 seen, offered = offer, Offered.of(offer, self._fit) if offer else None
-            numbers = _NUMBERS.findall(short[i])
+            numbers = (_ASCII_NUMBERS if short[i].isascii() else _NUMBERS).findall(short[i])
             words = unique(ids[i])
             program = program_in(text)
             known = _Known(text, short[i], final, ids[i], len(words), numbers, program)

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -52,8 +52,9 @@ class ToolFit:
     """
 
     def __init__(self, extractor: FeatureExtractor, weight: FloatArray | None = None) -> None:
-        self._extractor = extractor
-        self._weight = weight if weight is not None else np.ones(len(extractor.tokens))
+        weights = weight if weight is not None else np.ones(len(extractor.tokens))
+        # Of no method: a memory that knows its owner is a circle, and a model left would stay.
+        self._read = partial(_read, extractor, weights)
         self._of_tool = lru_cache(maxsize=SCHEMAS_REMEMBERED)(self._read)
 
     def of(self, tools: Mapping[str, OfferedTool], prompt: str) -> dict[str, Fit]:
@@ -67,12 +68,15 @@ class ToolFit:
             out[name] = Fit(shared / total if total else 0.0, max(0.0, float(vector @ meant)))
         return out
 
-    def _read(self, text: str) -> tuple[dict[int, float], FloatArray]:
-        """The weight of each token of `text`, and its vector."""
-        ids = self._extractor.tokenize([text])
-        vector: FloatArray = self._extractor.encoder.encode([text], ids)[0]
-        tokens = ids.flat.tolist()
-        return dict(zip(tokens, self._weight[ids.flat].tolist(), strict=True)), vector
+
+def _read(
+    extractor: FeatureExtractor, weights: FloatArray, text: str
+) -> tuple[dict[int, float], FloatArray]:
+    """The weight of each token of `text`, and its vector."""
+    ids = extractor.tokenize([text])
+    vector: FloatArray = extractor.encoder.encode([text], ids)[0]
+    tokens = ids.flat.tolist()
+    return dict(zip(tokens, weights[ids.flat].tolist(), strict=True)), vector
 
 
 def _said(tool: OfferedTool) -> str:

@@ -1,6 +1,7 @@
 """Sending: httpx over aiohttp, with every failure as one of our errors."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from email.utils import parsedate_to_datetime
@@ -8,6 +9,7 @@ from functools import lru_cache
 from math import isfinite
 from time import time
 from typing import Any, Protocol
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
@@ -39,6 +41,10 @@ from router.wire.summary import mapping
 _HEADERS = {"accept-encoding": "identity", "user-agent": "hybrid-router"}
 
 
+# The session has its own; a transport would make another, for 20 ms and for nobody.
+_UNUSED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 class _Framing(Protocol):
     """Cuts a stream of bytes into JSON texts."""
 
@@ -48,28 +54,42 @@ class _Framing(Protocol):
 class Http:
     """One pool of connections. Closing it is the owner's duty.
 
-    `proxies`: whether HTTPS_PROXY and its like hold; looking them up costs time in each call.
+    `proxies`: whether HTTPS_PROXY and its like hold.
     """
 
     def __init__(self, proxies: bool = False) -> None:
         self._proxies = proxies
-        self._transport: AiohttpTransport | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._transports: dict[tuple[str, str], AiohttpTransport] = {}  # by scheme and host
 
-    def _open(self) -> AiohttpTransport:
-        if self._transport is None:  # aiohttp wants a running event loop
-            self._transport = AiohttpTransport(client=_session(self._proxies))
-        return self._transport
+    def _open(self, url: httpx.URL) -> AiohttpTransport:
+        if self._session is None:  # aiohttp wants a running event loop
+            self._session = _session()
+        to = url.scheme, url.host
+        if to not in self._transports:
+            proxy = _proxy_of(*to) if self._proxies else None
+            self._transports[to] = AiohttpTransport(
+                verify=_UNUSED, client=self._session, proxy=proxy
+            )
+        return self._transports[to]
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._transport is not None:
-            await self._transport.aclose()
-            self._transport = None
+        if self._session is not None:
+            await self._session.close()
+        self._session = None
+        self._transports.clear()
 
     async def get(self, url: str, timeout_s: float, headers: dict[str, str] | None = None) -> Json:
         """The JSON object at `url`. Raises BackendError."""
         request = httpx.Request("GET", url, headers={**_HEADERS, **(headers or {})})
         return await self._whole(request, url, timeout_s, timeout_s)
+
+    async def text(self, url: str, timeout_s: float) -> str:
+        """The text at `url`. Raises BackendError."""
+        request = httpx.Request("GET", url, headers=_HEADERS)
+        content = await self._content(request, url, timeout_s, timeout_s)
+        return content.decode("utf-8", "replace")
 
     async def post(
         self,
@@ -107,6 +127,11 @@ class Http:
     async def _whole(
         self, request: httpx.Request, name: str, connect_s: float, whole_s: float
     ) -> Json:
+        return _parsed(await self._content(request, name, connect_s, whole_s), name)
+
+    async def _content(
+        self, request: httpx.Request, name: str, connect_s: float, whole_s: float
+    ) -> bytes:
         try:
             async with asyncio.timeout(whole_s):
                 response = await self._send(request, name, connect_s)
@@ -118,7 +143,7 @@ class Http:
             raise _translated(error, name) from error
         if response.status_code >= 300:
             raise _failure(response.status_code, content, response.headers, name)
-        return _parsed(content, name)
+        return content
 
     async def stream(
         self,
@@ -175,7 +200,7 @@ class Http:
     async def _send(self, request: httpx.Request, name: str, connect_s: float) -> httpx.Response:
         request.extensions["timeout"] = {"connect": connect_s, "pool": connect_s}
         try:
-            return await self._open().handle_async_request(request)
+            return await self._open(request.url).handle_async_request(request)
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
             raise BackendUnreachable(f"{name} has an address that cannot be used.") from error
         except aiohttp.ClientResponseError:
@@ -197,13 +222,22 @@ def _ends(event: Json) -> bool:
     return event.get("type") == "message_stop" or event.get("done") is True
 
 
-def _session(proxies: bool) -> aiohttp.ClientSession:
+def _proxy_of(scheme: str, host: str) -> httpx.Proxy | None:
+    """The proxy that the environment names for an address.
+
+    aiohttp would look it up anew for each call, in a thread, and in ~/.netrc too: a password that
+    stands there would be sent along, or be in the way of the key.
+    """
+    found = getproxies().get(scheme)
+    return httpx.Proxy(found) if found and not proxy_bypass(host) else None
+
+
+def _session() -> aiohttp.ClientSession:
     """aiohttp's pool: no cookies, and as many connections as streams may be open."""
     connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_S)
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=proxies,
         timeout=aiohttp.ClientTimeout(total=None),
     )
 

@@ -21,13 +21,29 @@ def guarded(call: Callable[[], object]) -> None:
     try:
         call()
     except RouterError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        print(f"Error: {error}" + (f" (see {error.page})" if error.page else ""), file=sys.stderr)
         raise SystemExit(1) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
+    except Stopped as stop:
+        print(f"Stopped. {stop}", file=sys.stderr)
+        raise SystemExit(130) from None
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+class Stopped(Exception):
+    """Ctrl-C, with what is kept in a sentence: typer ends at a KeyboardInterrupt without a word."""
+
+
+@contextmanager
+def stoppable(kept: str) -> Iterator[None]:
+    """Where Ctrl-C ends the block, let the last line say what is kept of it, in a sentence."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped(kept) from None
 
 
 @contextmanager

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from router.cli.asking import asked
 from router.cli.console import extra
 from router.errors import InputError
 
@@ -88,38 +89,11 @@ def ask(
     """Ask and stream the answer; who answered and why goes to stderr."""
     if tier not in ("auto", "local", "cloud"):
         raise InputError("--tier must be auto, local or cloud.")
-    text = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
-    if not text.strip():
-        raise InputError("The question is empty; pass at least one visible character.")
-    with extra("gateway"):
-        asyncio.run(_ask(text, tier, model, private))
-
-
-async def _ask(text: str, tier: Any, model: str | None, private: bool) -> None:
-    from contextlib import aclosing
-
-    from router.app import Service
-    from router.engine.call import Call
-    from router.privacy.filter import PRIVATE_HEADER
     from router.settings import load_settings
-    from router.wire.summary import mapping, sequence
 
-    body = {
-        "model": model or "auto",
-        "stream": True,
-        "messages": [{"role": "user", "content": text}],
-    }
-    headers = {PRIVATE_HEADER: "private"} if private else {}
-    call = Call.of("openai", body, headers=headers, tier=None if tier == "auto" else tier)
-    async with Service(load_settings()) as service:
-        events, record = await service.dispatcher.open(call)
-        print(f"[{record.tier}: {record.model}] {record.reason}", file=sys.stderr, flush=True)
-        async with aclosing(events):
-            async for event in events:
-                for choice in sequence(event.get("choices")):
-                    said = mapping(choice.get("delta")).get("content")
-                    print(said or "", end="", flush=True)
-    print()
+    text = sys.stdin.buffer.read().decode("utf-8", "replace") if prompt == "-" else prompt
+    with extra("gateway"):
+        asyncio.run(asked(load_settings(), text, tier, model, private))
 
 
 def savings(

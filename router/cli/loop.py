@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from router.cli.console import extra
+from router.cli.console import extra, stoppable
 from router.cli.gateway import opened_log
 from router.cli.progress import progress_of
 from router.errors import ArtifactError, ConfigError, InputError, NoSandbox
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 models_app = typer.Typer(invoke_without_command=True, help="The versions of the model.")
 _VERDICTS = {"y": 1.0, "n": 0.0}
+_ASKED = "What was answered is in the log; the same command goes on with the rest."
+_JUDGED = "Verdicts so far are in the log; the same command goes on with other requests."
+_UNKEPT = "Nothing of this comparison is kept; it begins anew."
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 Budget = Annotated[str, typer.Option(help="How long at most: 90s, 30m, 2h.")]
 
@@ -87,7 +90,8 @@ def study(
                         progress=progress,
                     )
 
-        done = asyncio.run(run())
+        with stoppable(_ASKED):
+            done = asyncio.run(run())
     print(
         f"{done.stored} second opinions in {done.seconds:.0f} s, {done.skipped} skipped, "
         f"{done.left} requests left. Next: router learn"
@@ -115,7 +119,8 @@ def probe(
         from router.labelling.probes.checks import runs_code
         from router.labelling.probes.load import some
         from router.labelling.probes.measure import answer_probes, learned_version
-        from router.registry.registry import Registry, writable
+        from router.registry.registry import Registry
+        from router.registry.serving import writable
         from router.settings import load_settings
 
         settings = load_settings()
@@ -143,7 +148,8 @@ def probe(
                         engine, local, found, chosen, progress=progress
                     )
 
-        served, good = asyncio.run(run())
+        with stoppable(_ASKED):
+            served, good = asyncio.run(run())
         registry = Registry(writable(settings))
         measured, version = learned_version(registry, served, chosen, good)
     table = Table("kind", "passed", box=None)
@@ -167,7 +173,8 @@ def _copied(settings: "Settings", probes: "list[Probe]", model: str | None, seco
     from router.decide.router import Router
     from router.labelling.local import Local
     from router.labelling.probes.pairs import copied_on, version_knowing
-    from router.registry.registry import Registry, writable
+    from router.registry.registry import Registry
+    from router.registry.serving import writable
 
     async def run() -> Any:
         async with Local(settings) as local:
@@ -177,7 +184,8 @@ def _copied(settings: "Settings", probes: "list[Probe]", model: str | None, seco
             with progress_of("probing") as progress:
                 return await copied_on(local, router, first, other, probes, progress=progress)
 
-    found = asyncio.run(run())
+    with stoppable(_UNKEPT):
+        found = asyncio.run(run())
     version = version_knowing(Registry(writable(settings)), found)
     print(
         f"{found.first} fails {found.wrong} of {found.probes} probes. That {found.second} agrees "
@@ -257,7 +265,8 @@ def judge(
                         progress=progress,
                     )
 
-        done = asyncio.run(run())
+        with stoppable(_JUDGED):
+            done = asyncio.run(run())
     if done is None:
         print("Nothing was judged.")
     else:

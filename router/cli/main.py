@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from router.cli import gateway as cli_gateway
+from router.cli import init as cli_init
 from router.cli import loop as cli_loop
+from router.cli import top as cli_top
 from router.cli.console import run
 from router.decide.router import Router
 from router.errors import RouterError
@@ -43,7 +45,9 @@ def common(
     """Decides whether a request can be answered locally or needs the cloud."""
 
 
+cli_init.register(app)
 cli_gateway.register(app)
+cli_top.register(app)
 cli_loop.register(app)
 for _added in entry_points(group="router.commands"):  # what other packages bring: learn, what-if
     _added.load()(app)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
 from time import monotonic
@@ -64,9 +64,13 @@ def progress_of(
     def told(done: int, of: int) -> None:
         standing.done, standing.of = done, of
 
-    shown = _bar if sys.stderr.isatty() else _lines
     with shown(lambda: standing.words(monotonic()), every_s):
         yield told
+
+
+def shown(words: Callable[[], str], every_s: float = LINE_S) -> AbstractContextManager[None]:
+    """Show on stderr, as long as a block takes, what `words` gives at each moment."""
+    return (_bar if sys.stderr.isatty() else _lines)(words, every_s)
 
 
 @contextmanager

@@ -218,7 +218,7 @@ class SecondLook:
         logits, degree = self.judged(evidence)
         p = sigmoid(logits)
         burdens = sigmoid(logits[:, 0] + bar.doubts(degree)) - p[:, 0]
-        cuts = [bar.threshold(d.est_cost_usd) for d in decisions]
+        cuts = [bar.threshold.of(d.est_cost_usd) for d in decisions]
         found = zip(*p.T.tolist(), cuts, burdens.tolist(), degree.tolist(), strict=True)
         return [
             self._decision(d, e, Judged(*one), price)

@@ -1,11 +1,11 @@
 """What a gain must exceed after an answer was read: the threshold, and the burden of proof."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from router.threshold import OperatingPoint, Reference
 from router.types import FloatArray
 
 
@@ -19,16 +19,35 @@ class Judged(NamedTuple):
     familiarity: float
 
 
+class Threshold:
+    """The cut that an operating point sets; computed once where no price changes it.
+
+    Raises NoPromise where a floor cannot be kept.
+    """
+
+    def __init__(self, point: OperatingPoint, reference: Reference) -> None:
+        self._point, self._reference = point, reference
+        self._fixed: float | None = None
+        if not point.depends_on_price:
+            self._fixed = point.threshold(reference, 0.0)
+
+    def of(self, cost_usd: float) -> float:
+        """The cut for a request whose cloud answer costs `cost_usd`."""
+        if self._fixed is not None:
+            return self._fixed
+        return self._point.threshold(self._reference, cost_usd)
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """What a gain must exceed after reading.
 
-    `threshold`: of a cloud answer's price in dollars. `doubt`: logits by which an unmeasured model
-    may be better than is thought, `strange` those by which any may be whose answers are like none
-    learned from; both at the confidence that the settings ask for.
+    `doubt`: logits by which an unmeasured model may be better than is thought, `strange` those by
+    which any may be whose answers are like none learned from; both at the confidence that the
+    settings ask for.
     """
 
-    threshold: Callable[[float], float]
+    threshold: Threshold
     doubt: float
     strange: float
 

@@ -24,6 +24,10 @@ NAMES_REMEMBERED = 1000  # chosen: clients may invent names of models without en
 SHOWN_CONTRIBUTIONS = 8  # chosen: what fits on a screen beside the decision
 LEAST_SHOWN_LOGITS = 0.005  # chosen: contributions below this are noise to a reader
 
+# Chosen: what a probe may move the ability term by: curvature of a Gaussian prior around the guess
+# from the model's size and generation, as in `training.fit.calibrate`; 100 probes weigh about 20.
+SHIFT_PRIOR = 2.0
+
 # Dependence of models. Copied shares by kinship, and how many wrong answers known such a guess
 # weighs. On real answers to the same questions (`python -m training bench-loop --part dependence`)
 # members of a family repeat .00 to .02 more of each other's mistakes than strangers do, two

@@ -8,29 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from router.answers.verifier import Evidence
 from router.decide.after import AnswerLike, SecondLook, checked_answer, checked_others
-from router.decide.bar import Bar
+from router.decide.bar import Bar, Threshold
 from router.decide.constants import BATCH_REQUESTS, STRANGE_DEVIATION, UNMEASURED_DEVIATION
 from router.decide.deferral import FROM_PROMPT, act_for, values_of_looking
 from router.decide.dependence import Dependence
 from router.decide.explain import assumptions, contributions_after, contributions_before
+from router.decide.extractors import extractor_of
 from router.decide.heads import Heads, sigmoid
 from router.decide.reliability import Reliability
-from router.errors import ArtifactCorrupt, ArtifactMismatch, ConfigError, InputError
+from router.errors import ArtifactMismatch, ConfigError, InputError
 from router.prices import Prices
 from router.registry import artifact as artifacts
 from router.registry.ability import Ability, ability_for
 from router.registry.reference import abilities_of, reference_of
 from router.text.asks import asks_for
-from router.text.features import (
-    Encoder,
-    FeatureExtractor,
-    SentenceTransformerEncoder,
-    StaticEncoder,
-)
 from router.text.request import checked_tools, request_from_messages, request_from_prompt
 from router.threshold import (
     CONFIDENCE,
@@ -96,6 +90,7 @@ class Router:
             sure = 0.0
         if not self.abilities[0].known:
             self._doubt = float(self.heads.calibration[0, 0]) * UNMEASURED_DEVIATION * sure
+        self._threshold = Threshold(self.operating_point, self.reference)
         self._bar = Bar(self._threshold, self._doubt, STRANGE_DEVIATION * sure)
         self.look_price = look_price
         if isinstance(self.operating_point, Money) and self.operating_point.look_usd:
@@ -112,9 +107,6 @@ class Router:
                 Dependence(manifest.get("copied", {})),
             )
         self._ability = np.array([a.value for a in self.abilities])
-        self._fixed: float | None = None
-        if not self.operating_point.depends_on_price:
-            self._fixed = self.operating_point.threshold(self.reference, 0.0)
 
     @classmethod
     def load(cls, path: str | Path | None = None, **options: Any) -> Self:
@@ -142,8 +134,10 @@ class Router:
             "confidence": settings.confidence,
             "prices": Prices(settings.cloud_prices),
         }
-        folder = artifacts.resolve(settings.models_dir, settings.version)
-        return cls(artifacts.load(folder), **{**defaults, **options})
+        # Here, as it brings pydantic too.
+        from router.registry.serving import serving
+
+        return cls(serving(settings), **{**defaults, **options})
 
     def predict(
         self,
@@ -168,7 +162,7 @@ class Router:
         p = sigmoid(logits)
         costs = [self._cost_usd(r) for r in requests]
         thresholds = [
-            self._threshold(max(cost - request.leaving_usd, 0.0))
+            self._threshold.of(max(cost - request.leaving_usd, 0.0))
             for request, cost in zip(requests, costs, strict=True)
         ]
         if self._doubt:
@@ -188,12 +182,6 @@ class Router:
                 requests, p.tolist(), costs, thresholds, values, strict=True
             )
         ]
-
-    def _threshold(self, cost_usd: float) -> float:
-        """The cut for a request whose cloud answer costs `cost_usd`."""
-        if self._fixed is not None:
-            return self._fixed
-        return self.operating_point.threshold(self.reference, cost_usd)
 
     def _cost_usd(self, request: Request) -> float:
         """The expected price of a cloud answer."""
@@ -288,7 +276,7 @@ class Router:
             p_local=nan,
             p_cloud=nan,
             gain=nan,
-            threshold=self._threshold(cost),
+            threshold=self._threshold.of(cost),
             reason="The prompt is not known.",
             model_version=self.version,
             est_cost_usd=cost,
@@ -430,21 +418,6 @@ class Router:
             asks=asks_for(request),
             offer=request.offer,
         )
-
-
-def extractor_of(artifact: artifacts.Artifact) -> FeatureExtractor:
-    """The feature extractor that an artifact was trained with."""
-    try:
-        tokenizer = Tokenizer.from_buffer(artifact.tokenizer)
-    except Exception as error:  # tokenizers raises bare Exception
-        raise ArtifactCorrupt(f"The tokenizer of {artifact.version} cannot be read.") from error
-    described = artifact.manifest["encoder"]
-    encoder: Encoder
-    if described["kind"] == "static":
-        encoder = StaticEncoder(artifact.encoder_vectors(), described["name"])
-    else:
-        encoder = SentenceTransformerEncoder(described["name"])
-    return FeatureExtractor(tokenizer, encoder)
 
 
 def _offering(decision: Decision, tools: Sequence[Any] | None) -> Decision:

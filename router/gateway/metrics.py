@@ -5,9 +5,23 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from router.app import Service
 from router.engine.record import Record
 from router.gateway.constants import LATENCY_BUCKETS_S
+from router.monitor.constants import LIMIT
 from router.monitor.watch import Watch
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class UnderWay:
+    """`with under_way: ...` around each request, on one event loop."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> None:
+        self.count += 1
+
+    def __exit__(self, *error: object) -> None:
+        self.count -= 1
 
 
 class Metrics:
@@ -15,7 +29,9 @@ class Metrics:
 
     def __init__(self, service: Service, watch: Watch | None = None) -> None:
         self._service, self._watch = service, watch
+        self.under_way = UnderWay()
         self._registry = CollectorRegistry()
+        self.described: list[tuple[str, tuple[str, ...], str]] = []  # name, labels, words
         self._requests = self._counter(
             "router_requests",
             "Requests by how they were decided and how they ended.",
@@ -52,7 +68,7 @@ class Metrics:
         )
         self._share = self._gauge("router_recent_escalation_share", "Of recent requests, 0 to 1.")
         self._evidence = self._gauge(
-            "router_calibration_evidence", "Against calibration; alarm at 100."
+            "router_calibration_evidence", f"Against calibration; alarm at {LIMIT:,.0f}."
         )
         self._shadowed = self._gauge("router_shadow_requests", "Decided by the challenger too.")
         self._alarms = self._gauge("router_alarms", "Alarms that hold; router models has words.")
@@ -60,6 +76,10 @@ class Metrics:
         self._task_failures = self._gauge(
             "router_task_failures", "Failed turns of a background task since the start.", "task"
         )
+        self._in_flight = self._gauge(
+            "router_requests_in_flight", "Requests whose last byte of answer is not yet sent."
+        )
+        self._in_flight.set_function(lambda: self.under_way.count)
         self._open = self._gauge("router_breaker_open", "1 while a tier is left alone.", "tier")
 
     def watch(self, record: Record) -> None:
@@ -104,10 +124,13 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _counter(self, name: str, words: str, *labels: str) -> Counter:
+        self.described.append((name, labels, words))
         return Counter(name, words, labels, registry=self._registry)
 
     def _gauge(self, name: str, words: str, *labels: str) -> Gauge:
+        self.described.append((name, labels, words))
         return Gauge(name, words, labels, registry=self._registry)
 
     def _histogram(self, name: str, words: str, *labels: str) -> Histogram:
+        self.described.append((name, labels, words))
         return Histogram(name, words, labels, registry=self._registry, buckets=LATENCY_BUCKETS_S)

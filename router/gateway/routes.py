@@ -1,5 +1,6 @@
 """The application: a list of routes over a service."""
 
+from contextlib import nullcontext
 from functools import partial
 
 from starlette.routing import Route, Router
@@ -13,12 +14,15 @@ from router.gateway.endpoints import Answering, Endpoint, Endpoints
 from router.gateway.metrics import Metrics
 from router.gateway.ollama import PASSED, OllamaApi
 from router.gateway.origins import Origins
+from router.gateway.page.addresses import Page
+from router.gateway.page.feed import Feed
 from router.gateway.stored import Stored
+from router.gateway.tracing import tracing
 from router.gateway.unknown import Unknown
 from router.monitor.watch import Watch
 
 
-def create_app(service: Service, watch: Watch | None = None) -> ASGIApp:
+def create_app(service: Service, watch: Watch | None = None, feed: Feed | None = None) -> ASGIApp:
     """The gateway for a service that is open already; whoever opened it closes it.
 
     A bare router: every endpoint turns its own failures into answers, so that Starlette's
@@ -26,15 +30,21 @@ def create_app(service: Service, watch: Watch | None = None) -> ASGIApp:
     """
     metrics = Metrics(service, watch)
     service.watchers.append(metrics.watch)
+    if (traces := tracing(service)) is not None:
+        service.watchers.append(traces.watch)
+    feed = feed or Feed()
+    service.watchers.append(feed.watch)
     stored = Stored(service)
     embeddings = Embeddings(service)
     ollama = OllamaApi(service, embeddings)
+    page = Page(service, ollama, watch, feed)
     do = Endpoints(service, metrics, stored, embeddings, ollama)
 
     def route(
         path: str, endpoint: Endpoint, method: str = "POST", dialect: Dialect = CHAT
     ) -> Route:
-        return Route(path, Answering(endpoint, dialect), methods=[method])
+        counted = metrics.under_way if method == "POST" else nullcontext()  # no looks at it
+        return Route(path, Answering(endpoint, dialect, counted), methods=[method])
 
     routes = [
         *(route(d.path, partial(do.answer, dialect=d), dialect=d) for d in DIALECTS),
@@ -52,7 +62,14 @@ def create_app(service: Service, watch: Watch | None = None) -> ASGIApp:
         route("/api/embed", ollama.embed, dialect=OLLAMA),
         route("/api/embeddings", ollama.embed, dialect=OLLAMA),
         *(route(path, ollama.passed, method, OLLAMA) for method, path in PASSED),
-        route("/", ollama.running, "GET", OLLAMA),
+        route("/", page.home, "GET", OLLAMA),
+        route("/page/numbers", page.numbers, "GET"),
+        route("/page/curve", page.curve, "GET"),
+        route("/page/events", page.events, "GET"),
+        route("/page/decisions/{id}", page.decision, "GET"),
+        route("/page/promote", page.promote),
+        route("/page/rollback", page.roll_back),
+        route("/page/{name}", page.file, "GET"),
         route("/v1/route", do.route),
         route("/v1/feedback", do.feedback),
         route("/healthz", do.healthz, "GET"),

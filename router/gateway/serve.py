@@ -14,8 +14,10 @@ from rich.console import Console
 
 from router.app import Service
 from router.errors import ConfigError
-from router.gateway.constants import BACKLOG, DRAIN_S, GC_THRESHOLDS, SWITCH_S
+from router.gateway.constants import BACKLOG, DRAIN_S, GC_THRESHOLDS, IDLE_S, SWITCH_S
 from router.gateway.heads import Heads
+from router.gateway.memory import keep_large_blocks_apart
+from router.gateway.page.feed import Feed
 from router.gateway.routes import create_app
 from router.monitor.watch import watching
 from router.settings import Settings
@@ -33,6 +35,7 @@ def serve(reread: Callable[[], Settings]) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     listening = bound(settings.host, settings.port)
     sys.setswitchinterval(SWITCH_S)
+    keep_large_blocks_apart()
     if sys.platform == "win32":
         asyncio.run(_run(settings, reread, listening))
     else:
@@ -58,7 +61,19 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, ending calmly: its own way is to die of the signal once it has drained."""
+    """uvicorn, ending calmly: its own way is to die of the signal once it has drained.
+
+    `feed`: of pages that are open, which never end by themselves.
+    """
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the pages go, then what uvicorn does."""
+        self._feed.end()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -85,8 +100,9 @@ async def _run(
     async with Service(settings, reread) as service, watching(service) as watch:
         host, port = listening.getsockname()[:2]
         _report(service, f"http://{host}:{port}")
+        feed = Feed()
         config = uvicorn.Config(
-            create_app(service, watch),
+            create_app(service, watch, feed),
             log_level="warning",
             access_log=False,
             lifespan="off",
@@ -95,13 +111,14 @@ async def _run(
             date_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
+            timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=DRAIN_S,
         )
         # What is loaded now stays for good; collecting it again and again only makes pauses.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        server = _Server(config)
+        server = _Server(config, feed)
         server.obey_signals(service)
         await server.serve([listening])
 
@@ -134,6 +151,7 @@ def _report(service: Service, address: str) -> None:
         f"cascade {settings.cascade}, "
         f"exploration {settings.exploration:g}, model {policy.router.version}"
     )
+    say(f"page:              {address}")
     say(f"OpenAI clients:    base_url={address}/v1  model=auto")
     say(f"Anthropic clients: ANTHROPIC_BASE_URL={address}")
     say(f"Ollama clients:    OLLAMA_HOST={address}  model=auto")

@@ -173,6 +173,7 @@ def traffic_of(
     spread, directions = _spread((embeddings - mean) / deviation, each)
     return {
         "requests": len(embeddings),
+        "sessions": len(np.unique(each)),
         "escalation": escalation,
         "mean": np.round(mean, 5).tolist(),
         "deviation": np.round(deviation, 5).tolist(),
@@ -209,7 +210,8 @@ def drift(
             "run router learn."
         )
         alarms.append(Alarm(Kind.TOPICS, words))
-    if unexpected(share, expected, len(np.unique(own[-WINDOW:]))):
+    memory = float(traffic.get("sessions", learned))
+    if unexpected(share, expected, len(np.unique(own[-WINDOW:])), memory):
         words = (
             f"{share:.0%} of the last {WINDOW} requests went to the cloud, {expected:.0%} was "
             "expected; look at: router models, or run: router learn."

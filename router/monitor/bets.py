@@ -1,9 +1,10 @@
 """What people said of answers, as bets on the calibration of the model that serves.
 
 The same trust and caps as in learning hold. One answer is one label, whoever spoke of it and how
-often; one prompt of one key is one bet a day. Audited answers were drawn by lot, so their labels
-count as they are; what volunteers say counts as far as no habit of rating explains it. Nobody has
-to agree with the model first, as it is the model that is doubted.
+often; one prompt of one key is one bet a day, and a burst of requests is one bet too. Audited
+answers were drawn by lot, so their labels count as they are; what volunteers say counts as far as
+no habit of rating explains it. Nobody has to agree with the model first, as it is the model that
+is doubted.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ def bets_on(said: Sequence[Rated]) -> list[Bet]:
         about = (label.group, label.key, day, audited)
         together.setdefault(about, []).append(label)
     single = [_bet(found, row) for found in together.values()]
-    return _sittings(single)
+    return by_acts(single)
 
 
 def watched(bets: Sequence[Bet]) -> CalibrationTest:
@@ -87,21 +88,31 @@ def _bet(labels: Sequence[Label], row: dict[str, Rated]) -> Bet:
     )
 
 
-def _sittings(bets: Sequence[Bet]) -> list[Bet]:
-    """What one key said in one go as one bet, unless it was asked about what was drawn by lot."""
+def by_acts(bets: Sequence[Bet]) -> list[Bet]:
+    """What one key said in one go as one bet; of answers drawn by lot, those asked for in one go.
+
+    Requests of a burst are often one task, so their answers are good or bad together.
+    """
     out: list[Bet] = []
-    open_now: dict[str | None, tuple[float, int]] = {}
+    open_now: dict[tuple[bool, str | None], tuple[float, int]] = {}
     for bet in bets:
-        when = max(one.at for one in bet.about)
-        last, at = open_now.get(bet.key, (-np.inf, -1))
-        if bet.audited or when - last > SITTING_S:
-            at = len(out)
+        who, when = _act(bet)
+        last, at = open_now.get(who, (-np.inf, -1))
+        if abs(when - last) > SITTING_S:
+            last, at = when, len(out)
             out.append(bet)
         else:
             out[at] = _joined(out[at], bet)
-        if not bet.audited:
-            open_now[bet.key] = (when, at)
+        # A burst has an end, however many requests come; who sits rating may take his time.
+        open_now[who] = (last if bet.audited else when, at)
     return out
+
+
+def _act(bet: Bet) -> tuple[tuple[bool, str | None], float]:
+    """Whose act a bet is, and when: of an audited one the request, else what was said."""
+    if bet.audited:
+        return (True, bet.about[0].asked_by), min(one.asked_at for one in bet.about)
+    return (False, bet.key), max(one.at for one in bet.about)
 
 
 def _joined(one: Bet, other: Bet) -> Bet:
@@ -110,7 +121,7 @@ def _joined(one: Bet, other: Bet) -> Bet:
         p=(one.p * n + other.p * m) / (n + m),
         score=(one.score * n + other.score * m) / (n + m),
         weight=max(one.weight, other.weight),
-        audited=False,
+        audited=one.audited,
         key=one.key,
         about=(*one.about, *other.about),
     )

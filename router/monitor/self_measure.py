@@ -15,7 +15,7 @@ from router.labelling.probes.load import some
 from router.labelling.probes.measure import answer_probe, learned_version
 from router.monitor.constants import IDLE_S, SELF_PROBES
 from router.outcomes import queries
-from router.registry.registry import writable
+from router.registry.serving import writable
 from router.wire import Json
 from router.wire.summary import Summary
 

@@ -22,13 +22,13 @@ class Shadow:
     """Lets a challenger decide what the champion has decided, until it has seen enough.
 
     With `shadow_requests` of them it becomes current, unless it sends another share of them to the
-    cloud than its training run promised. `seen`: so far.
+    cloud than its training run promised. `seen`: so far; `to_cloud`: of them, for the cloud.
     """
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._waiting: deque[tuple[str, Request]] = deque(maxlen=WAITING_REQUESTS)
-        self.seen = 0
+        self.seen = self.to_cloud = 0
         self._settled = ""  # the version that was dealt with; the policy may still name it a moment
 
     def watch(self, record: Record) -> None:
@@ -53,7 +53,7 @@ class Shadow:
         mine = [(name, d) for (name, _), d in zip(group, decided, strict=True)]
         keep = queries.decided_in_shadow(challenger.version, mine)
         found = await asyncio.wrap_future(self._service.log.call(keep))
-        self.seen = found.seen
+        self.seen, self.to_cloud = found.seen, found.to_cloud
         if self.seen >= max(policy.settings.shadow_requests, 1):
             await self._settle(challenger, found.to_cloud / self.seen)
 

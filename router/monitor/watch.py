@@ -18,7 +18,15 @@ from router.decide.router import Router
 from router.errors import RouterError
 from router.monitor.alarms import Alarm, CalibrationTest, Drift, Kind, drift, sessions_of
 from router.monitor.bets import Bet, bets_on, heard_enough, watched
-from router.monitor.constants import LOOK_S, PRIVATE_KIND, PROBE_S, SHADOW_S, WINDOW
+from router.monitor.constants import (
+    LOOK_S,
+    MLFLOW_S,
+    PRIVATE_KIND,
+    PROBE_S,
+    SHADOW_S,
+    WINDOW,
+)
+from router.monitor.following import Following
 from router.monitor.self_measure import SelfMeasure
 from router.monitor.shadow import PrivateOpinions, Shadow
 from router.outcomes import queries
@@ -117,13 +125,15 @@ async def watching(service: Service) -> AsyncIterator[Watch]:
     """Watch over an open service until the end of the block."""
     shadow = Shadow(service)
     watch = Watch(service=service, shadow=shadow)
-    measure = SelfMeasure(service)
+    measure, following = SelfMeasure(service), Following(service)
     service.watchers += [shadow.watch, measure.watch, PrivateOpinions(service).watch]
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(following.close)
         for name, pause_s, work in (
             ("watch", LOOK_S, watch.look),
             ("shadow", SHADOW_S, shadow.work),
             ("measure", PROBE_S, measure.work),
+            ("champion", MLFLOW_S, following.work),
         ):
             stack.push_async_callback(service.repeat(name, pause_s, work).stop)
         yield watch

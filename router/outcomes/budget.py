@@ -2,23 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import Column, Connection, func, insert, select
+from sqlalchemy import Column, Connection, Engine, func, insert, select
 
 from router.errors import JournalFull, LogError
+from router.outcomes.database import lock
 from router.outcomes.tables import reservations
 from router.outcomes.writer import OutcomeLog
 
 _log = logging.getLogger("router.outcomes")
-# Held until the transaction ends: nobody else reserves meanwhile.
-_LOCK = {
-    "sqlite": "BEGIN IMMEDIATE",
-    "postgresql": "SELECT pg_advisory_xact_lock(7683)",
-}
+ACCOUNT_S = 1.0  # chosen: how long what others spent may go unnoticed before a call is planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +62,26 @@ class Ledger:
     def __init__(self, log: OutcomeLog, caps: Caps, clock: Callable[[], float]) -> None:
         self.caps = caps
         self._log, self._clock = log, clock
+        self._seen: dict[str | None, _Account] = {}  # by key, until this process spends or saves
+        self._moves = 0
 
     async def reserve(self, usd: float, key: str | None) -> Reservation | str:
         """Set `usd` aside, or say in words which cap it would exceed.
 
-        The look and the entry are one transaction, alone in the database, so no two requests can
-        take the same rest, of other workers neither. Without caps there is no look. Raises
+        The look and the entry are one transaction, and one at a time of all processes on the
+        database, so no two requests can take the same rest. Without caps there is no look. Raises
         JournalFull.
         """
         now, caps = self._clock(), self.caps
+        self._moved()
         made = Reservation(uuid4().hex, now, key, *_periods(now), usd)
         if not caps.any:
             self._log.reserve(asdict(made))
             return made
 
         def entry(connection: Connection) -> Reservation | str:
-            connection.exec_driver_sql(_LOCK[connection.dialect.name])
-            if reason := _exceeded(connection, caps, usd, key, now):
+            lock(connection)
+            if reason := _account(connection, caps, key, now).exceeded(usd):
                 return reason
             connection.execute(insert(reservations).values(asdict(made)))
             return made
@@ -96,32 +96,104 @@ class Ledger:
 
         Does not wait; the journal has it when this returns.
         """
+        self._moved()
         try:
             self._log.settle(asdict(replace(reservation, usd=usd, settled=True)))
         except JournalFull:
             _log.error("A payment could not be noted; the account keeps its estimate.")
 
     async def exceeded(self, usd: float, key: str | None) -> str | None:
-        """In words, the cap that `usd` more would exceed."""
+        """In words, the cap that `usd` more would exceed.
+
+        What other processes spent meanwhile is noticed within ACCOUNT_S; `reserve` looks anew.
+        """
         if not self.caps.any:
             return None
-        now, caps = self._clock(), self.caps
-        look = self._log.call(lambda connection: _exceeded(connection, caps, usd, key, now))
-        try:
-            return await asyncio.wrap_future(look)
-        except LogError as error:
-            return _unknown(error)
+        now, caps, moves = self._clock(), self.caps, self._moves
+        seen = self._seen.get(key)
+        if seen is None or not seen.holds(caps, now):
+            look = self._log.call(lambda connection: _account(connection, caps, key, now))
+            try:
+                seen = await asyncio.wrap_future(look)
+            except LogError as error:
+                return _unknown(error)
+            if moves == self._moves:  # else it is of before
+                self._seen[key] = seen
+        return seen.exceeded(usd)
+
+    def _moved(self) -> None:
+        """Forget what was read of the account: this process changes it now."""
+        self._seen.clear()
+        self._moves += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One cap and what is spent or reserved of it, in US dollars; `words`: a day, a month, ..."""
+
+    words: str
+    cap_usd: float
+    spent_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """What was spent or reserved under each cap that holds, as it was read at a moment."""
+
+    caps: Caps
+    at: float
+    standings: tuple[Standing, ...]
+
+    def holds(self, caps: Caps, now: float) -> bool:
+        """Whether it still tells; a clock that was set back says nothing."""
+        same = self.caps == caps and _periods(self.at) == _periods(now)
+        return same and 0 <= now - self.at < ACCOUNT_S
+
+    def exceeded(self, usd: float) -> str | None:
+        """In words, the first cap that `usd` more would exceed."""
+        for one in self.standings:
+            if one.spent_usd + usd > one.cap_usd:
+                said = f"The cap of ${one.cap_usd:g} {one.words} is reached"
+                return f"{said} (${one.spent_usd:.4f} spent or reserved)."
+        return None
+
+
+def standings(engine: Engine, caps: Caps, key: str | None, now: float) -> list[Standing]:
+    """How far each cap is used up; those of a key only where one is given."""
+    with engine.connect() as connection:
+        return list(_standings(connection, caps, key, now))
+
+
+def settled_usd(engine: Engine, since: float) -> float:
+    """What was paid from the UTC day of `since` on (Unix time in seconds), by all calls."""
+    day, _ = _periods(since)
+    total = select(func.coalesce(func.sum(reservations.c.usd), 0.0))
+    with engine.connect() as connection:
+        paid = total.where(reservations.c.day >= day, reservations.c.settled)
+        return float(connection.execute(paid).scalar_one())
 
 
 def _unknown(error: LogError) -> str:
     return f"What was spent cannot be read or written, so nothing more is: {error}"
 
 
-def _exceeded(
-    connection: Connection, caps: Caps, usd: float, key: str | None, now: float
-) -> str | None:
-    if not caps.any:
-        return None
+def _account(connection: Connection, caps: Caps, key: str | None, now: float) -> _Account:
+    return _Account(caps, now, _standings(connection, caps, key, now))
+
+
+def _standings(
+    connection: Connection, caps: Caps, key: str | None, now: float
+) -> tuple[Standing, ...]:
+    return tuple(
+        Standing(words, cap, _spent(connection, column, period, owner))
+        for cap, column, period, owner, words in _capped(caps, key, now)
+    )
+
+
+def _capped(
+    caps: Caps, key: str | None, now: float
+) -> Iterator[tuple[float, Column[str], str, str | None, str]]:
+    """Each cap that holds: dollars, the period's column and name, whose it is, and its words."""
     day, month = _periods(now)
     for cap, column, period, owner, words in (
         (caps.day_usd, reservations.c.day, day, None, "a day"),
@@ -129,12 +201,8 @@ def _exceeded(
         (caps.key_day_usd, reservations.c.day, day, key, "a day and key"),
         (caps.key_month_usd, reservations.c.month, month, key, "a month and key"),
     ):
-        if cap is None or ("key" in words and key is None):
-            continue
-        spent = _spent(connection, column, period, owner)
-        if spent + usd > cap:
-            return f"The cap of ${cap:g} {words} is reached (${spent:.4f} spent or reserved)."
-    return None
+        if cap is not None and not ("key" in words and key is None):
+            yield cap, column, period, owner, words
 
 
 def _spent(connection: Connection, column: Column[str], period: str, key: str | None) -> float:

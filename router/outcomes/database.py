@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -65,9 +65,17 @@ def migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with engine.begin() as connection:
-        connection.exec_driver_sql(_LOCK[engine.dialect.name])
+        lock(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def lock(connection: Connection) -> None:
+    """Keep other processes that lock the database waiting until this transaction ends.
+
+    It must be the transaction's first statement.
+    """
+    connection.exec_driver_sql(_LOCK[connection.dialect.name])
 
 
 def journal_folder(url: str) -> Path:

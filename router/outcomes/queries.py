@@ -292,12 +292,15 @@ _KEPT = (_d.api, _d.request.label("words"), _d.features)
 class Rated(Kept):
     """Something said about a local answer. `p_local`: before it was given; `p_final`: after it was
     looked at, where it was; `agreement`: what a second opinion says of it; `audited`: drawn to be
-    labelled, whatever the answer.
+    labelled, whatever the answer. `at`, `key`: when it was said, and by whom; `asked_at`,
+    `asked_by`: when the request came, and from whom.
     """
 
     decision: str
     at: float
     key: str | None
+    asked_at: float
+    asked_by: str | None
     source: str
     score: float
     p_local: float
@@ -333,7 +336,8 @@ def fresh_labels(engine: Engine, version: str) -> list[Rated]:
         .scalar_subquery()
         .label("agreement")
     )
-    said = (_d.id.label("decision"), _f.at, _f.key, _f.source, _f.score, _d.p_local)
+    asked = (_d.at.label("asked_at"), _d.key.label("asked_by"))
+    said = (_d.id.label("decision"), _f.at, _f.key, *asked, _f.source, _f.score, _d.p_local)
     final = func.coalesce(_d.p_local_after, _d.p_local).label("p_final")
     query = (
         select(*_KEPT, *said, final, agreement, _d.audited)

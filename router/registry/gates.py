@@ -6,7 +6,7 @@ way is free. Measuring is done elsewhere (`training.evaluate.against_champion`,
 """
 
 from collections.abc import Sequence
-from math import erfc, sqrt
+from math import erfc, inf, sqrt
 from typing import Protocol
 
 # By hand, on held-out outcomes (`python -m training promote`).
@@ -19,7 +19,7 @@ RATED_ROWS = 100  # chosen: later ratings; fewer do not tell whether answers are
 AUDITED_ANSWERS = 20  # chosen: fewer labels drawn by lot cannot contradict agreement
 OWN_CUT_LOSS = 0.005  # chosen: the largest loss at the lesson's own cut that may remain possible
 # In shadow and in use.
-RARE = 0.001  # chosen: chance per look of so strange a share or traffic, were nothing changed
+RARE = 0.00025  # chosen: chance per look of so strange a share, were nothing changed
 ESCALATION_SHIFT = 0.1  # chosen: change of the share of escalations worth a word
 BACK_GAIN = 0.01  # chosen: mean squared error by which the version before must fit labels better
 
@@ -149,13 +149,18 @@ def worth_going_back(gain: float) -> bool:
     return gain > BACK_GAIN
 
 
-def unexpected(share: float, expected: float, requests: int) -> bool:
+def unexpected(share: float, expected: float, requests: int, learned: float = inf) -> bool:
     """Whether a share of escalations is surely and clearly another one than was expected.
+
+    `requests`: independent ones that the share is of; `learned`: that the expectation is from.
 
     >>> unexpected(0.25, 0.2, 200), unexpected(0.5, 0.2, 200)
     (False, True)
+    >>> unexpected(0.32, 0.2, 200), unexpected(0.32, 0.2, 200, learned=200)
+    (True, False)
     """
-    spread = sqrt(max(expected * (1 - expected), 1e-4) / max(requests, 1))
+    independent = 1 / max(requests, 1) + 1 / max(learned, 1)
+    spread = sqrt(max(expected * (1 - expected), 1e-4) * independent)
     chance = erfc(abs(share - expected) / spread / sqrt(2))
     return chance < RARE and abs(share - expected) > ESCALATION_SHIFT
 

@@ -18,7 +18,6 @@ from typing import Any
 from router.errors import ArtifactError, ArtifactMissing
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact, write_synced
-from router.settings import Settings, own_models, shipped_models
 
 PREVIOUS, CHALLENGER = "previous", "challenger"
 KEPT_REFUSED = 3  # chosen: what a person looks into after a week of refusals; each takes megabytes
@@ -112,6 +111,12 @@ class Registry:
         self._make_current(version)
         self._tell(Change.PROMOTED, version, words)
 
+    def start_from(self, version: str) -> None:
+        """Make a version the first one here: there is none to go back to, and none waits."""
+        self._make_current(version)
+        self._point(PREVIOUS, None)
+        self._point(CHALLENGER, None)
+
     def shadow(self, version: str, words: str = "") -> None:
         """Let a version decide beside the current one."""
         self._point(CHALLENGER, version)
@@ -184,28 +189,6 @@ class Registry:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise ArtifactError(f"{path} could not be removed ({error.strerror}).") from error
-
-
-def writable(settings: Settings) -> Path:
-    """The folder that new versions go to: the one set, never the shipped one.
-
-    Where the settings name the shipped folder, the user's own is made beside his data, with the
-    shipped version in it; the settings find it there from then on. Raises ArtifactError.
-    """
-    folder = settings.models_dir
-    if folder.resolve() != shipped_models().resolve():
-        return folder
-    own = own_models()
-    current = artifacts.resolve(folder)
-    try:
-        if not (own / current.name).exists():
-            own.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(current, own / current.name)
-    except OSError as error:
-        raise ArtifactError(f"{own} could not be written ({error.strerror}).") from error
-    if not (own / artifacts.POINTER).exists():
-        Registry(own).promote(current.name)
-    return own
 
 
 def _said(manifest: Mapping[str, Any]) -> str:

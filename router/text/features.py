@@ -56,7 +56,7 @@ class StaticEncoder:
 
     def encode(self, texts: Sequence[str], ids: Ragged) -> FloatArray:
         """See `Encoder.encode`; `texts` is not looked at."""
-        total = ids.sums(self.vectors[ids.flat])
+        total = ids.sums(self.vectors.take(ids.flat, axis=0, mode="clip"))  # twice as fast so
         length = np.sqrt(np.einsum("ij,ij->i", total, total))
         unit: FloatArray = total / np.maximum(length, 1e-12)[:, None]
         return unit

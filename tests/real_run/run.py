@@ -35,7 +35,8 @@ from router.outcomes import transfer
 from router.outcomes.database import open_database
 from router.outcomes.tables import decisions, feedback, opinions
 from router.registry import artifact as artifacts
-from router.registry.registry import Registry, writable
+from router.registry.registry import Registry
+from router.registry.serving import writable
 from router.settings import load_settings, shipped_models
 from tests.real_run.models import MAX_TOKENS, Models
 from tests.servers.running import Gateway

@@ -4,8 +4,10 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -84,6 +86,19 @@ def started(command: list[str], url: str, log: Path, **more: object) -> Iterator
                 process.kill()
 
 
+@contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    """A real MLflow server with its database and files in `folder`."""
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+    command += ["--port", url.rsplit(":", 1)[1], "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow-server.db"]
+    command += ["--artifacts-destination", str(folder / "mlflow-files")]
+    alone = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # no workers of its own
+    for _ in started(command, f"{url}/health", folder / "mlflow-server.log", env=alone):
+        yield url
+
+
 def wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -100,6 +115,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The PostgreSQL that TEST_POSTGRES_URL names, else one of our own."""
+    from tests.servers.postgres import Postgres, programs
+
+    if named := os.environ.get("TEST_POSTGRES_URL"):
+        yield named
+        return
+    if programs() is None:
+        pytest.skip("needs PostgreSQL: install it, or set TEST_POSTGRES_URL")
+    with Postgres() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

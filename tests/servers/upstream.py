@@ -25,10 +25,12 @@ class Got:
 
 
 class Connection:
-    """One client; the script answers on it."""
+    """One client; the script answers on it. `chunked`: streams end, and the connection goes on."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, chunked: bool = False
+    ) -> None:
+        self.reader, self.writer, self._chunked = reader, writer, chunked
 
     async def json(self, body: Any, status: int = 200, **headers: str) -> None:
         await self.raw(json.dumps(body).encode(), status, "application/json", **headers)
@@ -40,21 +42,25 @@ class Connection:
         await self.writer.drain()
 
     async def start_stream(self) -> None:
-        self.writer.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
-        )
+        how = b"transfer-encoding: chunked" if self._chunked else b"connection: close"
+        kind = b"content-type: text/event-stream"
+        self.writer.write(b"HTTP/1.1 200 OK\r\n" + kind + b"\r\n" + how + b"\r\n\r\n")
         await self.writer.drain()
 
     async def event(self, body: Any) -> None:
-        data = body if isinstance(body, str) else json.dumps(body)
-        self.writer.write(f"data: {data}\n\n".encode())
+        said = body if isinstance(body, str) else json.dumps(body)
+        data = f"data: {said}\n\n".encode()
+        self.writer.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
         await self.writer.drain()
 
     async def stream(self, events: Sequence[Any]) -> None:
         await self.start_stream()
         for event in events:
             await self.event(event)
-        self.writer.close()
+        if self._chunked:
+            self.writer.write(b"0\r\n\r\n")
+        else:
+            self.writer.close()
 
     def reset(self) -> None:
         self.writer.transport.abort()
@@ -65,6 +71,8 @@ Script = Callable[[Connection, Got], Awaitable[None]]
 
 class Upstream:
     """A server on loopback in a thread of its own. `got` has every request it received."""
+
+    chunked = False  # see Connection
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -114,7 +122,7 @@ class Upstream:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
-        connection = Connection(reader, writer)
+        connection = Connection(reader, writer, self.chunked)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while not writer.is_closing():
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()

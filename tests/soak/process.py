@@ -1,6 +1,7 @@
 """The gateway as a process of its own that can be harmed: its disk, its clock, its settings."""
 
 import json
+import os
 import resource
 import struct
 import subprocess
@@ -59,12 +60,24 @@ class Gateway:
             self._process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdout=out, stderr=out
             )
-        wait_for(f"{self.url}/healthz", self._process, self.log)
+        self._keep_apart()
+        try:
+            wait_for(f"{self.url}/healthz", self._process, self.log)
+        except AssertionError:
+            self._process.kill()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
         self._process.terminate()
         self._process.wait(60)
+
+    def _keep_apart(self) -> None:
+        """One core for the gateway, the others for whoever besieges it."""
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) > 1:
+            os.sched_setaffinity(self._process.pid, cores[-1:])
+            os.sched_setaffinity(0, cores[:-1])
 
     @property
     def running(self) -> bool:
@@ -75,6 +88,12 @@ class Gateway:
         """What it has in memory."""
         told = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(told.split("VmRSS:")[1].split()[0]) / 1024
+
+    @property
+    def cpu_s(self) -> float:
+        """What it computed so far, all of its threads together."""
+        told = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
     def log_is_well(self) -> bool:
         """Whether the outcome log takes rows."""

@@ -1,8 +1,9 @@
 """The siege: traffic at a steady rate, one fault after another, and what must hold all the time."""
 
 import asyncio
+import contextlib
 import itertools
-import os
+import statistics
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -14,16 +15,17 @@ from random import Random
 import aiohttp
 from sqlalchemy import create_engine, text
 
-from tests.servers import upstream
-from tests.servers.upstream import Connection, Got, Upstream
+from tests.servers.postgres import Postgres
 from tests.soak.process import Gateway
-from tests.soak.traffic import MARK, Asked, drawn
+from tests.soak.stubs import Backend
+from tests.soak.traffic import Asked, drawn
 
 SETTLING_S = 1.5  # after a fault, what it did may still be heard of
 DAY_USD = 0.05
 FORCED = (429, 502, 503, 504)  # what a fault of a backend may force
 PRIVATE_REFUSED = 503  # where only the cloud is left
 WAIT_S = 30.0
+BETWEEN_S = 0.05  # between two looks at what the machine itself takes
 HARDEST = 64  # requests at once: more than that and the client is the bottleneck
 Harm = AbstractAsyncContextManager[None]
 JUMPS_S = (3600.0, -7200.0, 86_400.0, -86_400.0, 0.0)
@@ -41,40 +43,32 @@ class Report:
     faults: Counter[str] = field(default_factory=Counter)
     p50_ms: float = 0.0
     p99_ms: float = 0.0
-    memory_mb: list[float] = field(default_factory=list)
+    bare_p50_ms: float = 0.0  # of a stub, asked without the gateway at the same time
+    bare_p99_ms: float = 0.0
+    lag_p99_ms: float = 0.0  # by which whoever makes the load comes too late
+    cpu_ms: float = 0.0  # of the gateway, for a request
+    memory: list[tuple[float, float]] = field(default_factory=list)  # minutes, MB
     spent_usd: float = 0.0
     broken: list[str] = field(default_factory=list)
 
+    @property
+    def growth_mb(self) -> float | None:
+        """MB a minute by which memory grows once every fault was met; None where that is short.
 
-class Backend:
-    """A stub that answers well until it is told to fail, and looks at what it is sent."""
-
-    def __init__(self, well: upstream.Script) -> None:
-        self._well, self.fault, self.leaked = well, "", 0
-        self.server = Upstream(self)
-
-    async def __call__(self, connection: Connection, got: Got) -> None:
-        self.leaked += MARK.encode() in got.raw or MARK in f"{got.path} {got.headers}"
-        self.server.got.clear()  # a siege is long
-        if self.fault and got.method == "POST":
-            await self._fail(connection)
-        else:
-            await self._well(connection, got)
-
-    async def _fail(self, connection: Connection) -> None:
-        if self.fault == "fails":
-            await connection.json({"error": {"message": "no"}}, 500)
-        elif self.fault == "restarts":
-            connection.reset()
-        else:
-            await connection.raw(b"\xff{", 200, "application/json")
+        The first third is left out too: what is remembered fills until it has its bounds.
+        """
+        warm = self.memory[max(len(self.faults), len(self.memory) // 3) :]
+        if len(warm) < max(2 * len(self.faults), 2):
+            return None
+        return statistics.linear_regression(*zip(*warm, strict=True)).slope
 
 
 class Siege:
     """`await Siege(folder, seconds).run()`.
 
     `rate`: requests a second; 0 is 70 % of what is measured first. `fault_s`, `quiet_s`: how long
-    a fault lasts, and how long all is well after it.
+    a fault lasts, and how long all is well after it. `postgres`: has the outcome log, in place of a
+    file.
     """
 
     def __init__(
@@ -85,21 +79,25 @@ class Siege:
         seed: int = 0,
         fault_s: float = 1.5,
         quiet_s: float = 3.5,
+        postgres: Postgres | None = None,
     ) -> None:
         self._folder, self._seconds, self._rate = folder, seconds, rate
         self._fault_s, self._quiet_s = fault_s, quiet_s
         self._rng, self._report = Random(seed), Report(seconds=seconds, rate=rate)
-        self._url = os.environ.get("TEST_POSTGRES_URL") or f"sqlite:///{folder}/outcomes.db"
-        self._local, self._cloud = Backend(upstream.local), Backend(upstream.cloud)
+        self._postgres = postgres
+        self._url = postgres.url if postgres else f"sqlite:///{folder}/outcomes.db"
+        self._local, self._cloud = Backend("local"), Backend("cloud")
         self._numbers = itertools.count()
         self._answered: list[str] = []
         self._quick_s: list[float] = []
+        self._bare_s: list[float] = []
+        self._lags_s: list[float] = []
         self._fault = "nothing yet"  # the latest one
         self._well_since = 0.0  # on the monotonic clock; inf while something fails
 
     async def run(self) -> Report:
         """Besiege it, then look at what is left."""
-        with self._local.server as local, self._cloud.server as cloud:
+        with self._local as local, self._cloud as cloud:
             given = {
                 "local_url": local.url,
                 "cloud_url": cloud.url,
@@ -125,10 +123,13 @@ class Siege:
 
     async def _besiege(self) -> None:
         report = self._report
+        await self._measure(min(1.0, self._seconds / 8))  # what is done once is done now
         await self._measure(min(3.0, self._seconds / 4))
         report.rate = self._rate or 0.7 * report.capacity
-        end = time.monotonic() + self._seconds
+        self._began = time.monotonic()
+        end, before = self._began + self._seconds, (report.asked, self._gateway.cpu_s)
         faults = asyncio.create_task(self._faults(end))
+        beside = [asyncio.create_task(work(end)) for work in (self._ask_a_stub, self._feel_lag)]
         tasks: set[asyncio.Task[None]] = set()
         due = time.monotonic()
         while (now := time.monotonic()) < end:
@@ -138,8 +139,32 @@ class Siege:
                 due += self._rng.expovariate(report.rate)
             due = max(due, now - 1)
             await asyncio.sleep(max(0.001, due - time.monotonic()))
-        await faults
-        await asyncio.gather(*tasks)
+        await asyncio.gather(faults, *beside, *tasks)
+        spent = self._gateway.cpu_s - before[1]
+        report.cpu_ms = 1000 * spent / max(report.asked - before[0], 1)
+
+    async def _ask_a_stub(self, end: float) -> None:
+        """The same percentile without the gateway: what the machine and the load take."""
+        body = {"model": "small", "messages": [{"role": "user", "content": "Name a river."}]}
+        async with aiohttp.ClientSession(self._local.url) as http:
+            while time.monotonic() < end:
+                began = time.monotonic()
+                if self._is_well(began):
+                    with contextlib.suppress(aiohttp.ClientError):  # a fault began meanwhile
+                        async with http.post("/v1/chat/completions", json=body) as answer:
+                            await answer.read()
+                        self._bare_s.append(time.monotonic() - began)
+                await asyncio.sleep(BETWEEN_S)
+
+    async def _feel_lag(self, end: float) -> None:
+        while (began := time.monotonic()) < end:
+            await asyncio.sleep(BETWEEN_S)
+            if self._is_well(began):
+                self._lags_s.append(time.monotonic() - began - BETWEEN_S)
+
+    def _is_well(self, moment: float) -> bool:
+        """Whether no fault, and nothing of the last one, was about at a moment."""
+        return self._well_since + SETTLING_S < moment and self._well_since < float("inf")
 
     async def _measure(self, seconds: float) -> None:
         """How many requests a second it answers at most, from here."""
@@ -166,7 +191,7 @@ class Siege:
             return
         took = time.monotonic() - began
         report.statuses[status] += 1
-        well = began > self._well_since + SETTLING_S and self._well_since < float("inf")
+        well = self._is_well(began)
         # A stream that could not be noted ends in an error, and is no answer.
         noted = b"The journal in which answers are noted takes no more" not in data
         if status == 200 and noted and (identity := headers.get("x-router-decision-id")):
@@ -196,7 +221,8 @@ class Siege:
             async with harm():
                 await asyncio.sleep(self._fault_s)
             self._well_since = time.monotonic()
-            self._report.memory_mb.append(self._gateway.memory_mb)
+            minutes = (time.monotonic() - self._began) / 60
+            self._report.memory.append((minutes, self._gateway.memory_mb))
             await asyncio.sleep(self._quiet_s)
 
     def _kinds(self) -> Iterator[tuple[str, Callable[[], "Harm"]]]:
@@ -218,24 +244,31 @@ class Siege:
                 lambda: _once(lambda: gateway.reload({"threshold": next(thresholds)})),
             ),
             ("settings are spoilt", lambda: _once(lambda: gateway.reload({}, "threshold = ["))),
-            ("the database hangs up", lambda: _once(self._hang_up)),
         )
-        return itertools.cycle(once)
+        postgres: Sequence[tuple[str, Callable[[], Harm]]] = (
+            ("PostgreSQL hangs up", lambda: _once(self._hang_up)),
+            ("PostgreSQL restarts", self._restart),
+        )
+        return itertools.cycle((*postgres, *once) if self._postgres else once)
 
     @asynccontextmanager
     async def _full(self) -> AsyncIterator[None]:
         self._gateway.fill_disk(True)
         yield
-        if not self._url.startswith("postgresql") and await asyncio.to_thread(
-            self._gateway.log_is_well
-        ):
+        if self._postgres is None and await asyncio.to_thread(self._gateway.log_is_well):
             self._report.broken.append("The disk was full, and the log did not say so.")
         self._gateway.fill_disk(False)
 
+    @asynccontextmanager
+    async def _restart(self) -> AsyncIterator[None]:
+        """A fault lasts at least until PostgreSQL is there again."""
+        assert self._postgres is not None
+        restarting = asyncio.create_task(asyncio.to_thread(self._postgres.restart))
+        yield
+        await restarting
+
     def _hang_up(self) -> None:
-        """What a restart of PostgreSQL does to whoever is connected."""
-        if not self._url.startswith("postgresql"):
-            return
+        """End the connection of whoever is connected."""
         engine = create_engine(self._url)
         with engine.begin() as connection:
             connection.execute(
@@ -281,10 +314,15 @@ class Siege:
             report.broken.append(f"The budget of ${DAY_USD} was overshot ({', '.join(over)}).")
         if "Traceback" in self._gateway.log.read_text("utf-8", "replace"):
             report.broken.append(f"{self._gateway.log} holds a traceback.")
-        if self._quick_s:
-            ordered = sorted(self._quick_s)
-            report.p50_ms = 1000 * ordered[len(ordered) // 2]
-            report.p99_ms = 1000 * ordered[int(0.99 * len(ordered))]
+        report.p50_ms, report.p99_ms = _percentiles_ms(self._quick_s)
+        report.bare_p50_ms, report.bare_p99_ms = _percentiles_ms(self._bare_s)
+        report.lag_p99_ms = _percentiles_ms(self._lags_s)[1]
+
+
+def _percentiles_ms(seconds: Sequence[float]) -> tuple[float, float]:
+    """The 50th and the 99th; 0 of nothing."""
+    ordered = sorted(seconds) or [0.0]
+    return 1000 * ordered[len(ordered) // 2], 1000 * ordered[int(0.99 * len(ordered))]
 
 
 @asynccontextmanager

@@ -3,8 +3,7 @@
 import subprocess
 import sys
 
-# Of these the tagger is the gateway's, and so are the probes that the loop's benchmark measures.
-OF_THE_GATEWAY = {"training.bench.loop", "training.fit.people", "training.pipelines.people"}
+OF_THE_GATEWAY = {"training.fit.people", "training.pipelines.people"}  # the tagger is its own
 PROGRAM = """
 import importlib, pkgutil, sys
 ONLY_GATEWAY = {"stdnum", "phonenumbers", "detect_secrets", "httpx_aiohttp", "prometheus_client"}

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, event, insert
 
-from router.decide.router import Router, extractor_of
+from router.decide.extractors import extractor_of
+from router.decide.router import Router
 from router.errors import DataError, TrainingError
 from router.outcomes.faults import Fault
 from router.outcomes.tables import decisions, feedback, opinions

@@ -4,7 +4,8 @@ Every protocol judges one pair of models with the opinions of given others, in g
 a row's probabilities rest on was fitted without its group.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +26,26 @@ from training.bench.cases import (
     taught,
     teaching,
 )
-from training.bench.constants import FOLDS, STRANGE_SEEDS
-from training.bench.prompts import mean_of, summary
+from training.bench.constants import FOLDS, STRANGE_SEEDS, UNSEEN_FOLDS
+from training.bench.prompts import summary
 from training.bench.transfer import run_transfer
-from training.bench.unseen import Strangers, diagrams, run_kinds, run_models, run_sources
+from training.bench.unseen import (
+    Measures,
+    Strangers,
+    kinds_left_out,
+    mean_over,
+    models_left_out,
+    source_left_out,
+)
 from training.data.opinions import PromptLogits
 from training.data.readers import read
 from training.data.splits import group_folds
 
 _ACTS = "acts: "
-_Runs = dict[str, dict[str, dict[str, float]]]
+_Parts = dict[str, dict[str, dict[str, list[dict[str, float]]]]]
 
 
-def _run_source(bench: Bench, source: str, seed: int) -> _Runs:
+def _run_source(bench: Bench, source: str, seed: int) -> Measures:
     """Measures of all protocols of a source: protocol -> method -> measures, mean over folds."""
     rng = np.random.default_rng(seed)
     looks = [w for w in looks_in(bench) if w.source == source]
@@ -45,7 +53,7 @@ def _run_source(bench: Bench, source: str, seed: int) -> _Runs:
     acting = teaching(looks)
     frame = bench.answers[source].answers.frame.drop_duplicates("prompt_id")
     ids, groups = frame["prompt_id"].to_numpy(), frame["group"].to_numpy()
-    found: dict[str, dict[str, list[dict[str, float]]]] = {}
+    folds: list[Measures] = []
     for train, test in group_folds(groups, FOLDS, rng):
         logits = prompt_logits(bench, source, ids[train], ids[test], rng)
         held = set(ids[test])
@@ -53,17 +61,14 @@ def _run_source(bench: Bench, source: str, seed: int) -> _Runs:
             "verifier, prompt unknown": taught(bench, cases, held, None, rng),
             "verifier": taught(bench, cases, held, logits, rng),
         }
+        found: Measures = {}
         for case in cases:
-            results = _run_case(bench, case, held, logits, verifiers)
+            found[case.look.name] = _run_case(bench, case, held, logits, verifiers)
             if case.look in acting:
                 acts = acts_of_fold(bench, case, held, logits, rng)
-                results |= {f"{_ACTS}{name}": measures for name, measures in acts.items()}
-            for method, measures in results.items():
-                found.setdefault(case.look.name, {}).setdefault(method, []).append(measures)
-    return {
-        name: {method: mean_of(runs) for method, runs in methods.items()}
-        for name, methods in found.items()
-    }
+                found[case.look.name] |= {f"{_ACTS}{name}": m for name, m in acts.items()}
+        folds.append(found)
+    return mean_over(folds)
 
 
 def _run_case(
@@ -106,7 +111,8 @@ def bench_answers(
     found = _bench_look(bench, seeds=seeds, jobs=jobs, progress=progress)
     progress("beginnings of the answers")
     strangers = Strangers.load(bench, data, model)
-    found |= _bench_strangers(strangers, seeds=seeds, jobs=jobs, progress=progress)
+    unseen, diagrams = _bench_strangers(strangers, seeds=seeds, jobs=jobs, progress=progress)
+    found |= unseen
     out: dict[str, Any] = {
         part: {
             case: {method: summary(runs) for method, runs in methods.items()}
@@ -114,33 +120,43 @@ def bench_answers(
         }
         for part, cases in found.items()
     }
-    out["diagrams"] = diagrams(strangers)
+    out["diagrams"] = diagrams
     return out
 
 
 def _bench_strangers(
     strangers: Strangers, *, seeds: int, jobs: int, progress: Callable[[str], None]
-) -> dict[str, dict[str, dict[str, list[dict[str, float]]]]]:
-    """Part -> source -> method -> one dict of measures per seed.
-
-    Parts: `models`, `kinds` of tool calls, and `sources`, left out.
-    """
+) -> tuple[_Parts, dict[str, Any]]:
+    """Parts `models`, `kinds` of tool calls, and `sources`, left out; and diagrams by source."""
     pool = Parallel(n_jobs=jobs, max_nbytes="1M")
-    out: dict[str, Any] = {}
-    run: Callable[..., _Runs]
-    for part, run in (("models", run_models), ("sources", run_sources)):
-        progress(f"{part} left out")
-        if part == "sources" and len(strangers.whole) < 2:
-            continue
-        runs = pool(delayed(run)(strangers, s) for s in range(min(seeds, STRANGE_SEEDS)))
-        out[part] = {
-            source: {m: [r[source][m] for r in runs] for m in methods}
-            for source, methods in runs[0].items()
-        }
+    seeds = min(seeds, STRANGE_SEEDS)
+    folds = range(UNSEEN_FOLDS)
+    progress("models left out")
+    each = [(s, f) for s in range(seeds) for f in folds]
+    found = pool(delayed(models_left_out)(strangers, s, f) for s, f in each)
+    runs = [mean_over(found[s * UNSEEN_FOLDS :][:UNSEEN_FOLDS]) for s in range(seeds)]
+    out = {"models": _by_method(runs)}
+    diagrams: dict[str, Any] = {}
+    if len(strangers.whole) > 1:
+        progress("sources left out")
+        apart = pool(delayed(source_left_out)(strangers, s, seeds) for s in strangers.whole)
+        named = list(zip(strangers.whole, apart, strict=True))
+        out["sources"] = _by_method([{s: each[0][i] for s, each in named} for i in range(seeds)])
+        diagrams = {source: points for source, (_, points) in named}
     progress("kinds of tool calls left out")
-    kinds = run_kinds(strangers)
-    out["kinds"] = {s: {m: [found] for m, found in ms.items()} for s, ms in kinds.items()}
-    return out
+    kinds = [(s, f) for s in strangers.foreign for f in folds]
+    out["kinds"] = _by_method(
+        [mean_over(pool(delayed(kinds_left_out)(strangers, s, f) for s, f in kinds))]
+    )
+    return out, diagrams
+
+
+def _by_method(runs: Sequence[Measures]) -> dict[str, dict[str, list[dict[str, float]]]]:
+    """Case -> method -> one dict of measures a run."""
+    return {
+        case: {m: [r[case][m] for r in runs if m in r.get(case, {})] for m in methods}
+        for case, methods in runs[0].items()
+    }
 
 
 def _bench_look(
@@ -155,16 +171,20 @@ def _bench_look(
     looks = looks_in(bench)
     sources = list(dict.fromkeys(w.source for w in looks))
     out: dict[str, Any] = {"protocols": {}, "acts": {}, "transfer": {}}
-    for source in sources:
-        progress(f"{source}: looking at answers")
-        runs = pool(delayed(_run_source)(bench, source, s) for s in range(seeds))
-        for name, methods in runs[0].items():
-            for method in methods:
+    progress("looking at answers")
+    # Of one source alone: what a process is given is copied to it.
+    alone = {s: replace(bench, answers={s: bench.answers[s]}) for s in sources}
+    each = [(source, seed) for source in sources for seed in range(seeds)]
+    runs = pool(delayed(_run_source)(alone[source], source, seed) for source, seed in each)
+    for i in range(len(sources)):
+        for name, methods in _by_method(runs[i * seeds :][:seeds]).items():
+            for method, values in methods.items():
                 part = "acts" if method.startswith(_ACTS) else "protocols"
-                values = [r[name][method] for r in runs]
                 out[part].setdefault(name, {})[method.removeprefix(_ACTS)] = values
-    for look in teaching(looks) if len(sources) > 1 else ():
-        progress(f"{look.source}: transfer")
-        runs = pool(delayed(run_transfer)(bench, look, s) for s in range(seeds))
-        out["transfer"][look.name] = {m: [r[m] for r in runs] for m in runs[0]}
+    targets = teaching(looks) if len(sources) > 1 else []
+    progress("transfer to other sources")
+    moved = pool(delayed(run_transfer)(bench, w, seed) for w in targets for seed in range(seeds))
+    for i, look in enumerate(targets):
+        mine = moved[i * seeds :][:seeds]
+        out["transfer"][look.name] = {m: [r[m] for r in mine] for m in mine[0]}
     return out

@@ -30,8 +30,9 @@ from training.bench.constants import (
     REQUEST_S,
     SERVED_AT,
 )
-from training.bench.prompts import Work, load_training_set, task_of, works_in
+from training.bench.prompts import Work, task_of, works_in
 from training.data.log import Window
+from training.data.readers import read
 from training.evaluate.scoring import fitted_of
 from training.evaluate.what_if import WhatIf, what_if
 from training.pipelines.prompts import Progress
@@ -234,7 +235,7 @@ def asked_bench(
     progress: Progress = lambda step: None,
 ) -> dict[str, Any]:
     """Every log and kind of labels, the works taking turns; plain values."""
-    given = load_training_set(data, model)
+    given = TrainingSet.of(read(data), model)
     truths = [_truth(work, given, model) for work in works_in(given.data.rows)]
     out: dict[str, Any] = {}
     for case, (rows, *exploration) in LOGS.items():

@@ -120,6 +120,27 @@ class Comparison:
             }
         return pd.DataFrame(rows).T.rename_axis("to the cloud")
 
+    def month(self, cost_usd: FloatArray, requests: int, *, seed: int = 0) -> pd.DataFrame:
+        """The same trade for a month of so many requests: dollars, and good answers that are lost.
+
+        Lost answers with 95 % intervals over groups.
+        """
+        gain, rows = self.gains["router"], {}
+        for share in TRADE_SHARES:
+            sent = _sent(gain, share)
+            lost = metrics.bootstrap(
+                np.mean,
+                np.where(sent, 0.0, self.cloud - self.local),
+                groups=self.group,
+                rng=np.random.default_rng(seed),
+            )
+            value, low, high = (f"{requests * x:,.0f}" for x in (lost.value, lost.low, lost.high))
+            rows[f"{share:.0%}"] = {
+                "dollars a month": f"{requests * float((cost_usd * sent).mean()):,.2f}",
+                "good answers lost a month": f"{value} [{low}, {high}]",
+            }
+        return pd.DataFrame(rows).T.rename_axis("to the cloud")
+
     def floors(
         self, cost_usd: FloatArray, floors: Sequence[float], labels: int, *, seed: int = 0
     ) -> pd.DataFrame:

@@ -78,10 +78,14 @@ LEAST_STREAMS = 50  # chosen: of one local model; fewer say nothing of it
 SERVED_SHARE = 0.7  # chosen: what the champion's own cut gives on this traffic, about
 TRAFFIC_SOURCES = ("ZeroEval", "MMLU-Pro")  # that have answers of several local models in full
 LOG_REQUESTS, LOG_STEP_S = 3000, 600.0  # chosen: three weeks of one person's traffic
-FIRST_SEED = 100  # chosen: lessons were chosen on logs of lower seeds
+FIRST_SEED = 1000  # chosen: lessons were chosen on logs of lower seeds
 LARGE_LOGS = 1  # chosen: of a case with more requests; one takes minutes
 AUDITED_SHARE = 0.02  # the setting's default
 ASKED_RATE = 0.9  # chosen: audited answers that are rated when somebody is asked
+
+# Drift.
+DRIFT_LEARNED, DRIFT_SESSIONS = (200, 1000, 3000), (1, 5, 10, 25)  # chosen: from few to many
+DRIFT_LOOKS, DRIFT_NEW_LOOKS = 20, 2  # chosen: beside one memory, unchanged and of new topics
 
 # Models that err alike.
 REPEATED_PROMPTS = 2500  # chosen: of a source; shares of a pair are then known to .02

@@ -12,7 +12,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from router.decide.heads import logit, sigmoid
-from router.labelling.probes.measure import fitted_shift
+from router.decide.shift import fitted_shift
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.bench.constants import (
@@ -29,11 +29,11 @@ from training.bench.constants import (
 from training.bench.prompts import (
     Work,
     base_for,
-    load_training_set,
     summary,
     task_of,
     works_in,
 )
+from training.data.readers import read
 from training.data.splits import group_folds, group_sample
 from training.evaluate import metrics
 from training.evaluate.baselines import RoutingTask
@@ -186,7 +186,7 @@ def loop_bench(
 ) -> dict[str, Any]:
     """All targets; plain values, ready for JSON."""
     progress("computing features")
-    given = load_training_set(data, model)
+    given = TrainingSet.of(read(data), model)
     out: dict[str, Any] = {"seeds": seeds, "curve": {}, "exploring": {}, "swapped": {}}
     for work in works_in(given.data.rows):
         progress(f"{work.name}: default from the other works")

@@ -102,13 +102,14 @@ def misled_bench(
 
     `cases`: only those with these words in their name. `kept`: a file of finished logs, one a line,
     that a run which was stopped goes on from. All cases have their first log before any has its
-    second.
+    second, but for large logs, which come last.
     """
     traffic = load_traffic(data, model, progress)
     rows = _finished(kept)
     names = [name for name in CASES if cases in name]
     seeds = range(FIRST_SEED, FIRST_SEED + logs)
     every = [(name, seed) for seed in seeds for name in names if seed in _seeds_of(name, seeds)]
+    every.sort(key=lambda one: CASES[one[0]].requests > LOG_REQUESTS)
     waiting = [one for one in every if one not in rows]
     run = Parallel(n_jobs=jobs, max_nbytes="1M", return_as="generator")
     found = run(delayed(judged)(traffic, CASES[name], seed) for name, seed in waiting)

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
+from router.monitor.off_policy import CLOUD, BanditLog
 from router.prices import estimate_usd
 from router.registry.artifact import Artifact
 from router.types import FloatArray
 from training.bench.constants import CENTS, LOG_ROUNDS, LOG_ROWS, NEAR, OUTPUT_TOKENS
-from training.bench.prompts import load_training_set, task_of, works_in
-from training.evaluate.off_policy import CLOUD, BanditLog, by_ridge, evaluate
+from training.bench.prompts import task_of, works_in
+from training.data.readers import read
+from training.evaluate.off_policy import by_ridge, evaluate
 from training.evaluate.scoring import fitted_of
 from training.pipelines.prompts import Progress
 from training.pipelines.training_set import TrainingSet
@@ -80,7 +82,7 @@ def off_policy_bench(
     progress: Progress = lambda step: None,
 ) -> dict[str, Any]:
     """Every work, logging policy and target; means over simulations, plain values."""
-    known = load_training_set(data, model)
+    known = TrainingSet.of(read(data), model)
     out: dict[str, Any] = {"rows": LOG_ROWS, "simulations": simulations}
     for work in works_in(known.data.rows):
         if work.name == "GSM8K":

@@ -1,12 +1,13 @@
 """Answers of models and questions, and of whole sources, that no fit has seen.
 
 What a stranger gets on the first day: nobody measured the model, nobody taught the work.
-`run_models` leaves a fifth of each source's models and of all questions out at a time,
-`run_sources` one source with all its questions, each beside what a line of code gets on the same
-rows.
+`models_left_out` leaves a fifth of each source's models and of all questions out at a time,
+`source_left_out` one source with all its questions, `kinds_left_out` a fifth of the kinds of tool
+calls, each beside what a line of code gets on the same rows. Each makes one fit, so that they are
+spread over processes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -44,6 +45,7 @@ from training.fit.verifier import (
 )
 from training.pipelines.constants import BEGINNINGS_WEIGHT, FOREIGN_WEIGHT
 
+Measures = dict[str, dict[str, dict[str, float]]]  # source -> method -> measure
 _Kept = Callable[[VerifierRows], IntArray]  # indices of the rows that are kept
 LOOKS = (120, 240, 480)  # characters after which streams are looked at
 _ONE, _TWO = (NAMES.index(f"{n} other opinion{s}") for n, s in (("one", ""), ("two", "s")))
@@ -133,61 +135,64 @@ def unmeasured(model: Artifact, hidden: set[str]) -> Abilities:
     return lambda name: ability_of(name, known, models["reference_local"])
 
 
-def run_models(strangers: Strangers, seed: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Source -> method -> measures, mean over folds."""
-    found: dict[str, dict[str, list[dict[str, float]]]] = {}
-    for fold in range(UNSEEN_FOLDS):
-        hidden = _Fold.of(seed, fold, strangers)
-        verifier = strangers.fitted(hidden.outside)
-        for source in strangers.whole:
-            for method, rows in strangers.methods(source, hidden.inside).items():
-                ours = found.setdefault(source, {})
-                p = judged_by(verifier, rows)
-                ours.setdefault(method, []).append(_measures(p, rows))
-                for name, column in _COLUMNS.items():
-                    values = rows.features[:, NAMES.index(column)]
-                    ours.setdefault(f"{name}, {method}", []).append(_ranked(values, rows))
-    return {
-        source: {m: _mean(runs) for m, runs in methods.items()} for source, methods in found.items()
-    }
-
-
-def run_sources(strangers: Strangers, seed: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Source -> method -> measures of a verifier that never saw it, then after LABELS labels."""
-    rng = np.random.default_rng(seed)
-    out: dict[str, dict[str, dict[str, float]]] = {}
+def models_left_out(strangers: Strangers, seed: int, fold: int) -> Measures:
+    """One fold of the models and questions, judged by a verifier that saw neither."""
+    hidden = _Fold.of(seed, fold, strangers)
+    verifier = strangers.fitted(hidden.outside)
+    found: Measures = {}
     for source in strangers.whole:
-        verifier = strangers.without(source)
-        out[source] = {}
-        for method, rows in strangers.methods(source, _everything).items():
-            out[source][method] = _measures(judged_by(verifier, rows), rows)
+        ours = found.setdefault(source, {})
+        for method, rows in strangers.methods(source, hidden.inside).items():
+            ours[method] = _measures(judged_by(verifier, rows), rows)
+            for name, column in _COLUMNS.items():
+                values = rows.features[:, NAMES.index(column)]
+                ours[f"{name}, {method}"] = _ranked(values, rows)
+    return found
+
+
+def source_left_out(
+    strangers: Strangers, source: str, seeds: int
+) -> tuple[list[dict[str, dict[str, float]]], dict[str, list[dict[str, float]]]]:
+    """A verifier that never saw `source`: measures by method, one dict a seed, and diagrams.
+
+    Measures without a label, then after LABELS of them, which the seed draws. A diagram is a list
+    of points.
+    """
+    verifier = strangers.without(source)
+    methods = strangers.methods(source, _everything)
+    drawn = {method: judged_by(verifier, rows) for method, rows in methods.items()}
+    runs = []
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        run = {}
+        for method, rows in methods.items():
+            run[method] = _measures(drawn[method], rows)
             few, rest = group_sample(rows.group, LABELS, rng)
-            moved = adapted(verifier, rows.take(few))
-            left = rows.take(rest)
-            out[source][f"{method}, {LABELS} labels"] = _measures(judged_by(moved, left), left)
-    return out
+            left, moved = rows.take(rest), adapted(verifier, rows.take(few))
+            run[f"{method}, {LABELS} labels"] = _measures(judged_by(moved, left), left)
+        runs.append(run)
+    points = {m: _points(p, (methods[m].local >= GOOD_SCORE) * 1.0) for m, p in drawn.items()}
+    return runs, points
 
 
-def run_kinds(strangers: Strangers) -> dict[str, dict[str, dict[str, float]]]:
-    """The same for kinds of tool calls, each left out: mean over the categories of each source.
+def kinds_left_out(strangers: Strangers, source: str, fold: int) -> Measures:
+    """A fifth of the kinds of a source's tool calls, judged by a verifier that saw none of them.
 
     Of the categories of exams another protocol tells (`training.bench.prompts`).
     """
-    out: dict[str, dict[str, dict[str, float]]] = {}
-    for source in strangers.foreign:
-        rows = strangers.whole[source]
-        names = np.array([strangers.category.get(str(g), "") for g in rows.group])
-        found: dict[str, list[dict[str, float]]] = {}
-        for name in sorted(set(names.tolist())):
-            groups = set(rows.group[names == name].tolist())
-            verifier = strangers.fitted(_outside(groups))
-            for method, tested in strangers.methods(source, _outside(groups, inside=True)).items():
-                p = judged_by(verifier, tested)
-                found.setdefault(method, []).append(_measures(p, tested))
-                equal = tested.features[:, NAMES.index("agreement: equal")]
-                found.setdefault(f"equality, {method}", []).append(_ranked(equal, tested))
-        out[source] = {method: _mean(runs) for method, runs in found.items()}
-    return out
+    rows = strangers.whole[source]
+    names = np.array([strangers.category.get(str(g), "") for g in rows.group])
+    left = sorted(set(names.tolist()))[fold::UNSEEN_FOLDS]
+    groups = set(rows.group[np.isin(names, left)].tolist())
+    found: Measures = {source: {}}
+    if not groups:
+        return found
+    verifier = strangers.fitted(_outside(groups))
+    for method, tested in strangers.methods(source, _outside(groups, inside=True)).items():
+        found[source][method] = _measures(judged_by(verifier, tested), tested)
+        equal = tested.features[:, NAMES.index("agreement: equal")]
+        found[source][f"equality, {method}"] = _ranked(equal, tested)
+    return found
 
 
 def _outside(groups: set[str], inside: bool = False) -> _Kept:
@@ -200,18 +205,6 @@ def judged_by(verifier: Verifier, rows: VerifierRows) -> FloatArray:
     logits = verifier.served(rows.features)
     p: FloatArray = sigmoid(logits)[:, 0]
     return p
-
-
-def diagrams(strangers: Strangers) -> dict[str, dict[str, list[dict[str, float]]]]:
-    """Source -> method -> points of its reliability diagram, the source left out of the fit."""
-    out = {}
-    for source in strangers.whole if len(strangers.whole) > 1 else ():
-        verifier = strangers.without(source)
-        out[source] = {
-            method: _points(judged_by(verifier, rows), (rows.local >= GOOD_SCORE) * 1.0)
-            for method, rows in strangers.methods(source, _everything).items()
-        }
-    return out
 
 
 def _points(p: FloatArray, good: FloatArray) -> list[dict[str, float]]:
@@ -296,5 +289,17 @@ def within_models(p: FloatArray, rows: VerifierRows) -> float:
     return float(np.mean(found)) if found else float("nan")
 
 
-def _mean(runs: list[dict[str, float]]) -> dict[str, float]:
-    return {key: float(np.nanmean([r[key] for r in runs])) for key in runs[0]}
+def mean_over(folds: Sequence[Measures]) -> Measures:
+    """The mean of each measure over the folds that have it."""
+    found: dict[str, dict[str, list[dict[str, float]]]] = {}
+    for one in folds:
+        for source, methods in one.items():
+            for method, measures in methods.items():
+                found.setdefault(source, {}).setdefault(method, []).append(measures)
+    return {
+        source: {
+            method: {key: float(np.nanmean([r[key] for r in runs])) for key in runs[0]}
+            for method, runs in methods.items()
+        }
+        for source, methods in found.items()
+    }

@@ -5,13 +5,16 @@ from typing import Any
 import numpy as np
 
 from router.monitor.alarms import CalibrationTest
-from router.monitor.constants import GAMMA, LIMIT
+from router.monitor.bets import Bet, by_acts, watched
+from router.monitor.constants import LIMIT
+from router.outcomes.queries import Rated
 from router.types import FloatArray
 from training.pipelines.prompts import Progress
 
 _LABELS = 1000  # chosen: years of one person's audit
 _WORSE, _AFTER = 0.15, 500  # the break that must be noticed, and how long is waited for it
 _AGES = (100, 1000, 10_000)
+_APART_S = 3600.0  # chosen: between two blocks of requests
 
 
 def watch_bench(*, runs: int, progress: Progress = lambda step: None) -> dict[str, Any]:
@@ -28,13 +31,13 @@ def watch_bench(*, runs: int, progress: Progress = lambda step: None) -> dict[st
     for name, good, bad, block in (
         ("honest", 1.0, 1.0, 1),
         ("drawn by lot, outcomes in blocks of ten", 0.02, 0.02, 10),
+        ("all of a block of ten drawn", 1.0, 1.0, 10),
         ("good rated with .3, bad with .5", 0.3, 0.5, 1),
         ("good rated with .2, bad with .5", 0.2, 0.5, 1),
     ):
         progress(name)
         rng = np.random.default_rng(7)
-        odds = 1.0 if good == bad else GAMMA
-        broken = [_false_alarm(rng, good, bad, block, odds) for _ in range(runs)]
+        broken = [_false_alarm(rng, good, bad, block) for _ in range(runs)]
         out[f"false alarms, {name}"] = float(np.mean(broken))
     return out
 
@@ -58,14 +61,36 @@ def _delay(rng: np.random.Generator, age: int) -> int:
     return _AFTER
 
 
-def _false_alarm(
-    rng: np.random.Generator, good: float, bad: float, block: int, odds: float
-) -> bool:
-    test = CalibrationTest()
-    while test.labels < _LABELS and not test.broken:
+def _false_alarm(rng: np.random.Generator, good: float, bad: float, block: int) -> bool:
+    """Blocks of requests of one key, with one outcome each; drawn by lot where both are as likely
+    to be rated.
+    """
+    bets: list[Bet] = []
+    number = 0
+    while len(bets) < _LABELS:
         p = float(rng.uniform(0.3, 0.9))
         y = float(rng.random() < p)
-        for _ in range(block):
-            if rng.random() < (good if y else bad):
-                test.add(p, y, odds=odds)
-    return test.broken
+        rated = int((rng.random(block) < (good if y else bad)).sum())
+        number += 1
+        bets += [_bet(p, y, good == bad, number * _APART_S + i) for i in range(rated)]
+    return watched(by_acts(bets)).broken
+
+
+def _bet(p: float, y: float, audited: bool, at: float) -> Bet:
+    said = Rated(
+        api="chat",
+        words=None,
+        features=None,
+        decision="",
+        at=at,
+        key="k",
+        asked_at=at,
+        asked_by="k",
+        source="user",
+        score=y,
+        p_local=p,
+        p_final=p,
+        agreement=None,
+        audited=audited,
+    )
+    return Bet(p=p, score=y, weight=1.0, audited=audited, key="k", about=(said,))

@@ -87,10 +87,11 @@ def _settings() -> Settings:
     """A models folder and a copy of the bundled log, both apart from the shipped ones."""
     own = RUNS / "own"
     current = artifacts.resolve(MODELS)
-    if not (own / current.name).exists():
-        shutil.copytree(current, own / current.name)
-    Registry(own).promote(current.name)
+    shutil.rmtree(own, ignore_errors=True)  # an earlier router's versions may not be readable
+    shutil.copytree(current, own / current.name)
+    Registry(own).start_from(current.name)
     engine = open_log(TRAFFIC)
     url = engine.url.render_as_string(hide_password=False)
     engine.dispose()
-    return load_settings(models_dir=own.resolve(), log_url=url)
+    settings = load_settings(models_dir=own.resolve(), log_url=url)
+    return settings.model_copy(update={"mlflow_url": None})

@@ -14,7 +14,7 @@ from training.cli.options import Json, console, steps, write_json
 def bench_loop(
     data: Annotated[Path, typer.Option(help="Folder of outcomes (prompts and outcomes files).")],
     part: Annotated[
-        Literal["all", "learning", "off-policy", "misled", "watch", "dependence"],
+        Literal["all", "learning", "off-policy", "misled", "watch", "drift", "dependence"],
         typer.Option(help="What to measure."),
     ] = "all",
     seeds: Annotated[int, typer.Option(help="Seeds of the learning part.")] = 5,
@@ -28,7 +28,7 @@ def bench_loop(
     ] = None,
     json_file: Json = None,
 ) -> None:
-    """Measure the loop: labels, exploration, a swapped model, logs that mislead, estimates."""
+    """Measure the loop: labels, exploration, swapped models, misleading logs, alarms, estimates."""
     model = artifacts.load(artifacts.resolve(shipped_models()))
     out: dict[str, Any] = {}
     with steps() as step:
@@ -46,6 +46,10 @@ def bench_loop(
             from training.bench.watching import watch_bench
 
             out["watch"] = watch_bench(runs=10 * logs, progress=step)
+        if part in ("all", "drift"):
+            from training.bench.drifting import drift_bench
+
+            out["drift"] = drift_bench(data, model, runs=5 * logs, progress=step)
         if part in ("all", "learning"):
             from training.bench.loop import loop_bench
 
@@ -64,8 +68,10 @@ def bench_loop(
         _learning(out["learning"])
     if "misled" in out:
         _misled(out["misled"])
+    if "drift" in out:
+        _tables({"drift": out["drift"]})
     if "dependence" in out:
-        _dependence(out["dependence"])
+        _tables(out["dependence"])
     if "watch" in out:
         for name, value in out["watch"].items():
             console.print(f"{name}: {value}")
@@ -95,7 +101,7 @@ def _misled(found: dict[str, Any]) -> None:
     console.print(table)
 
 
-def _dependence(found: dict[str, Any]) -> None:
+def _tables(found: dict[str, Any]) -> None:
     for rows in found.values():
         headings = list(next(iter(rows.values()), {}))
         table = Table("", *headings, box=None)

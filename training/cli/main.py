@@ -13,6 +13,7 @@ from router.settings import shipped_models
 from training.cli import answers as cli_answers
 from training.cli import loop as cli_loop
 from training.cli import people as cli_people
+from training.cli import picture as cli_picture
 from training.cli.options import (
     Data,
     Json,
@@ -120,6 +121,9 @@ app.command(epilog="Example: python -m training floor --rows data/heldout.parque
 app.command(
     name="bench-loop", epilog="Example: python -m training bench-loop --data ../outcomes --seeds 5"
 )(cli_loop.bench_loop)
+app.command(
+    epilog="Example: python -m training picture --rows data/heldout.parquet --out docs/picture.png"
+)(cli_picture.picture)
 app.command(epilog="Example: python -m training people --data data/everyday --data outcomes")(
     cli_people.people
 )

@@ -1,21 +1,26 @@
 """What the commands of `python -m training` share: options, reading, progress, writing."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from router.cli.console import stoppable
+from router.cli.progress import shown
 from router.errors import ArtifactError, RouterError
 from router.registry import artifact as artifacts
+from training.cli.lasting import Lasting
 from training.data.dataset import Dataset, combined
 from training.data.readers import read
 
 console = Console(highlight=False)
+_UNSAVED = "The version in use is as it was; the same command begins anew."
 
 Data = Annotated[list[Path], typer.Option(help="Outcomes: a file or folder; may be repeated.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave faulty rows out and count them.")]
@@ -26,14 +31,14 @@ Seed = Annotated[int, typer.Option(help="Seed of folds and bootstraps.")]
 
 @contextmanager
 def steps() -> Iterator[Any]:
-    """A spinner with the current step and the time so far; yields a function that names a step."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    screen = Console(stderr=True)
-    with Progress(
-        *columns, console=screen, transient=True, disable=not screen.is_terminal
-    ) as progress:
-        task = progress.add_task("starting", total=None)
-        yield lambda step: progress.update(task, description=step)
+    """Show the current step and how long the last run took from there; yields what names a step.
+
+    Ctrl-C says that nothing was saved: versions are written whole, at the end.
+    """
+    lasting = Lasting.of_last_run(sys.argv, sys.stderr.isatty())
+    with stoppable(_UNSAVED), shown(lambda: lasting.words(monotonic())):
+        yield lambda step: lasting.begun(step, monotonic())
+        lasting.ended(monotonic())
 
 
 def folder_of(name: str) -> Path:

@@ -9,7 +9,7 @@ import pandas as pd
 from router.answers.agreement import agreement
 from router.answers.reading import Reader
 from router.answers.verifier import SIZE, Evidence, heard, row, with_meaning
-from router.decide.router import extractor_of
+from router.decide.extractors import extractor_of
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.data.answers import Answered, answered

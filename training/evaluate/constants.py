@@ -17,15 +17,9 @@ FLOOR_ROUNDS = 20  # chosen: of simulated outcomes, for their mean
 NORMAL_ROUNDS = 500  # chosen: where all rounds are one product of matrices
 WILSON_Z = 1.96  # 97.5 % quantile of the normal distribution
 
-# Estimates from logs.
-MIN_EFFECTIVE_ROWS = 50.0  # chosen: below, no estimate is worth its interval
-MIN_EXPLORED_ROWS = 10  # chosen: of those that a policy would send elsewhere; below, all is model
-# Chosen by simulation: outcomes of 0 or 1 that few rows did not show, as so many rows that came out
-# half. At ten rows a bootstrap covers .69 to .88, with these .97; at a hundred both cover .95.
-UNSEEN_ROWS = 2.0
+# Estimates from logs; more of them in `router.monitor.constants`.
 MIN_JUDGED = 20  # chosen: rated answers of a tier; fewer tell nothing of its head
 MIN_ANCHORS = 20  # chosen: of a tier; with fewer, how far agreement is off is known to +-.2 at best
-WIDEST = 0.5  # chosen: bounds that are further apart say nothing that one would act on
 CROSS_FOLDS = 5  # chosen: leaves four fifths to learn from
 RIDGE_STRENGTH, RIDGE_BIAS_STRENGTH = 10.0, 1e-6  # chosen: outcomes are noise for the most part
 

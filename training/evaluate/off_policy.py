@@ -17,44 +17,27 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from router.errors import DataError
+from router.monitor.off_policy import (
+    CLOUD,
+    LOCAL,
+    BanditLog,
+    check,
+    corrected,
+    differing,
+    effective,
+    unseen,
+    weights,
+)
 from router.types import FloatArray, IntArray
 from training.data.splits import group_folds
 from training.evaluate.constants import (
     CROSS_FOLDS,
     LEVEL,
-    MIN_EFFECTIVE_ROWS,
-    MIN_EXPLORED_ROWS,
     NORMAL_ROUNDS,
     RIDGE_BIAS_STRENGTH,
     RIDGE_STRENGTH,
-    UNSEEN_ROWS,
 )
 from training.evaluate.metrics import Interval
-
-LOCAL, CLOUD = 0, 1
-NO_EXPLORATION = (
-    "The log holds no exploration: every request went where it surely would, so nothing is known "
-    "of the other tier. Set exploration = 0.02 in router.toml and come back after some hundred "
-    "requests."
-)
-
-
-@dataclass(frozen=True)
-class BanditLog:
-    """Rows of a log, arrays of shape (n,).
-
-    `action`: 0 local, 1 cloud. `propensity`: of that action under the logging policy, 0..1.
-    `outcome`: quality 0..1 or cost in dollars. `group`: rows that the bootstrap keeps together.
-    """
-
-    action: IntArray
-    propensity: FloatArray
-    outcome: FloatArray
-    group: NDArray[Any]
-
-    def __len__(self) -> int:
-        return len(self.action)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,16 +79,15 @@ def evaluate(
     words, for a log without exploration, with too few explored rows where the policies differ, or
     with too few effective rows.
     """
-    _checked(log, policy)
+    check(log, policy)
     chosen = np.where(log.action == CLOUD, policy, 1 - policy)
-    weight = chosen / log.propensity
-    expected = policy * predicted[:, CLOUD] + (1 - policy) * predicted[:, LOCAL]
+    weight = weights(log, policy)
     seen = predicted[np.arange(len(log)), log.action]
     terms = {
         "replay": (chosen * log.outcome, chosen),
         "ips": (weight * log.outcome, np.ones(len(log))),
         "snips": (weight * log.outcome, weight),
-        "dr": (expected + weight * (log.outcome - seen), np.ones(len(log))),
+        "dr": (corrected(log, policy, predicted), np.ones(len(log))),
     }
     rng = np.random.default_rng(seed)
     counts = _resampled(log.group, rng, rounds)
@@ -130,69 +112,19 @@ def evaluate(
     )
 
 
-def differing(log: BanditLog, policy: FloatArray) -> NDArray[np.bool_]:
-    """Rows that `policy` would send where the log did not send them, or only by chance, (n,)."""
-    wanted = (policy > 0.5) == (log.action == CLOUD)
-    chance: NDArray[np.bool_] = np.where(wanted, log.propensity, 1 - log.propensity) <= 0.5
-    return chance
-
-
 def _unseen(
     weight: FloatArray, residual: FloatArray, explored: NDArray[np.bool_], span: float
 ) -> float:
-    """What to add to the square of an interval's half for being told by few rows.
-
-    Student's quantile in place of the normal one for the part that explored rows tell, and
-    UNSEEN_ROWS of the largest spread, as Agresti and Coull (1998) add rows to a share.
-    """
-    if not explored.any():
-        return 0.0
-    w, z = weight[explored], float(norm.ppf((1 + LEVEL) / 2))
-    quantile = float(student.ppf((1 + LEVEL) / 2, max(effective(w) - 1, 1.0)))
-    told = float(((w * residual[explored]) ** 2).sum())
-    untold = UNSEEN_ROWS * float((w**2).mean()) * (span / 2) ** 2
-    return ((quantile**2 - z**2) * told + quantile**2 * untold) / len(weight) ** 2
+    """`unseen` with this module's level and as many degrees as the explored rows are worth."""
+    freedom = max(effective(weight[explored]) - 1, 1.0)
+    above = (1 + LEVEL) / 2
+    quantiles = {"normal": float(norm.ppf(above)), "student": float(student.ppf(above, freedom))}
+    return unseen(weight, residual, explored, span, **quantiles)
 
 
 def _wider(interval: Interval, square: float) -> Interval:
     half = float(np.hypot(interval.high - interval.value, np.sqrt(square)))
     return Interval(interval.value, interval.value - half, interval.value + half)
-
-
-def _checked(log: BanditLog, policy: FloatArray) -> None:
-    """Refuse what cannot be estimated. Raises DataError."""
-    if not len(log):
-        raise DataError("The log holds no request with an outcome and a propensity.")
-    if not ((log.propensity > 0) & (log.propensity <= 1)).all():
-        raise DataError("Propensities must lie above 0 and not above 1; the log is damaged.")
-    wanted = np.where(log.action == CLOUD, policy, 1 - policy)
-    if (log.propensity >= 1 - 1e-9).all() and not (wanted > 1 - 1e-9).all():
-        raise DataError(NO_EXPLORATION)
-    region = differing(log, policy)
-    explored = int((region & (wanted > 0.5)).sum())
-    if region.any() and explored < MIN_EXPLORED_ROWS:
-        raise DataError(
-            f"{explored} of the {int(region.sum())} requests that this policy would send elsewhere "
-            f"were explored, {MIN_EXPLORED_ROWS} are needed; log more, explore more "
-            "(exploration_near asks where policies differ), or ask about a nearer policy."
-        )
-    rows = effective(wanted / log.propensity)
-    if rows < MIN_EFFECTIVE_ROWS:
-        raise DataError(
-            f"The {len(log)} logged requests are worth {rows:.0f} of this policy's own, "
-            f"{MIN_EFFECTIVE_ROWS:.0f} are needed; log more, explore more, or ask about a policy "
-            "that is nearer to the one that served."
-        )
-
-
-def effective(weight: FloatArray) -> float:
-    """Effective sample size of weighted rows (Kish 1965): (sum w)^2 / sum w^2.
-
-    >>> effective(np.array([1.0, 1.0, 0.0, 0.0]))
-    2.0
-    """
-    square = float((weight**2).sum())
-    return float(weight.sum()) ** 2 / square if square else 0.0
 
 
 def crossed(

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from router.errors import DataError
+from router.monitor.off_policy import CLOUD
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray
@@ -24,7 +25,6 @@ from training.evaluate import metrics
 from training.evaluate.constants import GOOD_SCORE, MIN_JUDGED
 from training.evaluate.known_quality import KnownQuality
 from training.evaluate.metrics import Interval
-from training.evaluate.off_policy import CLOUD
 from training.evaluate.scoring import fitted_of
 from training.evaluate.what_if import Logged, WhatIf, asked, by_model
 from training.fit.encoder import of_artifact

@@ -35,6 +35,7 @@ def new_axes(width: float = 6.4, height: float = 4.2) -> Axes:
     axes = Figure(figsize=(width, height), layout="constrained").add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
+    axes.set_prop_cycle(color=_COLOURS)
     return axes
 
 
@@ -50,6 +51,7 @@ def panels(names: Sequence[str], columns: int = 3, side: float = 3.4) -> dict[st
         axes.set_title(name, fontsize="medium")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.3)
+        axes.set_prop_cycle(color=_COLOURS)
     return dict(zip(names, grid, strict=False))
 
 

@@ -9,23 +9,15 @@ from sqlalchemy import Engine
 
 from router.errors import DataError
 from router.labels.signals import FAULTS, implicit
+from router.monitor.constants import MIN_EXPLORED_ROWS, WIDEST
+from router.monitor.off_policy import CLOUD, LOCAL, NO_EXPLORATION, BanditLog, differing
 from router.outcomes import counts
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.data.log import Window, served_in
-from training.evaluate.constants import MIN_EXPLORED_ROWS, WIDEST
 from training.evaluate.known_quality import KnownQuality, known_quality
 from training.evaluate.metrics import Interval
-from training.evaluate.off_policy import (
-    CLOUD,
-    LOCAL,
-    NO_EXPLORATION,
-    BanditLog,
-    Estimate,
-    by_ridge,
-    differing,
-    evaluate,
-)
+from training.evaluate.off_policy import Estimate, by_ridge, evaluate
 from training.evaluate.scoring import fitted_of
 
 _LEARNED = ("learned", "exploration")

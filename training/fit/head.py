@@ -10,6 +10,7 @@ from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 
 from router.decide.heads import Heads
+from router.decide.shift import fitted_shift
 from router.registry.ability import ability_for, normalised
 from router.text.structure import SIZE
 from router.types import FloatArray, IntArray
@@ -18,9 +19,11 @@ from training.data.everyday import RUBRIC_PREFIX
 from training.data.splits import group_folds
 from training.fit.calibrate import platt
 from training.fit.constants import (
+    BASE_PROMPTS,
     BASE_SCALE,
     CHOICE_FOLDS,
     CHOICE_PROMPTS,
+    FOLDS_PRIOR,
     HEAD_C,
     MAX_ITERATIONS,
     MIN_ROWS,
@@ -76,12 +79,14 @@ class Choice:
     """How a head is fitted, and the slope and shift that its logits then need.
 
     `c` is scikit-learn's C for a fit on the columns; None keeps the base's logit, which slope and
-    shift recalibrate.
+    shift recalibrate. `part`: how far to go there, 0..1, from the base's logit moved by `level`.
     """
 
     c: float | None
     slope: float = 1.0
     shift: float = 0.0
+    part: float = 1.0
+    level: float = 0.0
 
     def __str__(self) -> str:
         if self.c is not None:
@@ -106,7 +111,8 @@ class Problem:
         Both are judged by log loss on three grouped folds (of at most 6,000 prompts) after
         scaling: shrinkage ranks well but makes logits timid, which the slope undoes. A fit that
         builds on a base falls back to it by itself when labels are few, so it is given the benefit
-        of the doubt: the base alone must be better by a standard error.
+        of the doubt: the base alone must be better by a standard error. What is chosen is gone to
+        as far as labels bear (`_part_way`).
         """
         c = strength or HEAD_C
         few = len(self.rows.prompt) < MIN_ROWS or len(np.unique(self.rows.group)) < CHOICE_FOLDS
@@ -126,7 +132,18 @@ class Problem:
         kept, kept_loss = _scaled(Choice(None), self._prior(rows), rows)
         worse = rows.weight / rows.weight.mean() * (loss - kept_loss)
         doubt = worse.std() / np.sqrt(len(worse))
-        return kept if worse.mean() > doubt else fitted
+        return self._part_way(kept if worse.mean() > doubt else fitted)
+
+    def _part_way(self, choice: Choice) -> Choice:
+        """Few labels move the level and hardly the slope: what they say of that spoils the order.
+
+        Log loss likes timid heads, routing asks which of two is the better; where a head tells
+        little, its slope would fall and leave the gain to the other head alone.
+        """
+        prompts = len(np.unique(self.rows.prompt))
+        rows = self.rows
+        level = fitted_shift(self._prior(rows), rows.score, FOLDS_PRIOR, rows.weight)
+        return replace(choice, part=prompts / (prompts + BASE_PROMPTS), level=level)
 
     def _held_out(self, rows: Rows, c: float, train: IntArray, test: IntArray) -> FloatArray:
         part, rest = rows.take(train), rows.take(test)
@@ -160,9 +177,15 @@ class Problem:
 
     def _estimator(self, rows: Rows, c: float, names: list[str]) -> LogisticRegression:
         inputs, label, weight = soft_rows(self._inputs(rows, names), rows.score, rows.weight)
-        return LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=TOLERANCE).fit(
-            inputs, label, weight
+        # Weights of columns without entries stay 0; few requests have few of the words.
+        used = np.flatnonzero(inputs.getnnz(axis=0))
+        fitted = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=TOLERANCE).fit(
+            inputs[:, used], label, weight
         )
+        every = np.zeros((1, inputs.shape[1]), dtype=fitted.coef_.dtype)
+        every[0, used] = fitted.coef_[0]
+        fitted.coef_, fitted.n_features_in_ = every, inputs.shape[1]
+        return fitted
 
     def solve(
         self, choice: Choice, dimensions: int, vocabulary: int
@@ -171,13 +194,18 @@ class Problem:
         width = self.columns.shape[1]
         names: list[str] = []
         estimator = None
-        coefficients, bias = np.zeros(width), choice.shift
-        gamma = np.array([choice.slope, 0.0])
+        rest = (1 - choice.part) * np.array([1.0, 0.0])  # of the base's logits
+        coefficients, bias = np.zeros(width), choice.part * choice.shift
+        bias += (1 - choice.part) * choice.level
+        gamma = choice.part * np.array([choice.slope, 0.0]) + rest
         if choice.c is not None:
             names = _names(self.rows)
             estimator = self._estimator(self.rows, choice.c, names)
-            estimator.coef_ = estimator.coef_ * choice.slope
-            estimator.intercept_ = estimator.intercept_ * choice.slope + choice.shift
+            slope = choice.part * choice.slope
+            estimator.coef_ = estimator.coef_ * slope
+            if self.base is not None:
+                estimator.coef_[0, :2] += rest / BASE_SCALE
+            estimator.intercept_ = estimator.intercept_ * slope + bias
             coefficients = estimator.coef_[0].astype(np.float64)
             bias = float(estimator.intercept_[0])
             if self.base is not None:

@@ -12,8 +12,8 @@ from router.answers.kinds import EVIDENCE
 from router.answers.reading import Reader
 from router.answers.verifier import NAMES, Verifier, kinds_of
 from router.decide.deferral import TO_BEGINNING
+from router.decide.extractors import extractor_of
 from router.decide.heads import sigmoid
-from router.decide.router import extractor_of
 from router.errors import TrainingError
 from router.registry.ability import ability_of
 from router.registry.artifact import Artifact

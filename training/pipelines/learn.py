@@ -159,6 +159,7 @@ def learn(
         soft=soft,
         true=true,
         drawn=labelled.drawn,
+        rater=labelled.rater,
         window=window,
         before=before,
         base=base_of(champion),

@@ -5,6 +5,7 @@ rank better than either; labels that would judge them share the errors of those 
 so they are asked whether a lesson is better than the champion, never which of the lessons is best.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from training.pipelines.constants import (
     PART_WAYS,
     RATED_PART_WAYS,
 )
+from training.pipelines.levels import as_expected_of
 from training.pipelines.prompts import calibrated
 from training.pipelines.training_set import TrainingSet
 
@@ -38,12 +40,16 @@ class Lesson:
 
 @dataclass(frozen=True, kw_only=True)
 class Lecture:
-    """What lessons are made from: labels of the past, soft ones by agreement and true ones."""
+    """What lessons are made from: labels of the past, soft ones by agreement and true ones.
+
+    `drawn`: decisions labelled by lot; `rater`: decision -> whose label it is, "" if it was drawn.
+    """
 
     known: TrainingSet
     soft: pd.DataFrame
     true: pd.DataFrame
     drawn: frozenset[str]
+    rater: Mapping[str, str]
     window: Window
     before: Fitted
     base: Base
@@ -88,19 +94,30 @@ class Lecture:
     def _rated(self) -> pd.DataFrame:
         """True labels, and what each says of the answer that the other tier would have given.
 
-        That is expected to be as much better or worse than the champion thinks as this one was.
+        A rating counts as far as its answer is better or worse than what its rater, as strict as
+        he is, would say of such answers; the other tier's is expected to be off by as much. So
+        whoever rates the bad ones alone does not make all answers bad that are like them.
         """
-        true = self.true
+        true = self.true.reset_index(drop=True)
         if true.empty:
             return true
+        believed = self._believed(true)
+        raters = true["prompt_id"].map(self.rater)
+        off = true["score"].to_numpy() - as_expected_of(true.assign(rater=raters), believed)
         pair, tier = self.window.pair, true["tier"].map({"local": "cloud", "cloud": "local"})
         other = true.assign(tier=tier, model=tier.map(pair), weight=true["weight"] * OTHER_TIER)
-        expected = self.known.probabilities(self.before, other)
-        off = true["score"].to_numpy() - self.known.probabilities(self.before, true)
-        other = other.assign(score=np.clip(expected + off, 0.0, 1.0))
+        other = other.assign(score=np.clip(self._believed(other) + off, 0.0, 1.0))
         keys = ["prompt_id", "tier"]
         said = pd.MultiIndex.from_frame(other[keys]).isin(pd.MultiIndex.from_frame(true[keys]))
-        return pd.concat([true, other[~said]], ignore_index=True)
+        own = true.assign(score=np.clip(believed + off, 0.0, 1.0))
+        return pd.concat([own, other[~said]], ignore_index=True)
+
+    def _believed(self, rows: pd.DataFrame) -> FloatArray:
+        """What agreement says of the answers of `rows`, and the champion where nobody was asked."""
+        free = self.soft.set_index(["prompt_id", "tier"])["score"]
+        free = free[~free.index.duplicated()]
+        said = free.reindex(pd.MultiIndex.from_frame(rows[["prompt_id", "tier"]])).to_numpy()
+        return np.where(np.isfinite(said), said, self.known.probabilities(self.before, rows))
 
     def _recalibrated(self, rows: pd.DataFrame) -> Fitted:
         known = self.known

@@ -8,6 +8,7 @@ intercept a kind, and no weight.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,35 +50,62 @@ def levelled(
     moves = _moves(said, dict(zip(about, score, strict=True)), kinds)
     for cell, at in rows.items():
         if len(at) and cell in moves:
-            score[at] = _shifted(score[at], float(score[at].mean()) + moves[cell])
+            score[at] = sigmoid(logit(score[at], LEVEL_EDGE) + moves[cell])
     return soft.assign(score=score)
+
+
+def as_expected_of(said: pd.DataFrame, score: FloatArray) -> FloatArray:
+    """What to expect of each of the ratings `said` (tier, score, weight, rater), from probabilities
+    `score` (n,) of the answers, and from how strict their raters are: a shift of logits a tier and
+    rater, none for answers that nobody chose (rater "").
+
+    How much readier somebody is to rate bad answers shifts the logits alone (Prentice and Pyke
+    1979); a difference of means would grow with the level, and pull good kinds down to bad ones.
+    """
+    z = logit(score, LEVEL_EDGE)
+    groups: Mapping[Any, Any] = said.groupby(["tier", "rater"]).indices
+    for (_, rater), mine in groups.items():
+        if rater:
+            z[mine] += _habit(z[mine], said.iloc[mine])
+    return sigmoid(z)
+
+
+def _habit(z: FloatArray, said: pd.DataFrame) -> float:
+    y, weight = (said[c].to_numpy(dtype="float64") for c in ("score", "weight"))
+    least = 0.5 / len(y)  # half an answer is thought of as the other way
+    mean = np.clip(np.average(y, weights=weight), least, 1 - least)
+    return shift_to(z, float(mean), weight)
 
 
 def _moves(
     said: pd.DataFrame, score: Mapping[tuple[str, str], float], kinds: Mapping[str, str]
 ) -> dict[tuple[str, str], float]:
-    """(tier, kind) -> by how much labels move its mean."""
+    """(tier, kind) -> by how much labels move its logits.
+
+    A step of Newton's, shrunk as far as the kinds differ by no more than chance would let them
+    (empirical Bayes, DerSimonian and Laird 1986): some dozens of labels move none, hundreds do.
+    """
     about = list(zip(said["prompt_id"], said["tier"], strict=True))
     known = said[[one in score for one in about]]
     if known.empty:
         return {}
-    told = [score[one] for one in zip(known["prompt_id"], known["tier"], strict=True)]
-    known = known.assign(
-        off=known["score"].to_numpy(dtype="float64") - told, kind=known["prompt_id"].map(kinds)
+    told = np.array([score[one] for one in zip(known["prompt_id"], known["tier"], strict=True)])
+    expected = as_expected_of(known, told)
+    weight = known["weight"].to_numpy(dtype="float64")
+    cells = (
+        known.assign(
+            kind=known["prompt_id"].map(kinds),
+            off=weight * (known["score"].to_numpy(dtype="float64") - expected),
+            told=weight * expected * (1 - expected),
+        )
+        .groupby(["tier", "kind"])[["off", "told"]]
+        .sum()
     )
-    habit: dict[tuple[str, str], float] = {
-        (str(tier), str(rater)): float(np.average(mine["off"], weights=mine["weight"]))
-        for tier, mine_of in known.groupby("tier")
-        for rater, mine in mine_of.groupby("rater")
-        if rater
-    }
-    usual = [habit.get(one, 0.0) for one in zip(known["tier"], known["rater"], strict=True)]
-    known = known.assign(sum=known["weight"] * (known["off"] - usual))
-    return {
-        (str(tier), str(kind)): float(mine["sum"].sum() / (mine["weight"].sum() + LEVEL_PRIOR))
-        for tier, mine_of in known.groupby("tier")
-        for kind, mine in mine_of.groupby("kind")
-    }
+    off, sure = cells["off"].to_numpy(), cells["told"].to_numpy()
+    beyond_chance = float((off**2 / sure).sum()) - len(cells)
+    variance = max(beyond_chance, 0.0) / (sure.sum() + LEVEL_PRIOR)
+    moved = off * variance / (sure * variance + 1)
+    return {(str(t), str(k)): float(m) for (t, k), m in zip(cells.index, moved, strict=True)}
 
 
 def _shifted(p: FloatArray, mean: float) -> FloatArray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from router.decide.router import extractor_of
+from router.decide.extractors import extractor_of
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from router.types import FloatArray

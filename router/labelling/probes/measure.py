@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from router.backends.discovery import LocalModel, digest_of
 from router.decide.heads import logit, sigmoid
 from router.decide.router import Router
+from router.decide.shift import fitted_shift
 from router.labelling import Progress
 from router.labelling.local import Local
 from router.labelling.probes.checks import passed
@@ -24,9 +25,6 @@ from router.wire import Json
 from router.wire.summary import Summary
 
 MAX_TOKENS = 400
-# What a probe may move the ability term by: curvature of a Gaussian prior around the guess from the
-# model's size and generation, as in `training.fit.calibrate`; 100 probes weigh about 20.
-PRIOR = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,23 +95,6 @@ async def answer_probe(
         latency_s=monotonic() - began,
     )
     return good
-
-
-def fitted_shift(logit: FloatArray, good: FloatArray, prior: float = PRIOR) -> float:
-    """The shift that makes `logit` fit the outcomes `good`, a Gaussian prior around 0 (Newton).
-
-    >>> round(fitted_shift(np.zeros(400), np.r_[np.ones(300), np.zeros(100)]), 1)
-    1.1
-    """
-    shift = 0.0
-    for _ in range(50):
-        p = sigmoid(logit + shift)
-        gradient = float((p - good).sum()) + prior * shift
-        step = gradient / (float((p * (1 - p)).sum()) + prior)
-        shift -= float(np.clip(step, -1.0, 1.0))
-        if abs(step) < 1e-9:
-            break
-    return shift
 
 
 def measured(

@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import json
+import threading
 import weakref
 
 import pytest
 
+from router.text.request import request_from_body
 from tests.servers import upstream
 from tests.servers.fixtures import Run
 from tests.servers.running import EASY, HARD
@@ -208,14 +210,44 @@ def test_settings_are_taken_without_a_restart_and_wrong_ones_are_not(run: Run) -
     assert gateway.chat(EASY).headers["x-router-tier"] == "cloud"
 
 
-def test_a_model_that_was_replaced_leaves_the_memory(run: Run) -> None:
+def test_a_long_request_is_read_beside_the_event_loop(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, readers = run(), []
+
+    def reading(*given: object) -> object:
+        readers.append(threading.get_ident())
+        return request_from_body(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("router.engine.call.request_from_body", reading)
+    turn = {"role": "user", "content": EASY}
+    body = {"model": "auto", "messages": [turn, {**turn, "role": "assistant"}, turn]}
+    loop = asyncio.run_coroutine_threadsafe(_thread(), gateway.loop).result(60)
+    gateway.client.post("/v1/chat/completions", json=body)
+    assert readers == [loop]
+    body["messages"] = [*body["messages"], *[{**turn, "role": "assistant"}, turn] * 1000]  # type: ignore[misc]
+    assert gateway.client.post("/v1/chat/completions", json=body).status_code == 200
+    assert len(readers) == 2 and readers[1] != loop
+    body["messages"] = [7] * 40_000
+    assert gateway.client.post("/v1/chat/completions", json=body).status_code == 400
+
+
+async def _thread() -> int:
+    return threading.get_ident()
+
+
+def test_a_model_that_was_replaced_leaves_the_memory_with_its_last_request(run: Run) -> None:
     gateway = run()
     service = gateway.service
+    gateway.chat(EASY)
     old = weakref.ref(service.policy.router)
     gc.disable()  # as good as it is in a gateway: what is loaded stays for long
     try:
+        under_way = [service.policy]  # as every request keeps the policy that it began with
         asyncio.run_coroutine_threadsafe(service.reload(), gateway.loop).result(60)
         assert old() is not service.policy.router
+        assert old() is under_way[0].router
+        under_way.clear()
         assert old() is None
     finally:
         gc.enable()

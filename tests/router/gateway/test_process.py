@@ -83,6 +83,19 @@ def test_sigterm_lets_a_stream_finish(
     assert running.wait(15) == 0
 
 
+def test_an_open_page_does_not_keep_the_gateway_from_stopping(
+    process: tuple["subprocess.Popen[bytes]", str, Path],
+) -> None:
+    running, url, _ = process
+    with httpx.stream("GET", url + "/page/events", timeout=20) as page:
+        lines = page.iter_lines()
+        while next(lines) != "event: open":
+            pass
+        os.kill(running.pid, signal.SIGTERM)
+        assert list(lines)[-1:] == [""]  # it ends as it should, not by a broken connection
+    assert running.wait(15) == 0
+
+
 OPEN = "import sys; from router.outcomes.database import open_database; open_database(sys.argv[1])"
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from router.decide.shift import fitted_shift
 from router.errors import InputError
 from router.labelling.probes import Probe, load_probes, sandbox
 from router.labelling.probes.checks import passed, runs_code
-from router.labelling.probes.measure import fitted_shift, measured
+from router.labelling.probes.measure import measured
 
 PROBES = load_probes()
 

@@ -22,7 +22,8 @@ from router.outcomes.tables import decisions, feedback, opinions, shadow
 from router.registry import artifact as artifacts
 from router.registry.ability import with_ability
 from router.registry.artifact import Artifact
-from router.registry.registry import Registry, writable
+from router.registry.registry import Registry
+from router.registry.serving import writable
 from tests.servers.fixtures import Run
 from tests.servers.running import EASY, Gateway, until
 from tests.training import logs
@@ -270,7 +271,7 @@ def test_the_shipped_folder_is_never_written_to(
     from router.settings import load_settings, shipped_models
 
     monkeypatch.setattr("router.settings.own_models", lambda: tmp_path / "own")
-    monkeypatch.setattr("router.registry.registry.own_models", lambda: tmp_path / "own")
+    monkeypatch.setattr("router.registry.serving.own_models", lambda: tmp_path / "own")
     settings = load_settings()
     assert settings.models_dir == shipped_models()
     own = writable(settings)

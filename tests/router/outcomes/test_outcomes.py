@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, insert, inspect
+from sqlalchemy import create_engine, event, insert, inspect
 
 from router.errors import LogError, MissingExtra, RequestRefused
 from router.outcomes import export
@@ -134,6 +133,37 @@ def test_caps_hold_under_concurrency_and_across_restarts(tmp_path: Path) -> None
     log.close()
 
 
+def test_what_is_left_is_read_once_until_this_process_spends_or_saves(tmp_path: Path) -> None:
+    now = [1_700_000_000.0]
+    log = open_log(f"sqlite:///{tmp_path}/o.db")
+    mine, other = (Ledger(log, Caps(day_usd=1.0), lambda: now[0]) for _ in range(2))
+    read: list[str] = []
+    event.listen(log.engine, "before_cursor_execute", lambda *a: read.append(a[2]))
+
+    async def left(usd: float) -> bool:
+        return await mine.exceeded(usd, None) is None
+
+    async def main() -> None:
+        assert await left(0.6)
+        assert await left(1.0)
+        assert not await left(1.1)
+        assert sum("SUM" in said.upper() for said in read) == 1
+        held = await mine.reserve(0.6, None)
+        assert isinstance(held, Reservation)
+        assert not await left(0.6)
+        mine.settle(held, 0.1)
+        assert await left(0.9)
+        assert isinstance(await other.reserve(0.6, None), Reservation)
+        now[0] += 1.0
+        assert not await left(0.6)  # at the latest after a second
+        now[0] -= 3600.0
+        assert isinstance(await other.reserve(0.1, None), Reservation)
+        assert not await left(0.3)  # a clock that was set back tells nothing
+
+    asyncio.run(main())
+    log.close()
+
+
 def test_the_log_becomes_outcomes_that_training_reads(run: Run, tmp_path: Path) -> None:
     from training.data.readers import read
 
@@ -201,15 +231,12 @@ def test_feedback_on_what_is_unknown_is_refused(log: OutcomeLog) -> None:
 
 
 @pytest.mark.servers
-def test_a_postgresql_log(tmp_path: Path) -> None:
-    url = os.environ.get("TEST_POSTGRES_URL")
-    if not url:
-        pytest.skip("needs a PostgreSQL server; set TEST_POSTGRES_URL, as .ci/run does")
-    log = open_log(url, tmp_path / "journal")
+def test_a_postgresql_log(postgres_url: str, tmp_path: Path) -> None:
+    log = open_log(postgres_url, tmp_path / "journal")
     identity = str(time.time_ns())
     try:
         noted(log, {**ROW, "id": identity, "request": "naïve \u2603"})
-        engine = create_engine(url)
+        engine = create_engine(postgres_url)
         with engine.begin() as connection:
             found = connection.exec_driver_sql(
                 f"SELECT request FROM decisions WHERE id = '{identity}'"

@@ -112,6 +112,31 @@ def test_what_a_private_answer_said_does_not_leave_with_the_next_turn(
     assert not cloud.asked
 
 
+def test_a_value_that_is_given_over_two_turns_stays_in_every_dialect(
+    run: Run, cloud: upstream.Upstream
+) -> None:
+    gateway = run()
+    post = gateway.client.post
+    first, then = "Is it a Visa? It is 4242 4242", "4242 4242, is what I meant."
+
+    def said(role: str, text: str) -> dict[str, str]:
+        return {"role": role, "content": text}
+
+    turns = [said("user", first), said("assistant", "Go on."), said("user", then)]
+    for path in ("/v1/chat/completions", "/v1/messages", "/api/chat"):
+        made = post(path, json={"model": "cloud", "max_tokens": 9, "messages": turns})
+        assert made.headers.get("x-router-tier", "local") == "local", path
+    before = post("/v1/responses", json={"model": "local", "input": first}).json()["id"]
+    for body in ({"input": turns}, {"input": then, "previous_response_id": before}):
+        made = post("/v1/responses", json={"model": "cloud", **body})
+        assert made.headers.get("x-router-tier", "local") == "local", body
+    assert not cloud.asked
+    plain = [said("user", "Is it a Visa?"), said("assistant", "Go on."), said("user", "It is 42.")]
+    assert gateway.chat(HARD).headers["x-router-tier"] == "cloud"
+    post("/v1/chat/completions", json={"model": "cloud", "messages": plain})
+    assert len(cloud.asked) == 2
+
+
 def test_what_is_left_behind_is_not_sent_either(run: Run, cloud: upstream.Upstream) -> None:
     thought = {
         "type": "reasoning",

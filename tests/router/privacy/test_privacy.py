@@ -3,7 +3,9 @@
 import base64
 import html
 import json
+import string
 from importlib import import_module
+from random import Random
 from urllib.parse import quote
 
 import pytest
@@ -83,6 +85,20 @@ def test_each_kind_is_found(text: str, kind: str) -> None:
 @pytest.mark.parametrize("text", CLEAN)
 def test_ordinary_text_is_clean(text: str) -> None:
     assert FILTER.kinds(text) == ()
+
+
+def test_a_card_within_an_id_is_found_and_none_is_seen_where_there_is_none() -> None:
+    kinds = PrivacyFilter([Builtin()]).kinds
+    rng, letters = Random(11), string.ascii_letters + string.digits
+    for card in ("4242424242424242", "378282246310005", "6759649826438453"):
+        for _ in range(20):
+            before, after = ("".join(rng.choices(letters, k=12)) for _ in range(2))
+            assert kinds(f"see user_{before}x{card}y{after}, please") == ("card",), before
+    for size in (24, 32, 48):
+        ids = ("".join(rng.choices(letters, k=size)) for _ in range(1000))
+        assert [one for one in ids if "card" in kinds(f"trace {one}")] == []
+    hashes = (f"{rng.getrandbits(160):040x}" for _ in range(2000))
+    assert [one for one in hashes if "card" in kinds(f"commit {one}")] == []
 
 
 # The everyday prompts in which somebody's number or address does stand.

@@ -1,10 +1,14 @@
 """The fast tokenisation gives the ids of the tokenizer it stands in for."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from router.decide.default import default_router
 from router.decide.router import Router
+from router.text import wordpiece
+from router.text.constants import MAX_TOKENS
+from router.text.wordpiece import WordPiece
 from training.data.dataset import Dataset
 
 ODD = [
@@ -44,3 +48,13 @@ def test_ids_equal_the_tokenizers(router: Router, everyday: Dataset) -> None:
 def test_any_ascii_text_has_the_tokenizers_ids(text: str) -> None:
     router = default_router()
     assert router.extractor.wordpiece.ids([text]) == expected(router, [text])
+
+
+def test_what_was_read_before_changes_nothing(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["explicar/" * 30, "por que, explicar. (demuestra)", "the cat, explicar"]
+    piece = WordPiece(router.extractor.wordpiece.tokenizer, MAX_TOKENS)
+    fresh = [WordPiece(piece.tokenizer, MAX_TOKENS).ids([text], lexicon=True)[0] for text in texts]
+    monkeypatch.setattr(wordpiece, "CHUNKS_REMEMBERED", 2)
+    assert piece.ids(texts * 2, lexicon=True) == fresh * 2

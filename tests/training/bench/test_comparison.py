@@ -6,6 +6,7 @@ import pytest
 
 from router.prices import price_usd
 from router.registry.artifact import Artifact
+from tests.commands import command
 from tests.conftest import EVERYDAY
 from training.bench.comparison import (
     Comparison,
@@ -98,6 +99,18 @@ def test_what_a_share_of_the_cloud_costs_and_what_is_lost(comparison: Comparison
     assert trade["score"].iloc[-1].startswith(f"{comparison.cloud.mean():.3f}")
 
 
+def test_a_month_is_so_many_requests_of_the_same_trade(comparison: Comparison) -> None:
+    cost = comparison.cost_usd("claude-sonnet-4-5", 500)
+    month, trade = comparison.month(cost, 30_000), comparison.trade(cost)
+    dollars = month["dollars a month"].str.replace(",", "").astype(float)
+    assert dollars.to_numpy() == pytest.approx(30 * trade["dollars"].to_numpy(float), abs=0.2)
+    assert month["good answers lost a month"].iloc[-1] == "0 [0, 0]"
+    lost = float(month["good answers lost a month"].iloc[0].split()[0].replace(",", ""))
+    assert lost == pytest.approx(
+        30_000 * (comparison.cloud.mean() - comparison.local.mean()), abs=1
+    )
+
+
 def heldout() -> pd.DataFrame:
     """Two sources of which the second is half luck, as `python -m training heldout` writes them."""
     rng = np.random.default_rng(0)
@@ -164,3 +177,15 @@ def test_panels_that_say_different_things_keep_their_legends() -> None:
         plots.reliability_diagram({f"{name} local": (p, (p > 0.5) * 1.0)}, axes=one)
     figure = plots.together(axes)
     assert not figure.legends and all(one.get_legend() for one in axes.values())
+
+
+def test_the_picture_is_drawn_from_held_out_rows(tmp_path: Path) -> None:
+    named = heldout().assign(local_model="small", cloud_model="large")
+    named.to_parquet(tmp_path / "rows.parquet")
+    arguments = ("--rows", str(tmp_path / "rows.parquet"), "--out", str(tmp_path / "p.png"))
+    code, said, _ = command("training", "picture", *arguments)
+    assert code == 0
+    assert said.splitlines() == ["clear: small against large", "lucky: small against large"]
+    assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+    code, _, error = command("training", "picture", *arguments[:3], str(tmp_path / "no" / "p.png"))
+    assert code == 1 and "could not be written" in error

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from router.decide.router import extractor_of
+from router.decide.extractors import extractor_of
 from router.registry.artifact import Artifact
 from router.types import FloatArray
 from tests.training import logs

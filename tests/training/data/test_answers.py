@@ -9,7 +9,7 @@ import pytest
 
 from router.answers.call_checks import CHECKS
 from router.answers.reading import Reader
-from router.decide.router import extractor_of
+from router.decide.extractors import extractor_of
 from router.errors import DataError
 from router.registry.artifact import Artifact
 from training.data.answers import answered, read_answers, read_prompts

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, update
 
-from router.decide.router import extractor_of
+from router.decide.extractors import extractor_of
 from router.errors import DataError, LogError
 from router.labelling.probes import load_probes
+from router.monitor.constants import MIN_EFFECTIVE_ROWS
 from router.outcomes.tables import decisions
 from router.registry.artifact import Artifact
 from tests import ROOT
 from training.data.log import Window, read_window
 from training.data.sample import open_log
-from training.evaluate.constants import MIN_EFFECTIVE_ROWS
 from training.evaluate.mistakes import mistakes
 from training.evaluate.what_if import what_if
 

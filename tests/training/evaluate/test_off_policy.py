@@ -2,16 +2,9 @@ import numpy as np
 import pytest
 
 from router.errors import DataError
+from router.monitor.off_policy import CLOUD, LOCAL, BanditLog, effective
 from router.types import FloatArray
-from training.evaluate.off_policy import (
-    CLOUD,
-    LOCAL,
-    BanditLog,
-    by_ridge,
-    crossed,
-    effective,
-    evaluate,
-)
+from training.evaluate.off_policy import by_ridge, crossed, evaluate
 
 
 def simulated(seed: int, served: FloatArray, x: FloatArray) -> tuple[BanditLog, FloatArray]:

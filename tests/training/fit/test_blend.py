@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from router.decide.router import extractor_of
+from router.decide.extractors import extractor_of
 from router.registry.artifact import Artifact
 from tests.training import logs
 from training.data.dataset import REFERENCE

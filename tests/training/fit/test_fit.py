@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from training.fit.design import Scaling, matrix, one_hot
 from training.fit.encoder import find, of_artifact, write
 from training.fit.encoder import read as read_encoder
 from training.fit.head import REFERENCE, soft_rows
-from training.fit.heads import fit_heads, rows_of
+from training.fit.heads import Fitted, fit_heads, rows_of
 from training.pipelines.prompts import Trained, base_of, best_cut, calibrated, train
 
 pytestmark = pytest.mark.slow
@@ -139,10 +140,12 @@ def test_folding_the_base_equals_scikit_learn(
         base_logits=_base_logits(base, features),
     )
     names = sorted(set(rows.model))
-    for choice in (Choice(None, 1.5, 0.2), Choice(0.1, 1.5, 0.2)):
+    whole = Choice(None, 1.5, 0.2), Choice(0.1, 1.5, 0.2)
+    for choice in (*whole, *(replace(one, part=0.4, level=-0.3) for one in whole)):
         weight, ability, estimator = problem.solve(choice, 256, VOCABULARY)
         if estimator is None:
-            expected = 1.5 * problem._prior(rows) + 0.2
+            prior, part = problem._prior(rows), choice.part
+            expected = part * (1.5 * prior + 0.2) + (1 - part) * (prior + choice.level)
         else:
             expected = estimator.decision_function(problem._inputs(rows, names))
         served = (
@@ -162,6 +165,21 @@ def test_folding_the_base_equals_scikit_learn(
             [ability_for(m, ability, REFERENCE["local"]).value for m in rows.model]
         )
         assert np.abs(sigmoid(served) - sigmoid(expected)).max() < 1e-5
+
+
+def test_few_labels_move_the_level_and_hardly_the_order(
+    small: Dataset, features: Features, position: dict[str, int], shipped: Artifact
+) -> None:
+    """Labels that turn the order round, as of a kind of request that the base never met."""
+    base = base_of(shipped)
+    rows = few(small, 50).rows
+    good = rows.groupby("prompt_id")["score"].transform("mean")
+    rows = rows.assign(score=np.where(rows["tier"] == "local", 1 - good, 0.9))
+    fitted = fit_heads(features, rows, position, VOCABULARY, base=base)
+    was = Fitted(base.heads, dict(base.models), {}).predict(features)
+    now = fitted.predict(features)
+    assert np.corrcoef(was[1] - was[0], now[1] - now[0])[0, 1] > 0.9
+    assert abs(now[1].mean() - 0.9) < 0.05
 
 
 def test_base_helps_with_fifty_labels(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, insert, update
 
-from router.decide.router import Router, extractor_of
+from router.decide.extractors import extractor_of
+from router.decide.router import Router
 from router.errors import NoPromise
 from router.outcomes.tables import decisions, feedback
 from router.registry import artifact as artifacts

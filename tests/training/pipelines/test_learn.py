@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, insert
 
-from router.decide.router import Router, extractor_of
+from router.decide.extractors import extractor_of
+from router.decide.router import Router
 from router.errors import TrainingError
 from router.outcomes import events
 from router.outcomes.database import open_database

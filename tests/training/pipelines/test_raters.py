@@ -111,6 +111,20 @@ def test_labels_move_a_kind_and_only_those_drawn_by_lot_the_level_of_all(rater: 
     assert (moved.mean() > 0.55) == (rater == "")
 
 
+def test_whoever_rates_bad_answers_alone_moves_no_kind() -> None:
+    rng = np.random.default_rng(0)
+    kinds = np.repeat([0, 1], 1000)
+    level = np.where(kinds, 0.8, 0.3)
+    soft = agreement(level, kinds)
+    names = dict(zip(soft["prompt_id"], kinds.astype(str).tolist(), strict=True))
+    right = {(one, "local"): p for one, p in zip(soft["prompt_id"], level, strict=True)}
+    good = rng.random(2000) < level
+    rated = rng.random(2000) < np.where(good, 0.03, 0.6)
+    said = soft[rated].assign(score=good[rated] * 1.0, rater="key a")
+    moved = levelled(soft, right, names, said)["score"].to_numpy()
+    assert moved == pytest.approx(level, abs=0.02)
+
+
 class Heads:
     """Stands for a fit: what it says of each row."""
 

@@ -17,9 +17,10 @@ from router.answers.kinds import EVIDENCE
 from router.answers.reading import Reader
 from router.answers.verifier import NAMES, SIZE, Verifier
 from router.decide.deferral import FROM_PROMPT, TO_ANSWER, TO_BEGINNING
+from router.decide.extractors import extractor_of
 from router.decide.heads import sigmoid
 from router.decide.reliability import Reliability
-from router.decide.router import Router, extractor_of
+from router.decide.router import Router
 from router.errors import DataError, TrainingError
 from router.registry import artifact as artifacts
 from router.registry.artifact import GRID, MOVES, TABLES, Artifact

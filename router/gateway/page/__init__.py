@@ -1,0 +1,1 @@
+"""The page at `/`: what a person sees of the gateway, in a browser."""

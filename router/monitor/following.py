@@ -1,0 +1,34 @@
+"""Taking up what is champion on an MLflow server."""
+
+import asyncio
+
+import httpx
+
+from router.app import Service
+from router.monitor.constants import MLFLOW_S
+from router.registry.followed import follow
+from router.registry.serving import writable
+
+
+class Following:
+    """Looks where `mlflow_url` points; without one it does nothing."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._http: httpx.AsyncClient | None = None
+
+    async def work(self) -> None:
+        """Take a new champion up; the gateway serves it within seconds. Raises ArtifactError."""
+        settings = self._service.settings
+        if settings.mlflow_url is None:
+            return
+        if self._http is None:  # once, as it reads the certificates
+            self._http = await asyncio.to_thread(httpx.AsyncClient, timeout=MLFLOW_S)
+        folder = await asyncio.to_thread(writable, settings)
+        registry = self._service.registry_of(folder)
+        await follow(self._http, settings.mlflow_url.rstrip("/"), registry)
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._http is not None:
+            await self._http.aclose()
