@@ -71,10 +71,10 @@ def _left_alone(service: Service, tier: Tier) -> Light | None:
 
 def _log(service: Service) -> Light:
     log = service.log
-    if log.failing:
+    if log.late:
         behind = log.behind
         words = (
-            f"Its database takes nothing since {behind.seconds:.0f} s; {behind.rows} rows wait on "
+            f"Its database is behind since {behind.seconds:.0f} s; {behind.rows} rows wait on "
             "the disk, and nothing is lost."
         )
         return Light("Outcome log", "bad", words)
