@@ -46,10 +46,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Of the session, since fits that are made once are made before any test."""
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache and a data folder of the session, since fits made once are made before any test.
+
+    What a router has learned on this machine, and its log, are nobody's business here.
+    """
+    base = tmp_path_factory.getbasetemp()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(featurize, "CACHE", tmp_path_factory.getbasetemp() / "features")
+        patch.setattr(featurize, "CACHE", base / "features")
+        patch.setenv("XDG_DATA_HOME", str(base / "data"))
         yield
 
 

@@ -97,6 +97,8 @@ class OutcomeLog:
         future: Future[_T] = Future()
 
         def run() -> None:
+            if not future.set_running_or_notify_cancel():  # nobody waits for it any more
+                return
             try:
                 if self.failing:
                     raise _behind()

@@ -27,6 +27,7 @@ from router.gateway.constants import (
     PAGE_DAYS,
     PAGE_DECISIONS,
     PAGE_FILES_S,
+    PAGE_PATIENCE_S,
     PAGE_SNIPPET_CHARS,
     PAGE_TEXT_CHARS,
     PAGE_TEXTS,
@@ -74,6 +75,7 @@ class Numbers:
         if span not in _SPANS:
             raise RequestRefused(400, "invalid_span", f"span must be one of {', '.join(_SPANS)}.")
         await self._caught_up()
+        await self._drained()
         soon, only = self._kept.soon, viewer.only_key
         traffic, money, latency, versions, decisions = await asyncio.gather(
             soon(("traffic", span), PAGE_COUNTS_S, partial(self._traffic, *_SPANS[span])),
@@ -101,6 +103,7 @@ class Numbers:
         """One request with what was kept of its words. Raises RequestRefused (404)."""
         await self._caught_up()
         engine = self._service.log.engine
+        await self._drained()
         found = await self._kept.get(
             ("decision", decision), 0.0, partial(live.seen, engine, decision)
         )
@@ -124,6 +127,12 @@ class Numbers:
     def forget(self) -> None:
         """A version was exchanged by hand."""
         self._kept.forget()
+
+    async def _drained(self) -> None:
+        """Let the rows that wait in the journal come first, if the database takes them at once."""
+        flushed = asyncio.ensure_future(self._service.log.flushed())
+        await asyncio.wait({flushed}, timeout=PAGE_PATIENCE_S)
+        flushed.add_done_callback(_heard)
 
     def _traffic(self, seconds: float, bars: int) -> Json:
         width = seconds / bars
@@ -239,6 +248,12 @@ def _quantiles(times: Sequence[live.Took]) -> Json | None:
         **dict(zip(("p50_s", "p90_s", "p99_s"), whole, strict=True)),
         "first_s": float(np.median(first)) if first else None,
     }
+
+
+def _heard(flushed: "asyncio.Future[None]") -> None:
+    """What the log says of its own failure, its light says too."""
+    if not flushed.cancelled():
+        flushed.exception()
 
 
 def _text(request: str | None, api: str, chars: int) -> _Text:

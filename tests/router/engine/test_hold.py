@@ -371,9 +371,10 @@ def test_a_stream_is_judged_at_its_marks_and_not_at_every_word(
         seen.append(answer)
         return judge(self, decision, answer, *others)
 
+    gateway = run(**PATIENT)  # which tries the model before it serves
     monkeypatch.setattr(Router, "predict_after", watched)
     local.script = streams(upstream.chunks(GOOD)[:-1], ["[DONE]"])
-    run(**PATIENT).chat(ASK, stream=True)
+    gateway.chat(ASK, stream=True)
     *beginnings, whole = seen
     assert 1 <= len(beginnings) <= len(MARKS)
     assert all(a.so_far for a in beginnings) and not whole.so_far

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,26 @@ def noted(log: OutcomeLog, *rows: dict[str, Any]) -> None:
         await log.flushed()
 
     asyncio.run(main())
+
+
+def test_who_leaves_before_his_turn_does_not_end_the_writer(log: OutcomeLog) -> None:
+    begun, left = threading.Event(), threading.Event()
+
+    def slow(connection: Any) -> None:
+        begun.set()
+        assert left.wait(20)
+
+    async def main() -> str:
+        log.call(slow)
+        waiting = asyncio.create_task(log.flushed())
+        await asyncio.to_thread(begun.wait, 20)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        left.set()
+        return await asyncio.wrap_future(log.call(lambda connection: "still there"))
+
+    assert asyncio.run(asyncio.wait_for(main(), 30)) == "still there"
 
 
 def test_the_migrations_make_the_tables_that_the_code_means(log: OutcomeLog) -> None:

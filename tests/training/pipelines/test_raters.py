@@ -105,7 +105,7 @@ def test_labels_move_a_kind_and_only_those_drawn_by_lot_the_level_of_all(rater: 
     soft = agreement(np.full(100, 0.5), kinds)
     names = dict(zip(soft["prompt_id"], kinds.astype(str).tolist(), strict=True))
     even = {(one, "local"): 0.5 for one in soft["prompt_id"]}
-    said = soft.iloc[30:70].assign(score=np.repeat([1.0, 0.5], 20), rater=rater)
+    said = soft.iloc[10:90].assign(score=np.repeat([1.0, 0.5], 40), rater=rater)
     moved = levelled(soft, even, names, said)["score"].to_numpy()
     assert moved[0] > 0.6 > moved[-1]
     assert (moved.mean() > 0.55) == (rater == "")
