@@ -19,7 +19,8 @@ SESSION_PAUSE_S = 1800.0  # chosen: whoever comes back after half an hour begins
 SESSION_MOST = 25  # chosen: of a longer session, as of one that never ends, each part counts
 NEW_REQUESTS = 1000  # chosen: fewer learned from do not tell what usual topics are
 FEWEST_SESSIONS = 5  # chosen: fewer in a window tell nothing about other days
-RARE_Z = 3.48  # one-sided chance of 1 in 4,000: the two alarms together stay below 1 in 1,000
+# One-sided chance of 1 in 4,000; both alarms together are meant to stay below 1 in 1,000.
+RARE_Z = 3.48
 PRIVATE_KIND = "private content"  # what is not known of a request without words
 NEW_SHARE = 0.1  # chosen: growth of a kind's share that is worth a word
 
