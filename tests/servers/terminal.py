@@ -58,11 +58,12 @@ class Terminal:
         assert self._process.stdin is not None
         self._process.stdin.write((line + end).encode())
 
-    def ended(self) -> int:
+    def ended(self, seconds: float = 60) -> int:
         """Read until the command ends; its exit code."""
+        end = time.monotonic() + seconds
         while self._more(1) is not None:
-            pass
-        return self._process.wait(60)
+            assert time.monotonic() < end, f"it did not end: {self.shown[-2000:]}"
+        return self._process.wait(seconds)
 
     def _more(self, seconds: float) -> str | None:
         """What was shown meanwhile; None at the end."""
