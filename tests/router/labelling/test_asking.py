@@ -48,6 +48,7 @@ def logged(run: Run, local: Upstream, tmp_path: Path) -> Settings:
     gateway = run(local_model="small")
     for question in QUESTIONS:
         assert gateway.chat(question, model="local").status_code == 200
+    gateway.flush()
     return gateway.settings
 
 
@@ -126,6 +127,7 @@ def test_an_opinion_is_as_long_as_the_client_allowed(
     gateway.chat(QUESTIONS[0], model="local", max_tokens=7)
     gateway.chat(QUESTIONS[1], model="local")
     before = len(local.asked)
+    gateway.flush()
     assert studied(gateway.settings).stored == 2
     asked = {g.body["messages"][-1]["content"]: g.body for g in local.asked[before:]}
     limits = [asked[q]["max_tokens"] for q in QUESTIONS[:2]]
@@ -139,6 +141,7 @@ def test_study_asks_the_local_model_where_the_cloud_had_answered(
     gateway = run(local_model="small")
     assert gateway.chat(QUESTIONS[0], model="cloud").headers["x-router-tier"] == "cloud"
     before = len(local.asked)
+    gateway.flush()
     assert studied(gateway.settings).stored == 1
     assert [g.body["model"] for g in local.asked[before:]] == ["small", "second"]
 
