@@ -7,14 +7,13 @@ import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import joblib
 import numpy as np
 import pandas as pd
 
 from router.errors import ArtifactMissing, TrainingError
-from router.registry.followed import CHAMPION, REGISTERED
+from router.registry.followed import CHAMPION, REGISTERED, without_login
 from router.registry.registry import Listener, Registry
 from training.evaluate import plots
 from training.pipelines.prompts import Trained
@@ -55,7 +54,7 @@ class Tracking:
                 self.client.create_experiment(EXPERIMENT, artifact_location=files)
             mlflow.set_experiment(EXPERIMENT)
         except Exception as error:  # a database error of any driver, or of the network
-            place = _without_login(url) if url else database
+            place = without_login(url) if url else database
             fix = "check mlflow_url" if url else "move it away or choose another working folder"
             raise TrainingError(
                 f"The tracking store {place} could not be opened ({type(error).__name__}); {fix}."
@@ -227,11 +226,6 @@ class Tracking:
                 self.client.set_registered_model_alias(REGISTERED, alias, found.version)
                 return True
         return False
-
-
-def _without_login(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def figures(trained: Trained, folder: Path) -> list[Path]:

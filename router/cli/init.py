@@ -291,7 +291,7 @@ def _service(
     wanted: bool | None,
     start: bool | None,
 ) -> None:
-    """LocalChoice a service; write it, and switch it on where that is agreed to."""
+    """Offer a service; write it, and switch it on where that is agreed to."""
     from router.setup.key_file import keep, key_path
     from router.setup.service import service_for, serving
 

@@ -90,8 +90,8 @@ class Router:
             sure = 0.0
         if not self.abilities[0].known:
             self._doubt = float(self.heads.calibration[0, 0]) * UNMEASURED_DEVIATION * sure
-        self._threshold = Threshold(self.operating_point, self.reference)
-        self._bar = Bar(self._threshold, self._doubt, STRANGE_DEVIATION * sure)
+        self.threshold = Threshold(self.operating_point, self.reference)
+        self._bar = Bar(self.threshold, self._doubt, STRANGE_DEVIATION * sure)
         self.look_price = look_price
         if isinstance(self.operating_point, Money) and self.operating_point.look_usd:
             self.look_price = self.operating_point.look_usd / self.operating_point.value_usd
@@ -162,7 +162,7 @@ class Router:
         p = sigmoid(logits)
         costs = [self._cost_usd(r) for r in requests]
         thresholds = [
-            self._threshold.of(max(cost - request.leaving_usd, 0.0))
+            self.threshold.of(max(cost - request.leaving_usd, 0.0))
             for request, cost in zip(requests, costs, strict=True)
         ]
         if self._doubt:
@@ -276,7 +276,7 @@ class Router:
             p_local=nan,
             p_cloud=nan,
             gain=nan,
-            threshold=self._threshold.of(cost),
+            threshold=self.threshold.of(cost),
             reason="The prompt is not known.",
             model_version=self.version,
             est_cost_usd=cost,

@@ -48,4 +48,3 @@ PAGE_TIMES = 2000  # chosen: answers that quantiles of latency rest on
 PAGE_CHOICES = 10_000  # chosen: requests that the curve rests on; a second of one core
 PAGE_SNIPPET_CHARS = 160  # chosen: two lines
 PAGE_TEXTS = 1000  # chosen: beginnings that are remembered, 160 characters each
-PAGE_TEXT_CHARS = 20_000  # chosen: what a person scrolls through

@@ -1,6 +1,7 @@
 """Taking up what is champion on an MLflow server."""
 
 import asyncio
+from pathlib import Path
 
 import httpx
 
@@ -8,6 +9,7 @@ from router.app import Service
 from router.monitor.constants import MLFLOW_S
 from router.registry.followed import follow
 from router.registry.serving import writable
+from router.settings import Settings
 
 
 class Following:
@@ -16,6 +18,7 @@ class Following:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._http: httpx.AsyncClient | None = None
+        self._folder: tuple[Settings, Path] | None = None  # of which settings, and where
 
     async def work(self) -> None:
         """Take a new champion up; the gateway serves it within seconds. Raises ArtifactError."""
@@ -24,8 +27,9 @@ class Following:
             return
         if self._http is None:  # once, as it reads the certificates
             self._http = await asyncio.to_thread(httpx.AsyncClient, timeout=MLFLOW_S)
-        folder = await asyncio.to_thread(writable, settings)
-        registry = self._service.registry_of(folder)
+        if self._folder is None or self._folder[0] is not settings:  # reading a version takes long
+            self._folder = settings, await asyncio.to_thread(writable, settings)
+        registry = self._service.registry_of(self._folder[1])
         await follow(self._http, settings.mlflow_url.rstrip("/"), registry)
 
     async def close(self) -> None:

@@ -10,12 +10,12 @@ from uuid import uuid4
 from sqlalchemy import Column, Connection, Engine, func, insert, select
 
 from router.errors import JournalFull, LogError
+from router.outcomes.constants import ACCOUNT_S
 from router.outcomes.database import lock
 from router.outcomes.tables import reservations
 from router.outcomes.writer import OutcomeLog
 
 _log = logging.getLogger("router.outcomes")
-ACCOUNT_S = 1.0  # chosen: how long what others spent may go unnoticed before a call is planned
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,3 +16,9 @@ GATHER_S = 0.2
 LATE_S = 10.0  # chosen: behind for longer, nobody is kept waiting for what needs the database
 RETRY_S = 1.0  # chosen: between two tries while the database takes nothing
 CLOSE_S = 10.0  # chosen: what is not drained by then waits for the next start
+
+# The account, and what a person looks at.
+ACCOUNT_S = 1.0  # chosen: how long what others spent may go unnoticed before a call is planned
+PARSED_CHARS = 1_000_000  # chosen: of a request, read to show its words
+SHOWN_CHARS = 20_000  # chosen: of a request or an answer, what a person scrolls through
+PARAMETERS = 500  # chosen: of one statement; SQLite takes 32,766

@@ -11,12 +11,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, null, or_, select
 
-from router.outcomes.queries import within
+from router.outcomes.constants import PARAMETERS, PARSED_CHARS, SHOWN_CHARS
+from router.outcomes.queries import LEARNED_RULES, within
 from router.outcomes.tables import decisions, feedback
 
-_LONGEST_PARSED = 1_000_000  # chosen: characters of a request that are read to show its words
-_LONGEST_SHOWN = 20_000  # chosen: characters of an answer that a person scrolls through
-_LEARNED = ("learned", "exploration")  # rules that log a propensity of the model's own choice
 _d, _f = decisions.c, feedback.c
 
 
@@ -131,7 +129,7 @@ def seen(engine: Engine, decision: str) -> Seen | None:
     """One request with what was kept of its words; None where the log has no such decision."""
     request = case((_shows(), _d.request), else_=null()).label("request")
     others = [
-        case((_d.private_kinds.is_(None), func.substr(_d[name], 1, _LONGEST_SHOWN)), else_=null())
+        case((_d.private_kinds.is_(None), func.substr(_d[name], 1, SHOWN_CHARS)), else_=null())
         for name in _WORDS[1:]
     ]
     words = [request, *(c.label(name) for c, name in zip(others, _WORDS[1:], strict=True))]
@@ -155,7 +153,7 @@ def _shows() -> ColumnElement[bool]:
     return and_(
         _d.private_kinds.is_(None),
         _d.request.is_not(None),
-        func.coalesce(func.length(_d.request), 0) < _LONGEST_PARSED,
+        func.coalesce(func.length(_d.request), 0) < PARSED_CHARS,
     )
 
 
@@ -260,7 +258,7 @@ def choices(engine: Engine, since: float, limit: int) -> list[Choice]:
         )
         .where(
             _d.at >= since,
-            _d.rule.in_(_LEARNED),
+            _d.rule.in_(LEARNED_RULES),
             _d.status == 200,
             *(c.is_not(None) for c in (_d.tier, _d.gain, _d.propensity, _d.p_local, _d.p_cloud)),
         )
@@ -276,8 +274,8 @@ def scores_of(engine: Engine, names: Sequence[str]) -> dict[str, float]:
     out: dict[str, float] = {}
     about = or_(_f.tier.is_(None), _f.tier == _d.tier)
     with engine.connect() as connection:
-        for start in range(0, len(names), _NAMED):
-            mine = _f.decision_id.in_(names[start : start + _NAMED])
+        for start in range(0, len(names), PARAMETERS):
+            mine = _f.decision_id.in_(names[start : start + PARAMETERS])
             query = (
                 select(_f.decision_id, func.avg(_f.score))
                 .join(decisions, _d.id == _f.decision_id)
@@ -286,6 +284,3 @@ def scores_of(engine: Engine, names: Sequence[str]) -> dict[str, float]:
             )
             out |= {name: float(score) for name, score in connection.execute(query)}
     return out
-
-
-_NAMED = 500  # chosen: parameters of one statement; SQLite takes 32,766

@@ -509,6 +509,10 @@ def _of_pair(agreement: str) -> tuple[float, float, float, float] | None:
     return local, cloud, local_as_strangers, cloud_as_strangers
 
 
+# Rules that log a propensity of the model's own choice.
+LEARNED_RULES = ("learned", "exploration")
+
+
 def within(since: float, until: float) -> ColumnElement[bool]:
     """The condition that a request came in the span [since, until)."""
     return and_(_d.at >= since, _d.at < until)

@@ -103,7 +103,17 @@ async def _copied(http: httpx.AsyncClient, base: str, target: Path, most: int) -
     return size
 
 
-def _unread(url: str, why: str) -> ArtifactError:
+def without_login(url: str) -> str:
+    """An address as it may be shown.
+
+    >>> without_login("http://me:secret@host:5000/x")
+    'http://host:5000/x'
+    """
     parts = urlsplit(url)
-    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return ArtifactError(f"The champion of {shown} could not be read ({why}); check mlflow_url.")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _unread(url: str, why: str) -> ArtifactError:
+    return ArtifactError(
+        f"The champion of {without_login(url)} could not be read ({why}); check mlflow_url."
+    )

@@ -19,6 +19,7 @@ from statistics import median
 import httpx
 
 from tests.servers.fixtures import free_port, wait_for
+from tests.servers.served import serving
 
 LUA = """
 local n = 0
@@ -60,15 +61,6 @@ DIALECTS = {
     "/api/chat": "messages",
     "/api/generate": "prompt",
 }
-SERVE = """
-import sys
-from functools import partial
-from router.settings import load_settings
-from router.gateway.serve import serve
-serve(partial(load_settings, port=int(sys.argv[1]), local_url=sys.argv[2], cloud_url=sys.argv[2],
-                    log_url=sys.argv[3], cascade="off", threshold=1.0,
-                    local_limits={"at_once": 1000}, auto_probe=False))
-"""
 
 
 def response(body: bytes, status: str = "200 OK") -> bytes:
@@ -239,9 +231,17 @@ def measure(
     """All of it; gateways that are started are added to `running`."""
 
     def gateway(backend: str) -> "subprocess.Popen[bytes]":
-        port, database = url.rsplit(":", 1)[1], f"sqlite:///{folder}/o.db"
+        command = serving(
+            port=int(url.rsplit(":", 1)[1]),
+            local_url=backend,
+            cloud_url=backend,
+            log_url=f"sqlite:///{folder}/o.db",
+            cascade="off",
+            threshold=1.0,
+            local_limits={"at_once": 1000},
+            auto_probe=False,
+        )
         with log.open("ab") as out:
-            command = [sys.executable, "-c", SERVE, port, backend, database]
             process = subprocess.Popen(command, stdout=out, stderr=out)
         running.append(process)
         wait_for(f"{url}/healthz", process, log)

@@ -20,15 +20,8 @@ from sqlalchemy import create_engine, text
 from tests.servers import upstream
 from tests.servers.fixtures import free_port, wait_for
 from tests.servers.running import EASY, until
+from tests.servers.served import serving
 
-SERVE = """
-import sys
-from functools import partial
-from router.settings import load_settings
-from router.gateway.serve import serve
-serve(partial(load_settings, port=int(sys.argv[1]), local_url=sys.argv[2], cloud_url=sys.argv[3],
-                    log_url=sys.argv[4], cascade="off", auto_probe=False, journal_dir=sys.argv[5]))
-"""
 CLIENTS = 8
 
 
@@ -55,8 +48,15 @@ class Siege:
     @contextmanager
     def _running(self, local: str, cloud: str) -> Iterator["subprocess.Popen[bytes]"]:
         out = self.folder / "gateway.log"
-        port, journal = self._url.rsplit(":", 1)[1], str(self.folder / "journal")
-        command = [sys.executable, "-c", SERVE, port, local, cloud, self.log_url, journal]
+        command = serving(
+            port=int(self._url.rsplit(":", 1)[1]),
+            local_url=local,
+            cloud_url=cloud,
+            log_url=self.log_url,
+            cascade="off",
+            auto_probe=False,
+            journal_dir=str(self.folder / "journal"),
+        )
         with out.open("ab") as log:
             running = subprocess.Popen(command, stdout=log, stderr=log)
         try:

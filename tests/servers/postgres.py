@@ -5,8 +5,13 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
+
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
 
 from tests.servers.fixtures import free_port
 
@@ -67,3 +72,17 @@ def _user() -> str:
     """Whom root runs it as."""
     known = {user.pw_name for user in pwd.getpwall()}
     return "postgres" if "postgres" in known else "nobody"
+
+
+@contextmanager
+def database(url: str, name: str) -> Iterator[str]:
+    """A database of its own on the PostgreSQL server at `url`."""
+    server = create_engine(url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+    try:
+        yield make_url(url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with server.connect() as connection:
+            connection.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
+        server.dispose()

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
 
 from tests import ROOT
 from tests.servers.fixtures import free_port, wait_for
@@ -94,17 +92,3 @@ def balanced(folder: Path, gateways: list[Machine]) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
-
-
-@contextmanager
-def database(url: str, name: str) -> Iterator[str]:
-    """A database of its own on the PostgreSQL server at `url`."""
-    server = create_engine(url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
-    try:
-        yield make_url(url).set(database=name).render_as_string(hide_password=False)
-    finally:
-        with server.connect() as connection:
-            connection.exec_driver_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
-        server.dispose()

@@ -21,8 +21,9 @@ from router.registry.registry import Registry
 from router.settings import load_settings, shipped_models
 from tests.servers import upstream
 from tests.servers.fixtures import mlflow_server
+from tests.servers.postgres import database
 from tests.servers.running import until
-from tests.topology.machines import CAP_USD, Machine, balanced, database, machines
+from tests.topology.machines import CAP_USD, Machine, balanced, machines
 from tests.training import logs
 from training.run import train_on_log
 

@@ -12,6 +12,7 @@ from router.labels.signals import FAULTS, implicit
 from router.monitor.constants import MIN_EXPLORED_ROWS, WIDEST
 from router.monitor.off_policy import CLOUD, LOCAL, NO_EXPLORATION, BanditLog, differing
 from router.outcomes import counts
+from router.outcomes.queries import LEARNED_RULES
 from router.registry.artifact import Artifact
 from router.types import FloatArray, IntArray
 from training.data.log import Window, served_in
@@ -20,7 +21,6 @@ from training.evaluate.metrics import Interval
 from training.evaluate.off_policy import Estimate, by_ridge, evaluate
 from training.evaluate.scoring import fitted_of
 
-_LEARNED = ("learned", "exploration")
 _NO_LABEL = "No logged request has a propensity and a label; collect some: router study."
 
 
@@ -74,7 +74,7 @@ def check_answerable(
     `as_logged`: whether it is the logged gain that the thresholds cut. What no count settles
     passes, and `what_if` has the last word. Raises DataError.
     """
-    found = counts.decided(engine, since, until, rules=_LEARNED, faults=tuple(FAULTS))
+    found = counts.decided(engine, since, until, rules=LEARNED_RULES, faults=tuple(FAULTS))
     if not found.requests:
         raise DataError(
             "The log holds no request that a model decided on and that left words or features; "
@@ -85,7 +85,7 @@ def check_answerable(
     if found.explored or not as_logged:
         return
     for cut in thresholds:
-        if counts.decided_otherwise(engine, since, until, rules=_LEARNED, threshold=cut):
+        if counts.decided_otherwise(engine, since, until, rules=LEARNED_RULES, threshold=cut):
             raise DataError(NO_EXPLORATION)
 
 
@@ -120,7 +120,7 @@ def what_if(
 def by_model(frame: pd.DataFrame) -> IntArray:
     """Positions of the requests that the learned rule decided on or that were explored."""
     usable = (
-        frame["rule"].isin(_LEARNED)
+        frame["rule"].isin(LEARNED_RULES)
         & frame["propensity"].notna()
         & frame["tier"].notna()
         & frame["p_local"].notna()

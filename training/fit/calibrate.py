@@ -48,3 +48,13 @@ def shift_to(z: FloatArray, mean: float, weight: FloatArray | None = None) -> fl
         return float(np.average(sigmoid(z + shift), weights=weight)) - mean
 
     return float(brentq(off, -FARTHEST, FARTHEST))
+
+
+def shift_to_ratings(z: FloatArray, score: FloatArray, weight: FloatArray) -> float:
+    """The shift of the logits `z` (n,) that explains how strict whoever gave the scores (n,) is.
+
+    Half an answer is thought of as the other way, so that it is finite where all scores are 0 or 1.
+    """
+    least = 0.5 / len(score)
+    mean = np.clip(np.average(score, weights=weight), least, 1 - least)
+    return shift_to(z, float(mean), weight)

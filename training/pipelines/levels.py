@@ -15,7 +15,7 @@ import pandas as pd
 
 from router.decide.heads import logit, sigmoid
 from router.types import FloatArray
-from training.fit.calibrate import shift_to
+from training.fit.calibrate import shift_to, shift_to_ratings
 from training.pipelines.constants import LEVEL_EDGE, LEVEL_PRIOR, LEVEL_SHARE
 
 
@@ -63,18 +63,12 @@ def as_expected_of(said: pd.DataFrame, score: FloatArray) -> FloatArray:
     1979); a difference of means would grow with the level, and pull good kinds down to bad ones.
     """
     z = logit(score, LEVEL_EDGE)
+    given, weight = (said[c].to_numpy(dtype="float64") for c in ("score", "weight"))
     groups: Mapping[Any, Any] = said.groupby(["tier", "rater"]).indices
     for (_, rater), mine in groups.items():
         if rater:
-            z[mine] += _habit(z[mine], said.iloc[mine])
+            z[mine] += shift_to_ratings(z[mine], given[mine], weight[mine])
     return sigmoid(z)
-
-
-def _habit(z: FloatArray, said: pd.DataFrame) -> float:
-    y, weight = (said[c].to_numpy(dtype="float64") for c in ("score", "weight"))
-    least = 0.5 / len(y)  # half an answer is thought of as the other way
-    mean = np.clip(np.average(y, weights=weight), least, 1 - least)
-    return shift_to(z, float(mean), weight)
 
 
 def _moves(

@@ -15,7 +15,7 @@ from router.decide.heads import logit
 from router.monitor.constants import GAMMA
 from router.types import FloatArray, IntArray
 from training.evaluate.constants import GOOD_SCORE
-from training.fit.calibrate import shift_to
+from training.fit.calibrate import shift_to_ratings
 from training.fit.heads import Fitted
 from training.pipelines.constants import LEVEL_EDGE
 from training.pipelines.training_set import TrainingSet
@@ -53,8 +53,6 @@ def _losses(z: FloatArray, y: FloatArray, weight: FloatArray, cell: IntArray) ->
     moved = z.copy()
     for one in np.unique(cell):
         mine = cell == one
-        least = 0.5 / mine.sum()  # half an answer is thought of as the other way
-        mean = np.clip(np.average(y[mine], weights=weight[mine]), least, 1 - least)
-        moved[mine] += shift_to(z[mine], float(mean), weight[mine])
+        moved[mine] += shift_to_ratings(z[mine], y[mine], weight[mine])
     loss: FloatArray = np.logaddexp(0, moved) - y * moved
     return loss

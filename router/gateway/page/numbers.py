@@ -7,7 +7,6 @@ private and whose words were kept.
 import asyncio
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from math import ceil
@@ -18,8 +17,7 @@ import numpy as np
 
 from router.app import Service
 from router.decide.promises import promises
-from router.decide.router import Router
-from router.errors import LogError, RequestRefused
+from router.errors import RequestRefused
 from router.gateway.constants import (
     PAGE_CHOICES,
     PAGE_COUNTS_S,
@@ -29,7 +27,6 @@ from router.gateway.constants import (
     PAGE_FILES_S,
     PAGE_PATIENCE_S,
     PAGE_SNIPPET_CHARS,
-    PAGE_TEXT_CHARS,
     PAGE_TEXTS,
     PAGE_TIMES,
 )
@@ -40,6 +37,7 @@ from router.monitor.lights import lights
 from router.monitor.watch import Watch
 from router.outcomes import events, live
 from router.outcomes.budget import settled_usd, standings
+from router.outcomes.constants import SHOWN_CHARS
 from router.outcomes.export import body_of, request_of
 from router.outcomes.savings import savings
 from router.registry import artifact as artifacts
@@ -74,7 +72,6 @@ class Numbers:
         """
         if span not in _SPANS:
             raise RequestRefused(400, "invalid_span", f"span must be one of {', '.join(_SPANS)}.")
-        await self._caught_up()
         await self._drained()
         soon, only = self._kept.soon, viewer.only_key
         traffic, money, latency, versions, decisions = await asyncio.gather(
@@ -101,9 +98,8 @@ class Numbers:
 
     async def one(self, viewer: Viewer, decision: str) -> Json:
         """One request with what was kept of its words. Raises RequestRefused (404)."""
-        await self._caught_up()
-        engine = self._service.log.engine
         await self._drained()
+        engine = self._service.log.engine
         found = await self._kept.get(
             ("decision", decision), 0.0, partial(live.seen, engine, decision)
         )
@@ -112,17 +108,12 @@ class Numbers:
                 404, "unknown_decision", "There is no decision with that id in the log."
             )
         words = {name: getattr(found, name) for name in _ANSWERS}
-        text = _text(found.request, found.api, PAGE_TEXT_CHARS)
+        text = _text(found.request, found.api, SHOWN_CHARS)
         return _shown(found, text) | words
 
     async def curve(self) -> Json:
         """Quality over cost by threshold, and how far probabilities hold."""
         return await self._kept.get("curve", PAGE_CURVE_S, self._curve)
-
-    async def _caught_up(self) -> None:
-        """Let the database have what was just answered; where it takes nothing, a light says so."""
-        with suppress(LogError):
-            await self._service.log.flushed()
 
     def forget(self) -> None:
         """A version was exchanged by hand."""
@@ -215,7 +206,7 @@ class Numbers:
         choices = live.choices(engine, month, PAGE_CHOICES)
         if len(choices) == PAGE_CHOICES:  # a busy gateway's month is longer than what is read
             since = choices[-1].at
-        in_force = _in_force(router, float(np.mean([c.cloud_usd for c in choices] or [0.0])))
+        in_force = router.threshold.of(float(np.mean([c.cloud_usd for c in choices] or [0.0])))
         scores = live.scores_of(engine, [one.id for one in choices])
         rated = live.rated_answers(engine, month, PAGE_CHOICES)
         points = curve(choices, scores, in_force)
@@ -285,8 +276,3 @@ def _listed(kept: str | None) -> list[Any]:
     except (ValueError, RecursionError):
         return []
     return found if isinstance(found, list) else []
-
-
-def _in_force(router: Router, cloud_usd: float) -> float:
-    """The threshold in use, for a request of the usual price."""
-    return float(router.operating_point.threshold(router.reference, cloud_usd))

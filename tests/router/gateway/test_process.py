@@ -15,17 +15,9 @@ from tests.servers import upstream
 from tests.servers.fixtures import free_port, wait_for
 from tests.servers.kills import Siege
 from tests.servers.running import EASY
+from tests.servers.served import serving
 
 pytestmark = pytest.mark.servers
-
-SERVE = """
-import sys
-from functools import partial
-from router.settings import load_settings
-from router.gateway.serve import serve
-serve(partial(load_settings, port=int(sys.argv[1]), local_url=sys.argv[2], cloud_url=sys.argv[3],
-                    log_url=sys.argv[4], cascade="off"))
-"""
 
 
 @pytest.fixture
@@ -34,15 +26,13 @@ def process(
 ) -> Iterator[tuple["subprocess.Popen[bytes]", str, Path]]:
     """The gateway as a process of its own."""
     port, database, out = free_port(), tmp_path / "o.db", tmp_path / "log"
-    command = [
-        sys.executable,
-        "-c",
-        SERVE,
-        str(port),
-        local.url,
-        cloud.url,
-        f"sqlite:///{database}",
-    ]
+    command = serving(
+        port=port,
+        local_url=local.url,
+        cloud_url=cloud.url,
+        log_url=f"sqlite:///{database}",
+        cascade="off",
+    )
     with out.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as running:
         url = f"http://127.0.0.1:{port}"
         try:

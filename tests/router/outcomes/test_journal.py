@@ -21,26 +21,16 @@ from router.outcomes.database import journal_folder, open_database
 from router.outcomes.frames import MARK
 from router.outcomes.journal import Journal, Sync
 from router.outcomes.writer import OutcomeLog, open_log
+from tests.router.outcomes.rows import ROW
 from tests.servers import upstream
 from tests.servers.fixtures import Run
 from tests.servers.running import EASY, HARD, Gateway, until
 
-ROW: dict[str, Any] = {
-    "id": "a",
-    "at": 1.0,
-    "api": "openai",
-    "stream": False,
-    "rule": "learned",
-    "reason": "r",
-    "explored": False,
-    "escalated": False,
-    "status": 200,
-}
 # A worker that notes rows, and dies without a word.
 DIES = """
 import asyncio, os, sys
 from router.outcomes.journal import Journal
-from tests.router.outcomes.test_journal import ROW
+from tests.router.outcomes.rows import ROW
 async def main():
     journal = Journal(__import__("pathlib").Path(sys.argv[1]), "never")
     for name in sys.argv[2:]:

@@ -7,13 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, create_engine, insert, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, insert
 
 from router.outcomes import live
 from router.outcomes.budget import Caps, Standing, settled_usd, standings
 from router.outcomes.database import open_database
 from router.outcomes.tables import decisions, feedback, reservations
+from tests.servers.postgres import database
 
 DAY_S = 86_400
 NOON = 1_795_003_200.0  # a UTC noon
@@ -27,16 +27,10 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         yield made
         made.dispose()
         return
-    url = request.getfixturevalue("postgres_url")
-    server, name = create_engine(url, isolation_level="AUTOCOMMIT"), f"live_{uuid4().hex}"
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    made = open_database(make_url(url).set(database=name).render_as_string(hide_password=False))
-    yield made
-    made.dispose()
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name}"))
-    server.dispose()
+    with database(request.getfixturevalue("postgres_url"), f"live_{uuid4().hex}") as url:
+        made = open_database(url)
+        yield made
+        made.dispose()
 
 
 def row(at: float, **more: Any) -> dict[str, Any]:

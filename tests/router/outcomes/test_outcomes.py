@@ -18,20 +18,9 @@ from router.outcomes.database import open_database
 from router.outcomes.savings import savings
 from router.outcomes.tables import decisions, feedback, metadata
 from router.outcomes.writer import OutcomeLog, open_log
+from tests.router.outcomes.rows import ROW
 from tests.servers.fixtures import Run
 from tests.servers.running import EASY, HARD
-
-ROW: dict[str, Any] = {
-    "id": "a",
-    "at": 1.0,
-    "api": "openai",
-    "stream": False,
-    "rule": "learned",
-    "reason": "r",
-    "explored": False,
-    "escalated": False,
-    "status": 200,
-}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def url(pages: dict[str, bytes]) -> Iterator[str]:
             said = pages.get(self.path.partition("?")[0])
             self.send_response(404 if said is None else 200)
             self.end_headers()
-            self.wfile.write(said or b"{}")
+            with suppress(ConnectionError):  # who hangs up in the middle of a bomb
+                self.wfile.write(said or b"{}")
 
         def log_message(self, format: str, *values: object) -> None:
             pass

@@ -285,27 +285,22 @@ export function latency(of, least, most) {
     const height = 26,
       span = Math.log(most / least) || 1;
     const x = (s) => 6 + (Math.log(Math.max(s, least) / least) / span) * (width - 12);
+    const until = (end, height) =>
+      svg("rect", {
+        x: x(of.p50_s),
+        y: 13 - height / 2,
+        width: Math.max(2, x(end) - x(of.p50_s)),
+        height,
+        rx: 3,
+        class: `fill-${of.tier} soft`,
+      });
     return picture(
       width,
       height,
       `Half within ${p50}, nine in ten within ${p90}, 99 in 100 within ${p99}.`,
       line(6, 13, width - 6, 13, "grid"),
-      svg("rect", {
-        x: x(of.p50_s),
-        y: 10,
-        width: Math.max(2, x(of.p99_s) - x(of.p50_s)),
-        height: 6,
-        rx: 3,
-        class: `fill-${of.tier} soft`,
-      }),
-      svg("rect", {
-        x: x(of.p50_s),
-        y: 8,
-        width: Math.max(2, x(of.p90_s) - x(of.p50_s)),
-        height: 10,
-        rx: 3,
-        class: `fill-${of.tier} soft`,
-      }),
+      until(of.p99_s, 6),
+      until(of.p90_s, 10),
       svg("circle", { cx: x(of.p50_s), cy: 13, r: 7, class: `fill-${of.tier}` }),
     );
   };

@@ -63,49 +63,37 @@ function shadow({ shadow: one }) {
 
 export function model({ model: now }, changed) {
   const can = now.may_move && !now.pinned;
+  const small = (click, ...label) =>
+    el("button", { type: "button", class: "button small", on: { click } }, ...label);
   const promote = (one) =>
-    el(
-      "button",
-      {
-        type: "button",
-        class: "button small",
-        on: {
-          click: () =>
-            move(
-              "/page/promote",
-              { version: one.name },
-              [
-                `Promote ${one.name}?`,
-                `${one.name} will decide every request from now on instead of ${now.version}. ` +
-                  "You can roll back.",
-                "Promote",
-              ],
-              changed,
-            ),
-        },
-      },
+    small(
+      () =>
+        move(
+          "/page/promote",
+          { version: one.name },
+          [
+            `Promote ${one.name}?`,
+            `${one.name} will decide every request from now on instead of ${now.version}. ` +
+              "You can roll back.",
+            "Promote",
+          ],
+          changed,
+        ),
       "Promote",
       el("span", { class: "hidden" }, ` ${one.name}`),
     );
-  const back = el(
-    "button",
-    {
-      type: "button",
-      class: "button small",
-      on: {
-        click: () =>
-          move(
-            "/page/rollback",
-            {},
-            [
-              `Roll back to ${now.previous}?`,
-              `${now.previous} will decide every request from now on instead of ${now.version}.`,
-              "Roll back",
-            ],
-            changed,
-          ),
-      },
-    },
+  const back = small(
+    () =>
+      move(
+        "/page/rollback",
+        {},
+        [
+          `Roll back to ${now.previous}?`,
+          `${now.previous} will decide every request from now on instead of ${now.version}.`,
+          "Roll back",
+        ],
+        changed,
+      ),
     `Roll back to ${now.previous}`,
   );
   const chain = lineage(now);
