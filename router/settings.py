@@ -1,6 +1,7 @@
 """Settings: from the environment (`ROUTER_*`) or a file `router.toml`, read once."""
 
 import os
+import re
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from platformdirs import user_data_path
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     ConfigDict,
@@ -60,11 +62,17 @@ def _log_url() -> str:
     return f"sqlite:///{user_data_path('hybrid-router') / 'outcomes.db'}"
 
 
+def _an_address(value: str) -> str:
+    if not re.match(r"https?://[^\s/]+", value):
+        raise ValueError("it must be an address that begins with http:// or https://")
+    return value
+
+
 Cascade = Literal["off", "checks", "second_opinion"]
 Store = Literal["full", "features", "none"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
+Url = Annotated[str, AfterValidator(_an_address)]
 Cap = Annotated[float | None, Field(ge=0)]
 
 

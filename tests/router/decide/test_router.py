@@ -115,6 +115,10 @@ def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROUTER_THRESHOLD", "much")
     with pytest.raises(ConfigError, match="threshold"):
         Router.load()
+    monkeypatch.delenv("ROUTER_THRESHOLD")
+    monkeypatch.setenv("ROUTER_LOCAL_URL", "here")
+    with pytest.raises(ConfigError, match="local_url is wrong: it must be an address that begins"):
+        Router.load()
 
 
 @pytest.mark.servers
