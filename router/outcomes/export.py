@@ -23,9 +23,15 @@ LOGGED = (
     "latency_s",
 )
 
+_BATCH = 500
 
-def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
+
+def outcomes(
+    engine: Engine, since: float = float("-inf"), until: float = float("inf")
+) -> Iterator[dict[str, Any]]:
     """One row per answer whose words were kept, with the mean of what was said of it.
+
+    Of requests from `since` to before `until` (Unix seconds).
 
     `score` is None where nobody rated it: what was not rated belongs to what a policy would have
     come to. Beside the canonical columns stand how it was decided and what it took (LOGGED).
@@ -47,7 +53,10 @@ def outcomes(engine: Engine) -> Iterator[dict[str, Any]]:
         rated, rated.c.decision_id == decisions.c.id, isouter=True
     )
     with engine.connect() as connection:
-        for row in connection.execute(joined.order_by(decisions.c.at)).mappings():
+        ours = joined.where(decisions.c.at >= since, decisions.c.at < until)
+        ordered = ours.order_by(decisions.c.at, decisions.c.id)
+        streamed = connection.execution_options(yield_per=_BATCH).execute(ordered)
+        for row in streamed.mappings():
             common = _common(row)
             if common is None or row["tier"] is None or not row["model"]:
                 continue

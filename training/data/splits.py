@@ -25,17 +25,27 @@ def part_of(group: str, shares: dict[str, float] | None = None) -> str:
     The same group lands in the same part in every fit, so a question that was in the test
     rows of a base model is in the test rows of whatever is fitted on top of it.
     """
-    position = group_hash(group) / 2**64
+    return str(parts_of(np.array([group_hash(group)], dtype=np.uint64), shares)[0])
+
+
+def parts_of(hashes: NDArray[np.uint64], shares: dict[str, float] | None = None) -> NDArray[Any]:
+    """`part_of` for groups of which only the hash is known, shape (n,) of str."""
+    position = hashes / 2.0**64
+    out = np.full(len(hashes), PARTS[0], dtype="U16")
+    left = np.ones(len(hashes), dtype=bool)
     for part, share in (shares or SHARES).items():
-        if position < share:
-            return part
-        position -= share
-    return PARTS[0]
+        here = left & (position < share)
+        out[here] = part
+        left &= ~here
+        position = position - share
+    return out
 
 
 def parts(groups: "pd.Series[str]", shares: dict[str, float] | None = None) -> NDArray[Any]:
     """`part_of` for a column, shape (n,) of str."""
-    table = {g: part_of(str(g), shares) for g in groups.unique()}
+    names = groups.unique()
+    hashes = np.array([group_hash(str(g)) for g in names], dtype=np.uint64)
+    table = dict(zip(names, parts_of(hashes, shares).tolist(), strict=True))
     return groups.map(table).to_numpy(dtype="str")
 
 
