@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from router.types import FloatArray, IntArray
 from training.data.dataset import TIERS
-from training.data.splits import group_hash, parts_of
+from training.data.splits import PARTS, group_hash, places_of
 from training.data.stored import Stored
 
 
@@ -39,21 +39,26 @@ class Division:
     later: NDArray[np.uint64] | None = None
     shares: Mapping[str, float] | None = None
 
-    def parts(self, groups: NDArray[np.uint64]) -> NDArray[np.str_]:
-        """The part of each group hash (n,), a name of `training.data.splits.PARTS`."""
-        part = parts_of(groups)
-        if self.later is not None:
-            part[part == "test"] = "fit"
-            part[np.isin(groups, self.later)] = "test"
-        return part
+    def within(self, groups: NDArray[np.uint64], part: str) -> NDArray[np.bool_]:
+        """Which group hashes (n,) are in a part of `training.data.splits.PARTS`."""
+        mine = places_of(groups) == PARTS.index(part)
+        if self.later is None:
+            return mine
+        tests = np.isin(groups, self.later)
+        if part == "test":
+            return tests
+        if part == "fit":
+            mine |= places_of(groups) == PARTS.index("test")
+        return mine & ~tests
 
-    def of(self, groups: "pd.Series[str]") -> NDArray[np.str_]:
-        """The part of each group by name, (n,)."""
-        return self.parts(np.array([group_hash(str(g)) for g in groups], dtype=np.uint64))
+    def rows_within(self, groups: "pd.Series[str]", part: str) -> NDArray[np.bool_]:
+        """The same for groups by name."""
+        hashes = np.array([group_hash(str(g)) for g in groups], dtype=np.uint64)
+        return self.within(hashes, part)
 
     def labels(self, piece: Stored, part: str) -> dict[str, Labels]:
         """The labels of one part, by tier. A prompt answered by many models counts once."""
-        mine = self.parts(piece.array("group")) == part
+        mine = self.within(piece.array("group"), part)
         of, tier = piece.array("of"), piece.array("tier")
         score, weight, model = (piece.array(n) for n in ("score", "weight", "model"))
         if self.shares is not None and part == "fit":

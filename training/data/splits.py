@@ -30,12 +30,19 @@ def part_of(group: str, shares: dict[str, float] | None = None) -> str:
 
 def parts_of(hashes: NDArray[np.uint64], shares: dict[str, float] | None = None) -> NDArray[Any]:
     """`part_of` for groups of which only the hash is known, shape (n,) of str."""
+    return np.array([*(shares or SHARES)])[places_of(hashes, shares)]
+
+
+def places_of(
+    hashes: NDArray[np.uint64], shares: dict[str, float] | None = None
+) -> NDArray[np.uint8]:
+    """The same as places in `shares`, a byte each, shape (n,)."""
     position = hashes / 2.0**64
-    out = np.full(len(hashes), PARTS[0], dtype="U16")
+    out = np.zeros(len(hashes), dtype=np.uint8)
     left = np.ones(len(hashes), dtype=bool)
-    for part, share in (shares or SHARES).items():
+    for place, share in enumerate((shares or SHARES).values()):
         here = left & (position < share)
-        out[here] = part
+        out[here] = place
         left &= ~here
         position = position - share
     return out

@@ -1,10 +1,13 @@
 """The seam between what is computed of a piece and where that happens."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from training.engine.constants import CHUNKS
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -38,6 +41,17 @@ class Engine(Protocol):
     def close(self) -> None:
         """End the processes that this engine started."""
         ...
+
+
+def chunked(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """The pieces in shares that are added up one by one, whoever does it.
+
+    >>> chunked([1, 2])
+    [[1], [2]]
+    """
+    count = min(CHUNKS, len(pieces))
+    edges = [round(i * len(pieces) / count) for i in range(count + 1)]
+    return [list(pieces[a:b]) for a, b in pairwise(edges)]
 
 
 def summed(

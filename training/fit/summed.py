@@ -8,17 +8,23 @@ nothing, so the optimum is that of each alone.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 from scipy.optimize import minimize
 
 from router.decide.heads import Heads, sigmoid
+from router.text.features import Features
 from router.types import FloatArray
 from training.data.dataset import REFERENCE
-from training.data.labels import Division, Labels
+from training.data.labels import Division
 from training.data.stored import Stored
-from training.engine.base import Engine, summed
+from training.engine.base import Engine, chunked, summed
+from training.engine.stages import written
 from training.fit.constants import (
     BASE_SCALE,
     EARLY_SHARE,
@@ -32,6 +38,7 @@ from training.fit.design import Counts, Scaling, dense, sparse
 from training.fit.head import TIERS, Base, ability_name
 from training.fit.heads import base_logits
 
+_BLOCK = 2048  # prompts whose columns are in double precision at a time
 _HEAD = 2  # numbers before the slopes of a head: its loss and the sum of its weights
 
 
@@ -49,20 +56,25 @@ class Columns:
     base: Base | None = None
 
     @property
-    def blocks(self) -> list[int]:
-        """Widths of the blocks that both heads have: dense ones, words, pairs, syllables."""
+    def _widths(self) -> list[int]:
         s = self.scaling
-        words = [len(s.word_idf), len(s.pair_idf), len(s.syllable_idf)]
-        return [self.dimensions + len(s.structure_mean), *words]
+        rest = len(s.word_idf) + len(s.pair_idf) + len(s.syllable_idf)
+        return [2 * (self.base is not None), self.dimensions + len(s.structure_mean), rest]
 
     def width(self, tier: str) -> int:
         """How many weights a head has, its intercept, the last one, included."""
-        return 2 * (self.base is not None) + sum(self.blocks) + len(self.names[tier]) + 1
+        return sum(self._widths) + len(self.names[tier]) + 1
 
     def split(self, tier: str, weights: FloatArray) -> list[FloatArray]:
-        """A head's weights: of a base's logits, of each of `blocks`, of the models, intercept."""
-        widths = [2 * (self.base is not None), *self.blocks, len(self.names[tier])]
-        return np.split(weights, np.cumsum(widths))
+        """A head's weights: of a base's logits, dense, sparse, of the models, and intercept."""
+        return np.split(weights, np.cumsum([*self._widths, len(self.names[tier])]))
+
+    def of(self, features: Features) -> tuple[FloatArray, sp.csr_matrix, FloatArray]:
+        """Dense and sparse columns of some requests, and a base's logits (n, 2), 0 without one."""
+        rest = sp.hstack(sparse(features, self.scaling), format="csr", dtype=np.float32)
+        logits = base_logits(self.base, features)
+        none = np.zeros((len(features), len(TIERS)))
+        return dense(features, self.scaling), rest, none if logits is None else logits
 
 
 def counts(
@@ -80,7 +92,7 @@ def _counts(shared: tuple[Division, int], chunk: Sequence[Stored]) -> Counts:
     division, vocabulary = shared
     whole: Counts | None = None
     for piece in chunk:
-        mine = division.parts(piece.array("group")) == "fit"
+        mine = division.within(piece.array("group"), "fit")
         for start, block in piece.blocks():
             at = np.flatnonzero(mine[start : start + len(block)])
             one = Counts.of(block.take(at), vocabulary)
@@ -92,25 +104,32 @@ def _counts(shared: tuple[Division, int], chunk: Sequence[Stored]) -> Counts:
 def fit(
     engine: Engine,
     columns: Columns,
-    chunks: Sequence[Sequence[Stored]],
+    pieces: Sequence[Stored],
+    folder: Path,
     c: Mapping[str, float],
 ) -> dict[str, FloatArray]:
     """The weights of the heads of the tiers in `c`, scikit-learn's C; see `Columns.split`.
 
-    Of many pieces a few come first, from whose optimum the way to that of all is short.
+    `folder`: for the columns, which are computed once. Of many pieces a few come first, from whose
+    optimum the way to that of all is short.
     """
+    paths = [folder / Path(piece.path).name for piece in pieces]
+    todo = [(p, str(path)) for p, path in zip(pieces, paths, strict=True) if not path.exists()]
+    for _ in engine.apply(_kept, columns, todo):
+        pass
+    files = [str(path) for path in paths]
     theta = np.zeros(sum(columns.width(t) for t in c))
-    early = [chunk[: round(len(chunk) * EARLY_SHARE)] for chunk in chunks]
-    if all(early):
-        theta = _minimised(engine, columns, early, c, theta, EARLY_TOLERANCE)
-    theta = _minimised(engine, columns, chunks, c, theta, FINE_TOLERANCE)
+    early = files[:: round(1 / EARLY_SHARE)]
+    if 1 < len(early):
+        theta = _minimised(engine, columns, chunked(early), c, theta, EARLY_TOLERANCE)
+    theta = _minimised(engine, columns, chunked(files), c, theta, FINE_TOLERANCE)
     return _by_tier(columns, tuple(c), theta)
 
 
 def _minimised(
     engine: Engine,
     columns: Columns,
-    chunks: Sequence[Sequence[Stored]],
+    chunks: Sequence[Sequence[str]],
     c: Mapping[str, float],
     start: FloatArray,
     tolerance: float,
@@ -119,7 +138,8 @@ def _minimised(
 
     def loss(theta: FloatArray) -> tuple[float, FloatArray]:
         weights = _by_tier(columns, tiers, theta)
-        total = summed(engine, _loss, (columns, weights), chunks)
+        parts = {tier: columns.split(tier, mine) for tier, mine in weights.items()}
+        total = summed(engine, _loss, parts, chunks)
         value, slopes, at = 0.0, [], 0
         for tier in tiers:
             mine = total[at : at + _HEAD + columns.width(tier)]
@@ -145,106 +165,119 @@ def _by_tier(columns: Columns, tiers: Sequence[str], theta: FloatArray) -> dict[
     return dict(zip(tiers, np.split(theta, cuts), strict=True))
 
 
-def _loss(
-    shared: tuple[Columns, Mapping[str, FloatArray]], chunk: Sequence[Stored]
-) -> NDArray[np.float64]:
-    """Of each head its loss, sum of weights and slopes, one after the other, over some pieces."""
-    columns, weights = shared
-    heads = {t: _Head(columns, t, w) for t, w in weights.items()}
-    both = [
-        np.stack([h.blocks[i] for h in heads.values()], axis=1)
-        for i in range(len(columns.blocks))
-    ]
-    slopes = [np.zeros(b.shape) for b in both]
-    for piece in chunk:
-        labels = columns.division.labels(piece, "fit")
-        for head in heads.values():
-            head.begin(piece, labels[head.tier])
-        for start, features in piece.blocks():
-            # Prompts of other parts are left out before anything is computed of them.
-            known = [head.take(start, len(features)) for head in heads.values()]
-            used = np.unique(np.concatenate([k.prompt for k in known]))
-            if not len(used):
-                continue
-            mine = features.take(used - start)
-            inputs = [dense(mine, columns.scaling), *sparse(mine, columns.scaling)]
-            inputs = [x.astype(np.float64) for x in inputs]  # in single the last steps are noise
-            z = np.zeros((len(used), len(heads)))
-            for x, w in zip(inputs, both, strict=True):
-                z += x @ w
-            logits = base_logits(columns.base, mine)
-            residual = np.zeros((len(used), len(heads)))
-            for i, (head, one) in enumerate(zip(heads.values(), known, strict=True)):
-                at = np.searchsorted(used, one.prompt)
-                residual[:, i] = head.add(one, at, z[:, i], logits)
-            for x, slope in zip(inputs, slopes, strict=True):
-                slope += x.T @ residual
-    out = []
+def _kept(columns: Columns, todo: tuple[Stored, str]) -> int:
+    """Compute the columns of what a piece has of the part `fit`, and keep them in a file.
+
+    `dense`; `sparse`, `sparse_of` and `sparse_bounds` (a CSR matrix); of each tier the labels, each
+    with the number of its prompt, of its model, and a base's two logits.
+    """
+    piece, path = todo
+    labels = columns.division.labels(piece, "fit")
+    used = np.unique(np.concatenate([one.prompt for one in labels.values()]))
+    blocks = []
+    for start, features in piece.blocks():
+        mine = used[(used >= start) & (used < start + len(features))] - start
+        if len(mine):
+            blocks.append(columns.of(features.take(mine)))
+    dense_columns, logits = (_stacked([b[i] for b in blocks]) for i in (0, 2))
+    rest = sp.vstack([b[1] for b in blocks], format="csr") if blocks else sp.csr_matrix((0, 0))
+    arrays = {
+        "dense": dense_columns,
+        "sparse": rest.data,
+        "sparse_of": rest.indices.astype(np.int32),
+        "sparse_bounds": rest.indptr.astype(np.int64),
+    }
+    for tier, one in labels.items():
+        at = np.searchsorted(used, one.prompt)
+        names = [ability_name(tier, name) for name, _ in piece.about["models"]]
+        number = {name: i for i, name in enumerate(columns.names[tier])}
+        known = np.array([number.get(name, -1) for name in names], dtype=np.int32)
+        beside = np.zeros((len(at), 0))
+        if columns.base is not None:
+            index = TIERS.index(tier)
+            own = logits[at, index] + base_terms(columns.base, tier, names)[one.model]
+            beside = np.column_stack([own, logits[at, 1 - index]]) * BASE_SCALE
+        arrays |= {
+            f"{tier}_prompt": at.astype(np.int64),
+            f"{tier}_model": known[one.model],
+            f"{tier}_score": one.score,
+            f"{tier}_weight": one.weight,
+            f"{tier}_beside": beside,
+        }
+    written(Path(path), arrays, {})
+    return len(used)
+
+
+def _stacked(blocks: Sequence[FloatArray]) -> FloatArray:
+    return np.concatenate(blocks) if blocks else np.zeros((0, 0))
+
+
+def _loss(parts: Mapping[str, Sequence[FloatArray]], chunk: Sequence[str]) -> FloatArray:
+    """Of each head its loss, sum of weights and slopes, one after the other, over some files."""
+    heads = {tier: _Head(tier, mine) for tier, mine in parts.items()}
+    dense_weights = np.stack([h.dense for h in heads.values()], axis=1)
+    rest_weights = np.stack([h.rest for h in heads.values()], axis=1)
+    dense_slopes, rest_slopes = np.zeros(dense_weights.shape), np.zeros(rest_weights.shape)
+    for path in chunk:
+        arrays = load_file(path)
+        known = arrays["dense"]
+        if not len(known):
+            continue
+        # In single precision the last steps would be noise.
+        shape = (len(known), len(rest_weights))
+        kept = (arrays["sparse"].astype(np.float64), arrays["sparse_of"], arrays["sparse_bounds"])
+        rest = sp.csr_matrix(kept, shape=shape, copy=False)
+        z = rest @ rest_weights
+        residual = np.empty_like(z)
+        for start in range(0, len(known), _BLOCK):
+            x = known[start : start + _BLOCK].astype(np.float64)
+            z[start : start + len(x)] += x @ dense_weights
+            for i, head in enumerate(heads.values()):
+                mine = z[start : start + len(x), i]
+                residual[start : start + len(x), i] = head.add(arrays, start, mine)
+            dense_slopes += x.T @ residual[start : start + len(x)]
+        rest_slopes += rest.T @ residual
+    out: list[Any] = []
     for i, head in enumerate(heads.values()):
-        own = [head.own_slopes["base"], *(s[:, i] for s in slopes), head.own_slopes["model"]]
-        out += [[head.loss, head.total], *own, [head.own_slopes["bias"].sum()]]
-    flat: NDArray[np.float64] = np.concatenate(out)
+        own = [head.base_slopes, dense_slopes[:, i], rest_slopes[:, i], head.model_slopes]
+        out += [[head.loss, head.total], *own, [head.slope]]
+    flat: FloatArray = np.concatenate(out)
     return flat
 
 
 class _Head:
     """One head in a pass: its weights, and what has been added up for it."""
 
-    def __init__(self, columns: Columns, tier: str, weights: FloatArray) -> None:
-        self.tier, self._names = tier, list(columns.names[tier])
-        of_base, *self.blocks, of_model, bias = columns.split(tier, weights)
-        self._of_base, self._of_model, self._bias = of_base, of_model, float(bias[0])
-        self._base = columns.base
-        self.loss = self.total = 0.0
-        self.own_slopes = {
-            "base": np.zeros(len(of_base)),
-            "model": np.zeros(len(of_model)),
-            "bias": np.zeros(1),
-        }
+    def __init__(self, tier: str, parts: Sequence[FloatArray]) -> None:
+        self._tier = tier
+        self._base, self.dense, self.rest, self._model, bias = parts
+        self._bias = float(bias[0])
+        self.loss = self.total = self.slope = 0.0
+        self.base_slopes, self.model_slopes = np.zeros(len(self._base)), np.zeros(len(self._model))
 
-    def begin(self, piece: Stored, labels: Labels) -> None:
-        """The labels of the next piece."""
-        self._labels = labels
-        number = {name: i for i, name in enumerate(self._names)}
-        names = [ability_name(self.tier, name) for name, _ in piece.about["models"]]
-        self._number = np.array([number.get(name, -1) for name in names], dtype=np.int64)
-        self._moved = base_terms(self._base, self.tier, names)
+    def add(self, arrays: Mapping[str, Any], start: int, z: FloatArray) -> FloatArray:
+        """Add up loss and own slopes of the prompts from `start`, whose logits so far are `z` (n,).
 
-    def take(self, start: int, size: int) -> Labels:
-        """The labels of so many prompts."""
-        here = self._labels
-        a, b = np.searchsorted(here.prompt, [start, start + size])
-        return Labels(
-            prompt=here.prompt[a:b],
-            model=here.model[a:b],
-            score=here.score[a:b],
-            weight=here.weight[a:b],
-        )
-
-    def add(
-        self, labels: Labels, at: NDArray[np.int64], z: FloatArray, logits: FloatArray | None
-    ) -> FloatArray:
-        """Add up loss and own slopes; returns the slope by each prompt's logit, shape of `z`.
-
-        `at`: of each label its prompt's place in `z` and `logits`, the latter of the base.
+        Returns the slope of the loss by each of these logits, (n,).
         """
-        model = self._number[labels.model]
-        logit = z[at] + self._of_model[model] * MODEL_SCALE + self._bias
-        beside = None
-        if logits is not None:
-            index = TIERS.index(self.tier)
-            own = logits[at, index] + self._moved[labels.model]
-            beside = np.column_stack([own, logits[at, 1 - index]]) * BASE_SCALE
-            logit = logit + beside @ self._of_base
-        slope = labels.weight * (sigmoid(logit) - labels.score)
-        self.loss += float(labels.weight @ (np.logaddexp(0, logit) - labels.score * logit))
-        self.total += float(labels.weight.sum())
-        if beside is not None:
-            self.own_slopes["base"] += slope @ beside
-        self.own_slopes["model"] += MODEL_SCALE * np.bincount(
-            model, weights=slope, minlength=len(self._names)
+        prompt = arrays[f"{self._tier}_prompt"]
+        here = slice(*np.searchsorted(prompt, [start, start + len(z)]))
+        at = prompt[here] - start
+        model, score, weight, beside = (
+            arrays[f"{self._tier}_{name}"][here] for name in ("model", "score", "weight", "beside")
         )
-        self.own_slopes["bias"] += slope.sum()
+        logit = z[at] + self._model[model] * MODEL_SCALE + self._bias
+        if len(self._base):
+            logit = logit + beside @ self._base
+        slope = weight * (sigmoid(logit) - score)
+        self.loss += float(weight @ (np.logaddexp(0, logit) - score * logit))
+        self.total += float(weight.sum())
+        self.slope += float(slope.sum())
+        if len(self._base):
+            self.base_slopes += slope @ beside
+        self.model_slopes += MODEL_SCALE * np.bincount(
+            model, weights=slope, minlength=len(self._model)
+        )
         out: FloatArray = np.bincount(at, weights=slope, minlength=len(z))
         return out
 

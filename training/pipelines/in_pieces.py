@@ -26,10 +26,9 @@ from training.data.conversations import conversations
 from training.data.dataset import Dataset
 from training.data.labels import Division, frame_of
 from training.data.pieces import Unit, frames, units
-from training.data.splits import newest
+from training.data.splits import PARTS, newest
 from training.data.stored import Stored, rated, store
-from training.engine.base import Engine, summed
-from training.engine.constants import CHUNKS
+from training.engine.base import Engine, chunked, summed
 from training.engine.stages import Stages, fingerprint
 from training.evaluate.histogram import histogram, measures
 from training.fit import encoder as encoders
@@ -241,7 +240,7 @@ class _Survey:
 
     def seen(self, base: Artifact | None) -> NDArray[np.uint64]:
         """Sorted hashes of all groups but those that test, joined with the base's."""
-        mine = np.unique(self.groups[self.division.parts(self.groups) != "test"])
+        mine = np.unique(self.groups[~self.division.within(self.groups, "test")])
         return np.union1d(mine, base.arrays["seen"]) if base else mine
 
     def described(self, key: str) -> dict[str, Any]:
@@ -258,11 +257,10 @@ class _Survey:
 
 def _survey(division: Division, piece: Stored) -> _Survey:
     group, source = piece.array("group"), piece.array("source")
-    part = division.parts(group)
     of, names, models = piece.array("of"), piece.about["sources"], piece.about["models"]
     score, weight, tier = (piece.array(n) for n in ("score", "weight", "tier"))
-    mine = part == "fit"
-    rows, count = np.unique(part[of], return_counts=True)
+    inside = {part: division.within(group, part) for part in PARTS}
+    mine = inside["fit"]
     fit_rows = np.flatnonzero(mine[of])
     by_tier = {t: fit_rows[tier[fit_rows] == i] for i, t in enumerate(TIERS)}
     weights = np.bincount(
@@ -272,7 +270,7 @@ def _survey(division: Division, piece: Stored) -> _Survey:
         prompts=piece.array("prompt"),
         groups=group,
         division=division,
-        rows=dict(zip(rows.tolist(), count.tolist(), strict=True)),
+        rows={part: int(one[of].sum()) for part, one in inside.items()},
         sources={
             name: (int((mine & (source == i)).sum()), float(weights[i]))
             for i, name in enumerate(names)
@@ -364,7 +362,7 @@ def _made(
             data = rated(frame, unit.name, skip_bad)
             if data is None:
                 continue
-            mine = data.rows[division.of(data.rows["group"]) == "fit"]
+            mine = data.rows[division.rows_within(data.rows["group"], "fit")]
             first.append(mine)
             count += len(mine)
         if count >= CONVERSATION_ROWS:
@@ -406,7 +404,7 @@ class _Fit:
             base=self.base,
         )
         c = {t: choice.c for t, choice in choices.items() if choice.c is not None}
-        found = stages.arrays("weights", "", lambda: fit(self.engine, columns, self.chunks, c))
+        found = stages.arrays("weights", "", lambda: fit(self.engine, columns, self.pieces, stages.folder, c))
         weights, models = [], {}
         for tier in TIERS:
             theta = found.get(tier, np.zeros(columns.width(tier)))
@@ -424,18 +422,12 @@ class _Fit:
         strength = {t: str(choice) for t, choice in choices.items()}
         return Fitted(heads_of(weights, scaling), models, strength)
 
-    @property
-    def chunks(self) -> list[list[Stored]]:
-        """The pieces in shares that are summed one by one, whoever sums them."""
-        cuts = np.array_split(np.arange(len(self.pieces)), min(CHUNKS, len(self.pieces)))
-        return [[self.pieces[i] for i in cut] for cut in cuts]
-
     def _scaling(self, vocabulary: int, stages: Stages) -> Scaling:
         if self.base is not None:
             return Scaling.from_heads(self.base.heads)
 
         def made() -> dict[str, NDArray[Any]]:
-            whole = counts(self.engine, self.division, self.chunks, vocabulary)
+            whole = counts(self.engine, self.division, chunked(self.pieces), vocabulary)
             scaling = Scaling.from_counts(whole)
             return {f.name: np.asarray(getattr(scaling, f.name)) for f in fields(Scaling)}
 
@@ -539,7 +531,7 @@ class _Judged:
     def part(self, name: str) -> Part:
         """The rows of a part, of at most about JUDGED_PROMPTS prompts: whole groups, by hash."""
         groups = self.survey.groups
-        mine = np.sort(groups[self.division.parts(groups) == name])
+        mine = np.sort(groups[self.division.within(groups, name)])
         last = mine[min(len(mine), JUDGED_PROMPTS) - 1] if len(mine) else np.uint64(0)
         shared = (self.division, name, last)
         found = [one for one in self.engine.apply(_part, shared, self.pieces) if one is not None]
@@ -573,7 +565,7 @@ def _part(
 ) -> tuple[pd.DataFrame, Features] | None:
     division, name, last = shared
     groups = piece.array("group")
-    at = np.flatnonzero((division.parts(groups) == name) & (groups <= last))
+    at = np.flatnonzero(division.within(groups, name) & (groups <= last))
     if not len(at):
         return None
     return frame_of(piece, at), piece.features(at)
@@ -582,7 +574,7 @@ def _part(
 def _histograms(shared: tuple[Division, Fitted], piece: Stored) -> NDArray[np.float64]:
     division, fitted = shared
     labels = division.labels(piece, "test")
-    mine = division.parts(piece.array("group")) == "test"
+    mine = division.within(piece.array("group"), "test")
     logits = logits_of(fitted.heads, piece, mine)
     out = []
     for index, tier in enumerate(TIERS):
