@@ -1,10 +1,10 @@
 """Outcomes made up in any number, to measure how fitting goes with their number.
 
-Prompts are walks over the words of the bundled everyday prompts: from each word to one that followed
-it somewhere (a Markov chain of first order), now and then to any word. So words have the
-frequencies, and prompts the lengths, of real ones, and no prompt is one of those. Whether an answer
-is good is drawn from a known truth: a logit that is linear in the words, the length and the model
-that answered. A share of all that can be known is in the column `truth`, the probability itself.
+Prompts are walks over the words of the bundled everyday prompts in English: from each word to one
+that followed it somewhere (a Markov chain of first order), now and then to any word. So words have
+the frequencies, and prompts the lengths, of real ones. Whether an answer is good is drawn from a
+known truth, a logit that is linear in the words, the length and the model that answered; the column
+`truth` has the probability itself.
 """
 
 from collections.abc import Iterator

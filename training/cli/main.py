@@ -79,7 +79,12 @@ def fit(
     from training.pipelines import prompts as pipeline
 
     start = None if base == "none" else artifacts.load(folder_of(base))
-    settings = {"base": start, "version_name": name, "strength": strength, "seed": seed}
+    settings: dict[str, Any] = {
+        "base": start,
+        "version_name": name,
+        "strength": strength,
+        "seed": seed,
+    }
     with steps() as step:
         source = find(encoder, start, shipped_models())
         if engine == "memory":

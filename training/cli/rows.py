@@ -1,4 +1,4 @@
-"""`python -m training rows` and `bench-rows`: outcomes made up in any number, and what they take."""
+"""`python -m training rows` and `bench-rows`: outcomes made up, and what fitting on them takes."""
 
 from pathlib import Path
 from typing import Annotated

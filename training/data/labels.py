@@ -41,10 +41,10 @@ class Division:
 
     def within(self, groups: NDArray[np.uint64], part: str) -> NDArray[np.bool_]:
         """Which group hashes (n,) are in a part of `training.data.splits.PARTS`."""
-        mine = places_of(groups) == PARTS.index(part)
+        mine: NDArray[np.bool_] = places_of(groups) == PARTS.index(part)
         if self.later is None:
             return mine
-        tests = np.isin(groups, self.later)
+        tests: NDArray[np.bool_] = np.isin(groups, self.later)
         if part == "test":
             return tests
         if part == "fit":

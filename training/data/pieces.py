@@ -6,6 +6,7 @@ than some thousand texts are in memory, whatever wrote the file.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -136,7 +137,7 @@ def _of_log(url: str, rows: int) -> list[Unit]:
         edges, mark = spans(engine, rows), str(extent(engine))
     finally:
         engine.dispose()
-    return [Unit(url, "log", a, b, mark) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [Unit(url, "log", a, b, mark) for a, b in pairwise(edges)]
 
 
 def _of_span(unit: Unit, rows: int) -> Iterator[pd.DataFrame]:

@@ -192,5 +192,4 @@ def _coded(names: "pd.Series[str]", known: dict[str, int]) -> NDArray[np.uint16]
     """A number for each name, that of `known`, which grows."""
     for name in names.unique():
         known.setdefault(str(name), len(known))
-    return names.map(known).to_numpy(dtype=np.uint16)
-
+    return np.array(names.map(known), dtype=np.uint16)

@@ -48,7 +48,8 @@ class OnRay:
                 **({} if address else own),
             )
         if address:
-            self.workers = max(int(ray.cluster_resources().get("CPU", workers)), 1)
+            found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            self.workers = max(int(found.get("CPU", workers)), 1)
 
     def map(
         self, make: Callable[[], Callable[[Piece], Result]], pieces: Sequence[Piece]
@@ -58,9 +59,9 @@ class OnRay:
             return
         import ray.data
 
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
-        context.enable_operator_progress_bars = False
         every = list(pieces)
         rows = ray.data.from_items(
             [{"at": i} for i in range(len(every))], override_num_blocks=len(every)

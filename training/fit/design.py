@@ -12,8 +12,8 @@ from router.decide.heads import Heads
 from router.text.constants import BIGRAM_BUCKETS, SYLLABLE_BUCKETS
 from router.text.features import Features
 from router.text.ragged import Ragged
-from router.text.structure import AROUND, NAMES, SHARES
-from router.types import FloatArray
+from router.text.structure import AROUND, NAMES, SHARES, SIZE
+from router.types import FloatArray, IntArray
 from training.fit.constants import (
     EMBEDDING_SCALE,
     LEAST_AROUND_SCALE,
@@ -79,9 +79,9 @@ class Counts:
     requests: int
     mean: FloatArray
     squares: FloatArray
-    words: FloatArray
-    pairs: FloatArray
-    syllables: FloatArray
+    words: IntArray
+    pairs: IntArray
+    syllables: IntArray
 
     @classmethod
     def of(cls, features: Features, vocabulary: int) -> "Counts":
@@ -111,7 +111,7 @@ class Counts:
         )
 
 
-def _idf(seen: FloatArray, requests: int) -> FloatArray:
+def _idf(seen: IntArray, requests: int) -> FloatArray:
     idf: FloatArray = (np.log((1 + requests) / (1 + seen)) + 1).astype(np.float32)
     return idf
 

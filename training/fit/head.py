@@ -277,9 +277,7 @@ def _on_base(
         weight["bias"] = weight["bias"] + share * shift
     other = TIERS[1 - index]
     weight["bias"] = weight["bias"] + (
-        gamma[1]
-        * base.heads.calibration[1 - index, 0]
-        * base.ability(other, REFERENCE[other])
+        gamma[1] * base.heads.calibration[1 - index, 0] * base.ability(other, REFERENCE[other])
     )
     slope = gamma[0] * base.heads.calibration[index, 0]
     # Models without rows of their own move with the mean of those that have some.

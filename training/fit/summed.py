@@ -118,9 +118,9 @@ def fit(
     for _ in engine.apply(_kept, columns, todo):
         pass
     files = [str(path) for path in paths]
-    theta = np.zeros(sum(columns.width(t) for t in c))
+    theta: FloatArray = np.zeros(sum(columns.width(t) for t in c))
     early = files[:: round(1 / EARLY_SHARE)]
-    if 1 < len(early):
+    if len(early) > 1:
         theta = _minimised(engine, columns, chunked(early), c, theta, EARLY_TOLERANCE)
     theta = _minimised(engine, columns, chunked(files), c, theta, FINE_TOLERANCE)
     return _by_tier(columns, tuple(c), theta)
@@ -138,7 +138,9 @@ def _minimised(
 
     def loss(theta: FloatArray) -> tuple[float, FloatArray]:
         weights = _by_tier(columns, tiers, theta)
-        parts = {tier: columns.split(tier, mine) for tier, mine in weights.items()}
+        parts: Mapping[str, Sequence[FloatArray]] = {
+            tier: columns.split(tier, mine) for tier, mine in weights.items()
+        }
         total = summed(engine, _loss, parts, chunks)
         value, slopes, at = 0.0, [], 0
         for tier in tiers:
@@ -212,7 +214,7 @@ def _stacked(blocks: Sequence[FloatArray]) -> FloatArray:
     return np.concatenate(blocks) if blocks else np.zeros((0, 0))
 
 
-def _loss(parts: Mapping[str, Sequence[FloatArray]], chunk: Sequence[str]) -> FloatArray:
+def _loss(parts: Mapping[str, Sequence[FloatArray]], chunk: Sequence[str]) -> NDArray[np.float64]:
     """Of each head its loss, sum of weights and slopes, one after the other, over some files."""
     heads = {tier: _Head(tier, mine) for tier, mine in parts.items()}
     dense_weights = np.stack([h.dense for h in heads.values()], axis=1)
@@ -241,7 +243,7 @@ def _loss(parts: Mapping[str, Sequence[FloatArray]], chunk: Sequence[str]) -> Fl
     for i, head in enumerate(heads.values()):
         own = [head.base_slopes, dense_slopes[:, i], rest_slopes[:, i], head.model_slopes]
         out += [[head.loss, head.total], *own, [head.slope]]
-    flat: FloatArray = np.concatenate(out)
+    flat: NDArray[np.float64] = np.concatenate(out)
     return flat
 
 
@@ -278,8 +280,8 @@ class _Head:
         self.model_slopes += MODEL_SCALE * np.bincount(
             model, weights=slope, minlength=len(self._model)
         )
-        out: FloatArray = np.bincount(at, weights=slope, minlength=len(z))
-        return out
+        by_prompt: FloatArray = np.bincount(at, weights=slope, minlength=len(z)).astype(np.float64)
+        return by_prompt
 
 
 def base_terms(base: Base | None, tier: str, names: Sequence[str]) -> FloatArray:
@@ -288,8 +290,8 @@ def base_terms(base: Base | None, tier: str, names: Sequence[str]) -> FloatArray
         return np.zeros(len(names))
     slope = base.heads.calibration[TIERS.index(tier), 0]
     reference = base.ability(tier, REFERENCE[tier])
-    terms: FloatArray = np.array([base.ability(tier, n) for n in names]) - reference
-    return slope * terms
+    terms: FloatArray = slope * (np.array([base.ability(tier, n) for n in names]) - reference)
+    return terms
 
 
 def logits_of(heads: Heads, piece: Stored, part: NDArray[np.bool_]) -> FloatArray:

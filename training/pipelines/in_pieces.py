@@ -167,9 +167,7 @@ def _featurized(
 ) -> list[Stored]:
     """Every unit's features on disk; those that are there already are left."""
     paths = [stages.folder / f"piece-{i:05}.safetensors" for i in range(len(found))]
-    todo = [
-        (str(path), unit) for path, unit in zip(paths, found, strict=True) if not path.exists()
-    ]
+    todo = [(str(path), unit) for path, unit in zip(paths, found, strict=True) if not path.exists()]
     make = partial(_featurizer, str(stages.folder / "encoder"), skip_bad)
     for _ in engine.map(make, todo):
         pass
@@ -263,9 +261,7 @@ def _survey(division: Division, piece: Stored) -> _Survey:
     mine = inside["fit"]
     fit_rows = np.flatnonzero(mine[of])
     by_tier = {t: fit_rows[tier[fit_rows] == i] for i, t in enumerate(TIERS)}
-    weights = np.bincount(
-        source[of[fit_rows]], weights=weight[fit_rows], minlength=len(names)
-    )
+    weights = np.bincount(source[of[fit_rows]], weights=weight[fit_rows], minlength=len(names))
     return _Survey(
         prompts=piece.array("prompt"),
         groups=group,
@@ -404,7 +400,9 @@ class _Fit:
             base=self.base,
         )
         c = {t: choice.c for t, choice in choices.items() if choice.c is not None}
-        found = stages.arrays("weights", "", lambda: fit(self.engine, columns, self.pieces, stages.folder, c))
+        found = stages.arrays(
+            "weights", "", lambda: fit(self.engine, columns, self.pieces, stages.folder, c)
+        )
         weights, models = [], {}
         for tier in TIERS:
             theta = found.get(tier, np.zeros(columns.width(tier)))
@@ -482,9 +480,7 @@ def _labelled(shared: tuple[Division, str], piece: Stored) -> int:
     return len(np.unique(division.labels(piece, "fit")[tier].prompt))
 
 
-def _sampled(
-    shared: tuple[Division, str], todo: tuple[Stored, IntArray]
-) -> tuple[Rows, Features]:
+def _sampled(shared: tuple[Division, str], todo: tuple[Stored, IntArray]) -> tuple[Rows, Features]:
     division, tier = shared
     piece, wanted = todo
     labels = division.labels(piece, "fit")[tier]

@@ -221,8 +221,10 @@ def by_source(rows: pd.DataFrame) -> pd.DataFrame:
     weigh as before beside the grades.
     """
     grouped = rows.groupby("source")
+    prompts, weight = grouped["prompt_id"].nunique(), grouped["weight"].sum()
     share = source_shares(
-        grouped["prompt_id"].nunique().to_dict(), grouped["weight"].sum().to_dict()
+        {str(s): float(n) for s, n in prompts.items()},
+        {str(s): float(w) for s, w in weight.items()},
     )
     return rows.assign(weight=rows["weight"] * rows["source"].map(share)) if share else rows
 
