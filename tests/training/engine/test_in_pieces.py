@@ -309,3 +309,8 @@ def test_the_truth_of_made_rows_is_found_again(shipped: Artifact, tmp_path: Path
     mine = made[made["tier"] == "local"]
     best = auc(mine["truth"].to_numpy(), mine["score"].to_numpy())
     assert found["auc"] - 0.5 > 0.6 * (best - 0.5)  # of ten thousand prompts, of words by hundreds
+
+
+def test_rows_need_prompts_to_be_made_of(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no English prompts"):
+        write(10, tmp_path, tmp_path)
