@@ -204,8 +204,8 @@ def rate(
 
         rated = 0
         with opened_log(load_settings()) as engine:
-            waiting = queries.to_rate(engine)
-            for one in waiting[:count]:
+            waiting = queries.left_to_rate(engine)
+            for one in queries.to_rate(engine, count):
                 tier, answer = ("local", one.local) if one.local else ("cloud", one.cloud)
                 print(f"\n--- request\n{one.request.text}\n--- answer\n{answer}\n---")
                 said = typer.prompt("Good enough? y, n, s to skip, q to end", default="s")
@@ -214,7 +214,7 @@ def rate(
                 if said in _VERDICTS:
                     queries.add_verdict(engine, one.id, "user", {tier: _VERDICTS[said]})
                     rated += 1
-        print(f"{rated} rated, {len(waiting) - rated} of the audit are left. Next: router learn")
+        print(f"{rated} rated, {waiting - rated} of the audit are left. Next: router learn")
 
 
 def judge(

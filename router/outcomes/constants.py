@@ -22,3 +22,8 @@ ACCOUNT_S = 1.0  # chosen: how long what others spent may go unnoticed before a 
 PARSED_CHARS = 1_000_000  # chosen: of a request, read to show its words
 SHOWN_CHARS = 20_000  # chosen: of a request or an answer, what a person scrolls through
 PARAMETERS = 500  # chosen: of one statement; SQLite takes 32,766
+
+# Reading a long log: rows in memory at once.
+PIECE_ROWS = 500  # chosen: some megabytes with all words
+WORDS_ROWS = 50  # chosen: an agent's request is some hundred kilobytes, and more once it is parsed
+NUMBERS_ROWS = 10_000  # chosen: a megabyte
