@@ -16,6 +16,7 @@ from router.cli.console import extra, stoppable
 from router.cli.gateway import opened_log
 from router.cli.progress import progress_of
 from router.errors import ArtifactError, ConfigError, InputError, NoSandbox
+from router.registry import artifact as artifacts
 
 if TYPE_CHECKING:
     from router.labelling.probes import Probe
@@ -320,9 +321,34 @@ def rollback() -> None:
     settings = load_settings()
     with extra("gateway"), opened_log(settings) as engine:
         from router.outcomes.events import listener
+        from router.registry.shared import publisher
 
-        version = Registry(settings.models_dir, listener(engine)).roll_back("by hand.")
+        hand_on = (
+            [publisher(settings.models_url, settings.models_dir)] if settings.models_url else []
+        )
+        registry = Registry(settings.models_dir, listener(engine), *hand_on)
+        version = registry.roll_back("by hand.")
     print(f"{version} is current; a running gateway takes it within seconds.")
+
+
+@models_app.command(epilog="Example: router models publish learned-402fa339fe-0")
+def publish(
+    version: Annotated[
+        str, typer.Argument(help="The version; default: the one in use here.")
+    ] = artifacts.POINTER,
+) -> None:
+    """Hand a version on to every gateway that follows models_url."""
+    from router.settings import load_settings
+
+    settings = load_settings()
+    if settings.models_url is None:
+        raise ConfigError("models_url is not set; it says where versions are published.")
+    with extra("gateway"):
+        from router.registry.shared import SharedModels, shown
+
+        SharedModels(settings.models_url).publish(settings.models_dir, version)
+    name = artifacts.resolve(settings.models_dir, version).name
+    print(f"{name} is current at {shown(settings.models_url)}; gateways take it within 10 seconds.")
 
 
 @models_app.command(epilog="Example: router models tidy")
