@@ -1,6 +1,7 @@
 """Opening the outcome database: the one place that knows its address."""
 
 import hashlib
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from router.errors import LogError, MissingExtra
 
+_log = logging.getLogger("router.outcomes")
 # Held until the transaction ends.
 _LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
@@ -61,12 +63,17 @@ def migrate(engine: Engine) -> None:
     """Bring the tables to the newest form (Alembic); of several processes one at a time."""
     from alembic import command
     from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with engine.begin() as connection:
         lock(connection)
         config.attributes["connection"] = connection
+        there = MigrationContext.configure(connection).get_current_revision()
+        if there not in (None, ScriptDirectory.from_config(config).get_current_head()):
+            _log.warning("The outcome log is brought to its newest form, a long one in minutes.")
         command.upgrade(config, "head")
 
 

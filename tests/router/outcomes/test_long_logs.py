@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, event, inspect
 
 from router.decide.router import Router
 from router.labelling import judge, logged
 from router.outcomes import events, export, live, queries, transfer
 from router.outcomes.budget import Caps, settled_usd, standings
-from router.outcomes.database import open_database
+from router.outcomes.database import MIGRATIONS, migrate, open_database
 from router.outcomes.savings import savings
 from tests.million import rows
 from tests.servers.postgres import database
@@ -171,3 +173,22 @@ def test_memory_does_not_grow_with_the_log(
         copy.dispose()
     grown = {name: (few, more) for name, (few, more) in peaks.items() if more > 1.5 * few + 1}
     assert not grown
+
+
+def test_an_older_log_is_brought_up_to_date_with_a_word(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0006")
+    before = {index["name"] for index in inspect(engine).get_indexes("decisions")}
+    migrate(engine)
+    assert "is brought to its newest form" in caplog.text
+    after = {index["name"] for index in inspect(engine).get_indexes("decisions")}
+    assert before == {"decisions_at"}
+    assert after == {"decisions_sums", "decisions_key", "decisions_audited"}
+    caplog.clear()
+    migrate(engine)
+    assert not caplog.text
