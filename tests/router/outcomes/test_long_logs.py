@@ -18,6 +18,7 @@ from router.outcomes.budget import Caps, settled_usd, standings
 from router.outcomes.database import MIGRATIONS, migrate, open_database
 from router.outcomes.savings import savings
 from tests.million import rows
+from tests.million.measure import taken
 from tests.servers.postgres import database
 
 NOW = 1_795_003_200.0
@@ -192,3 +193,16 @@ def test_an_older_log_is_brought_up_to_date_with_a_word(
     caplog.clear()
     migrate(engine)
     assert not caplog.text
+
+
+def test_a_command_is_measured_as_a_process_of_its_own(
+    pool: list[rows.Known], tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+    filled(url, 20, pool).dispose()
+    given = {"ROUTER_LOG_URL": url}
+    found = taken("savings", "savings", "--days", "9", cwd=tmp_path, given=given)
+    assert found.code == 0 and found.spoke_s is None and "saved" in found.words
+    assert found.cpu_s > 0 and found.mb > 20
+    wrong = taken("savings", "savings", "--days", "none", cwd=tmp_path, given=given)
+    assert wrong.code == 2 and not wrong.good and "beyond" in wrong.row()
