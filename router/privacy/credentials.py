@@ -40,6 +40,11 @@ _GATES: dict[str, tuple[str, ...]] = {
     "telegram_token.TelegramBotTokenDetector": (":",),
     "twilio.TwilioKeyDetector": ("AC", "SK"),
 }
+# Detector, its gates in any case, and its gates just so: each is looked for once.
+_SPLIT_GATES = [
+    (name, [g for g in gates if g == g.lower()], [g for g in gates if g != g.lower()])
+    for name, gates in _GATES.items()
+]
 # A few whose gate nearly every text passes: what must stand beside it, cheap to look for.
 _NARROW = {
     "discord.DiscordBotTokenDetector": re.compile(r"[A-Za-z\d_-]{24,}\.[A-Za-z\d_-]{6}\."),
@@ -75,12 +80,16 @@ def credentials(text: str, lowered: str) -> Iterator[Found]:
     >>> list(credentials(text, text.lower()))
     [Found(kind='credential:aws-access-key', value='AKIAIOSFODNN7EXAMPLE')]
     """
-    for name, gates in _GATES.items():
-        for gate in gates:
-            if gate in lowered or gate in text:
+    for name, small, just_so in _SPLIT_GATES:
+        for gate in small:
+            if gate in lowered:
                 break
         else:
-            continue
+            for gate in just_so:
+                if gate in text:
+                    break
+            else:
+                continue
         narrow = _NARROW.get(name)
         if narrow is None or narrow.search(text):
             plugin = plugins()[name]
