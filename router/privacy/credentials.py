@@ -45,10 +45,11 @@ _SPLIT_GATES = [
     (name, [g for g in gates if g == g.lower()], [g for g in gates if g != g.lower()])
     for name, gates in _GATES.items()
 ]
-# A few whose gate nearly every text passes: what must stand beside it, cheap to look for.
+# A few whose gate nearly every text passes: what must stand beside it. One that begins with a sign
+# is looked for in a tenth of the time.
 _NARROW = {
-    "discord.DiscordBotTokenDetector": re.compile(r"[A-Za-z\d_-]{24,}\.[A-Za-z\d_-]{6}\."),
-    "telegram_token.TelegramBotTokenDetector": re.compile(r"\d:[0-9A-Za-z_-]{35}"),
+    "discord.DiscordBotTokenDetector": re.compile(r"\.[A-Za-z\d_-]{6}\."),
+    "telegram_token.TelegramBotTokenDetector": re.compile(r":[0-9A-Za-z_-]{35}"),
     "twilio.TwilioKeyDetector": re.compile(r"(?:AC|SK)[a-z0-9]{32}"),
     "artifactory.ArtifactoryDetector": re.compile(r"AKC[a-zA-Z0-9]{10}|AP[\dA-F][a-zA-Z0-9]{8}"),
 }
