@@ -15,6 +15,9 @@ AT_ONCE = 32  # rows in one statement; SQLite keeps as many prepared
 GATHER_S = 0.2
 LATE_S = 10.0  # chosen: behind for longer, nobody is kept waiting for what needs the database
 RETRY_S = 1.0  # chosen: between two tries while the database takes nothing
+# Chosen: how soon rows of a worker that died are in the database, if others run beside it; to look
+# for them is to list a folder.
+ORPHANS_S = 5.0
 CLOSE_S = 10.0  # chosen: what is not drained by then waits for the next start
 
 # The account, and what a person looks at.

@@ -1,6 +1,8 @@
 """Opening the outcome database: the one place that knows its address."""
 
 import hashlib
+import sqlite3
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,9 @@ from typing import Any
 from platformdirs import user_data_path
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
-from router.errors import LogError, MissingExtra
+from router.errors import LogError, LogUnreachable, MissingExtra
 
 # Held until the transaction ends.
 _LOCK = {
@@ -26,6 +28,8 @@ _PATIENCE: dict[str, dict[str, object]] = {
         "options": "-c lock_timeout=5000",
     },
 }
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_migrating = threading.Lock()  # Alembic's context is one for all threads
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -36,6 +40,14 @@ def open_database(url: str, durable: bool = False) -> Engine:
     `postgresql+psycopg://user@host/name`. `durable`: a commit survives the death of the machine, as
     it does on PostgreSQL, and not of the process alone.
     """
+    engine = engine_of(url, durable)
+    if (reason := unready(engine)) is not None:
+        raise reason
+    return engine
+
+
+def engine_of(url: str, durable: bool = False) -> Engine:
+    """See `open_database`, without connecting. Raises LogError for what is no such address."""
     try:
         known = make_url(url)
         if known.get_backend_name() not in _LOCK:
@@ -46,15 +58,36 @@ def open_database(url: str, durable: bool = False) -> Engine:
         engine = create_engine(known, connect_args=_PATIENCE[known.get_backend_name()])
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", partial(_careful_sqlite, durable))
-        migrate(engine)
     except ModuleNotFoundError as error:
         raise MissingExtra(str(error.name), "postgres") from error
     except (ArgumentError, SQLAlchemyError, OSError) as error:
-        raise LogError(
-            f"The outcome log at {_safe(url)} cannot be opened ({_cause(error)}); check log_url, "
-            "the rights of its folder and the space on the disk."
-        ) from error
+        raise _unopened(_safe(url), error) from error
     return engine
+
+
+def unready(engine: Engine) -> LogError | None:
+    """Bring the tables up to date; what is in the way of that, if anything is."""
+    try:
+        migrate(engine)
+    except (SQLAlchemyError, OSError) as error:
+        kind = LogUnreachable if _may_pass(engine, error) else LogError
+        return _unopened(engine.url.render_as_string(), error, kind)
+    return None
+
+
+def _may_pass(engine: Engine, error: Exception) -> bool:
+    """Whether waiting may help: for a server it may, for a file if somebody else has it locked."""
+    if not isinstance(error, OperationalError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_BUSY)
+    return engine.dialect.name != "sqlite" or code & 0xFF in _LOCKED
+
+
+def _unopened(name: str, error: Exception, kind: type[LogError] = LogError) -> LogError:
+    return kind(
+        f"The outcome log at {name} cannot be opened ({_cause(error)}); check log_url, "
+        "the rights of its folder and the space on the disk."
+    )
 
 
 def migrate(engine: Engine) -> None:
@@ -64,7 +97,7 @@ def migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with engine.begin() as connection:
+    with _migrating, engine.begin() as connection:
         lock(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
