@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from math import ceil
 from pathlib import Path
 from random import Random
 from time import time
@@ -44,7 +45,7 @@ _LOOK_AT_FILES_S = 1.0
 _ANY_KIND = "The key of 4 Rose Street, +44 20 7946 0958, is AKIAIOSFODNN7EXAMPLE."  # made up
 # Until the next start.
 _FIXED = (
-    *("host", "port", "log_url", "api_keys", "max_request_mb"),
+    *("host", "port", "workers", "log_url", "api_keys", "max_request_mb"),
     *("journal_dir", "journal_sync", "journal_mb", "traces_url", "traces_content"),
 )
 
@@ -52,12 +53,18 @@ _FIXED = (
 class Service:
     """A router that answers. `async with Service(settings) as service: ...`
 
-    `reread`: gives the settings anew when their file has changed. Opening raises LogError,
-    ConfigError or ArtifactError; a local server that does not answer is no error.
+    `reread`: gives the settings anew when their file has changed; `number`: of this worker, from 0,
+    if there are several. Opening raises LogError, ConfigError or ArtifactError; a local server that
+    does not answer is no error, nor a database that is down.
     """
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings] = load_settings) -> None:
-        self.settings, self._reread = settings, reread
+    def __init__(
+        self,
+        settings: Settings,
+        reread: Callable[[], Settings] = load_settings,
+        number: int | None = None,
+    ) -> None:
+        self.settings, self._reread, self.number = settings, reread, number
         self.http, self._cloud_http = Http(), Http(proxies=True)
         self.server = LocalServer("none")
         self.signatures = Signatures()
@@ -114,7 +121,11 @@ class Service:
         )
         for backend, limits in parts:
             guarded[backend.tier] = Guarded(
-                Unmasked(backend), _limits(limits), loop.time, Random(), asyncio.sleep
+                Unmasked(backend),
+                _limits(limits, settings.workers),
+                loop.time,
+                Random(),
+                asyncio.sleep,
             )
         self.breakers = {tier: g.breaker for tier, g in guarded.items()}
         planner = Planner(
@@ -286,11 +297,12 @@ def timeouts_of(tier: TierSettings) -> Timeouts:
     return Timeouts(tier.connect_s, tier.first_token_s, tier.between_tokens_s, tier.whole_s)
 
 
-def _limits(tier: TierSettings) -> Limits:
+def _limits(tier: TierSettings, workers: int) -> Limits:
+    """How hard one of several workers tries a tier that all of them ask."""
     return Limits(
         retries=tier.retries,
         failures=tier.failures,
         cool_off_s=tier.cool_off_s,
-        at_once=tier.at_once,
-        queue=tier.queue,
+        at_once=ceil(tier.at_once / workers),
+        queue=ceil(tier.queue / workers),
     )

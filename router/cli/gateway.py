@@ -5,7 +5,6 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Annotated
@@ -43,23 +42,26 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
     local_url: Url = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that answer at the one address.")
+    ] = None,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="Run a small model inside; weak, but real.")
     ] = False,
 ) -> None:
     """Serve every tool on this machine: one address for the local model and Claude."""
-    from router.settings import load_settings
-
     with extra("gateway"):
-        from router.gateway.serve import serve as run
+        from router.gateway.serving import serve as run
+        from router.gateway.worker import Worker
 
-        given = {"host": host, "port": port, "local_url": local_url}
-        if embedded:
+        given: dict[str, object] = {"host": host, "port": port, "local_url": local_url}
+        given["workers"] = workers
+        if embedded and Worker.told() is None:  # one model for all workers
             from router.gateway.embedded import NAME, Embedded
 
             inside = Embedded()
             given |= {"local_url": inside.url, "local_model": NAME}
-        run(partial(load_settings, **given))  # what was given here holds when the file changes
+        run(given)
 
 
 def doctor() -> None:
