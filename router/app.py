@@ -1,13 +1,17 @@
 """The parts of a running router: built from settings, exchanged when these change."""
 
 import asyncio
+import hashlib
 import logging
+import os
+import socket
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from math import ceil
 from pathlib import Path
 from random import Random
 from time import time
+from uuid import uuid4
 
 from router.backends.base import Backend, Timeouts
 from router.backends.claude import ClaudeBackend
@@ -25,11 +29,16 @@ from router.engine.conversations import Conversations
 from router.engine.dispatcher import Dispatcher
 from router.engine.in_force import Policy
 from router.engine.plan import Planner
-from router.engine.record import Record
+from router.engine.record import Record, is_young
+from router.engine.sharing import Sharing
 from router.engine.signatures import Signatures
-from router.errors import ArtifactError, NoPromise, RouterError
-from router.outcomes import events
+from router.errors import ArtifactError, LogError, NoPromise, RouterError
+from router.outcomes import events, queries
 from router.outcomes.budget import Caps, Ledger
+from router.outcomes.constants import ARRIVAL_LOOK_S, ARRIVAL_S, SHARE_PRUNE_S, SHARE_PULL_S
+from router.outcomes.database import is_server
+from router.outcomes.lease import Leases
+from router.outcomes.shared import Shared
 from router.outcomes.writer import OutcomeLog, open_log
 from router.prices import Prices
 from router.privacy import PrivacyFilter
@@ -64,13 +73,16 @@ class Service:
         reread: Callable[[], Settings] = load_settings,
         number: int | None = None,
     ) -> None:
-        self.settings, self._reread, self.number = settings, reread, number
+        self.settings = self._own = settings
+        self._reread, self.number = reread, number
         self.http, self._cloud_http = Http(), Http(proxies=True)
         self.server = LocalServer("none")
         self.signatures = Signatures()
         self.tasks: list[BackgroundTask] = []
         self.conversations = Conversations()
         self.watchers: list[Callable[[Record], None]] = [self.conversations.watch]
+        self.shared: Shared | None = None
+        self._keys: dict[str, str] = {}  # of the log, by name
         self._opened = AsyncExitStack()
         self._files: tuple[object, ...] = ()
 
@@ -82,13 +94,28 @@ class Service:
             policy = await asyncio.to_thread(_ready, self.settings, self.server)
             self.log = await asyncio.to_thread(log_of, self.settings)
             opened.push_async_callback(asyncio.to_thread, self.log.close)
+            holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{uuid4().hex[:8]}"
+            self.leases = Leases(self.log, holder)
+            opened.push_async_callback(self.leases.leave)
+            if self.settings.workers > 1 or is_server(self.settings.log_url):
+                self.shared = Shared(self.log.engine, holder, lambda: self.log.late)
+                opened.push_async_callback(self.shared.close)
             self.ledger = Ledger(self.log, Caps(), time)
             self._build(self.settings, policy)
             self._files = self._seen()
-            for name, pause_s, work in (
+            repeated = [
                 ("local server", _LOOK_AT_SERVER_S, self.refresh),
                 ("settings", _LOOK_AT_FILES_S, self._reload_if_changed),
-            ):
+            ]
+            if self.shared is not None:
+                sharing = self._sharing(self.shared)
+                with suppress(LogError):  # a start waits for nobody
+                    await sharing.work()
+                repeated += [
+                    ("shared", SHARE_PULL_S, sharing.work),
+                    ("prune", SHARE_PRUNE_S, self._prune),
+                ]
+            for name, pause_s, work in repeated:
                 opened.push_async_callback(self.repeat(name, pause_s, work).stop)
             self._opened = opened.pop_all()
         return self
@@ -96,10 +123,55 @@ class Service:
     async def __aexit__(self, *error: object) -> None:
         await self._opened.aclose()
 
+    def _sharing(self, shared: Shared) -> Sharing:
+        return Sharing(
+            shared,
+            self.signatures,
+            self.conversations,
+            lambda: self.breakers,
+            lambda: self.settings,
+            self._heard_key,
+        )
+
+    def _heard_key(self, name: str, digest: str) -> None:
+        """A key of the log, or one that was taken back; they count where keys are asked for."""
+        self._keys[name] = digest
+        self.settings = self._with_keys(self._own)
+
+    def _with_keys(self, settings: Settings) -> Settings:
+        theirs = {name: digest for name, digest in self._keys.items() if digest}
+        if not settings.api_keys or not theirs:
+            return settings
+        return settings.model_copy(update={"api_keys": theirs | settings.api_keys})
+
+    async def _prune(self) -> None:
+        if self.shared is not None and await self.leases.mine("prune"):
+            await self.shared.prune()
+
+    async def mine(self) -> bool:
+        """Whether this process is the one that moves versions in its models folder.
+
+        Of those on one machine, that is; what the same folder is on another one nobody can tell.
+        Raises LogError.
+        """
+        place = f"{socket.gethostname()}:{self.settings.models_dir.resolve()}"
+        return await self.leases.mine(f"versions-{hashlib.sha256(place.encode()).hexdigest()[:32]}")
+
+    async def arrived(self, decision: str) -> None:
+        """Wait, for two seconds at most, until a decision that another gateway made just now is in
+        the database.
+        """
+        if self.shared is None or not is_young(decision, time()):
+            return
+        for _ in range(round(ARRIVAL_S / ARRIVAL_LOOK_S)):
+            if await asyncio.to_thread(queries.is_known, self.log.engine, decision):
+                return
+            await asyncio.sleep(ARRIVAL_LOOK_S)
+
     def _build(self, settings: Settings, policy: Policy) -> None:
         """New backends and a new planner; requests under way keep the old ones."""
         loop = asyncio.get_running_loop()
-        self.settings = settings
+        self._own, self.settings = settings, self._with_keys(settings)
         self.ledger.caps = Caps(
             settings.budget_day_usd,
             settings.budget_month_usd,
@@ -147,7 +219,7 @@ class Service:
         timeouts = timeouts_of(settings.cloud_limits)
         if settings.cloud_api == "openai":
             return OpenAICloud(http, url, key, timeouts)
-        return ClaudeBackend(http, url, key, timeouts, self.signatures.written_by)
+        return ClaudeBackend(http, url, key, timeouts, self.signatures)
 
     @property
     def policy(self) -> Policy:
@@ -184,7 +256,7 @@ class Service:
         except RouterError as error:
             _log.error("The new settings were not taken: %s", error)
             return False
-        fixed = [n for n in _FIXED if getattr(settings, n) != getattr(self.settings, n)]
+        fixed = [n for n in _FIXED if getattr(settings, n) != getattr(self._own, n)]
         if fixed:
             _log.warning("%s will be taken at the next start.", ", ".join(fixed))
         self._build(settings, policy)

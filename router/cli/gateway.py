@@ -16,7 +16,7 @@ from rich.table import Table
 
 from router.cli.asking import asked
 from router.cli.console import extra
-from router.errors import InputError
+from router.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -128,13 +128,42 @@ def savings(
     Console(highlight=False).print(table)
 
 
-def key(name: Annotated[str, typer.Argument(help="Whose key it is.")]) -> None:
-    """Make an API key; only its hash goes into router.toml."""
+def key(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    in_log: Annotated[
+        bool, typer.Option("--log", help="Put it into the log, for all gateways that share it.")
+    ] = False,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Take one back that was put into the log.")
+    ] = False,
+) -> None:
+    """Make an API key; only its hash goes into router.toml, or into the log."""
     with extra("gateway"):
         from router.gateway.auth import hash_of
     made = "rk-" + secrets.token_urlsafe(32)
-    print(f"The key of {name}, shown once:\n  {made}\nAdd to router.toml:")
-    print(f'  [api_keys]\n  {name} = "{hash_of(made)}"')
+    if revoke:
+        _tell_key(name, "")
+        print(f"The key of {name} in the log counts no longer, within seconds.")
+    elif in_log:
+        _tell_key(name, hash_of(made))
+        print(f"The key of {name}, shown once:\n  {made}")
+        print("It counts within seconds on every gateway that shares the log and has api_keys.")
+    else:
+        print(f"The key of {name}, shown once:\n  {made}\nAdd to router.toml:")
+        print(f'  [api_keys]\n  {name} = "{hash_of(made)}"')
+
+
+def _tell_key(name: str, digest: str) -> None:
+    """Put a key's hash into the log; an empty one takes it back. Raises ConfigError."""
+    from router.outcomes.database import is_server
+    from router.outcomes.shared import KEY, Note, tell
+    from router.settings import load_settings
+
+    settings = load_settings()
+    if not is_server(settings.log_url):
+        raise ConfigError("Gateways share keys through a log on PostgreSQL; see log_url.")
+    with opened_log(settings) as engine:
+        tell(engine, Note(KEY, name, digest))
 
 
 @log_app.command(epilog="Example: router log export --out outcomes.parquet")

@@ -137,6 +137,7 @@ class Endpoints:
         if source in _RESERVED:
             raise RequestRefused(400, "invalid_feedback", f"source must not be {source}.")
         row = {"decision_id": decision, "at": time(), "key": key, "score": float(score)}
+        await self._service.arrived(decision)
         await self._service.log.add_feedback({**row, "source": source})
         return answered({"stored": True})
 

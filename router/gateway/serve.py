@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 from rich.console import Console
@@ -105,6 +106,8 @@ async def _run(
         feed, metrics = Feed(), Metrics(service, watch)
         if metrics.shared:
             service.repeat("metrics", COUNTS_S, metrics.work)
+        if service.shared is not None:
+            service.repeat("page", COUNTS_S, partial(feed.look, service.log.engine))
         config = uvicorn.Config(
             create_app(service, watch, feed, metrics),
             log_level="warning",

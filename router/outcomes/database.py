@@ -19,6 +19,10 @@ _LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
     "postgresql": "SELECT pg_advisory_xact_lock(7682)",
 }
+_NOW = {
+    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "SELECT extract(epoch FROM clock_timestamp())",
+}
 # An end to every wait, so that a database that hangs is noticed. Chosen: as long as for SQLite.
 _PATIENCE: dict[str, dict[str, object]] = {
     "sqlite": {"timeout": 5.0},
@@ -111,6 +115,11 @@ def lock(connection: Connection) -> None:
     connection.exec_driver_sql(_LOCK[connection.dialect.name])
 
 
+def now(connection: Connection) -> float:
+    """The database's own time, Unix time in seconds: one clock for all machines."""
+    return float(connection.exec_driver_sql(_NOW[connection.dialect.name]).scalar_one())
+
+
 def journal_folder(url: str) -> Path:
     """Where the journals of those who write to this database are. Raises LogError."""
     try:
@@ -122,6 +131,11 @@ def journal_folder(url: str) -> Path:
         return database.with_name(f"{database.name}.journal")
     name = hashlib.sha256(known.set(password=None).render_as_string().encode()).hexdigest()[:12]
     return user_data_path("hybrid-router") / f"journal-{name}"
+
+
+def is_server(url: str) -> bool:
+    """Whether other machines may write there too: a server, no file."""
+    return make_url(url).get_backend_name() != "sqlite"
 
 
 def _careful_sqlite(durable: bool, connection: Any, record: object) -> None:

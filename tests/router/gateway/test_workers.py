@@ -16,12 +16,14 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.servers import upstream
+from router.outcomes.shared import named
+from tests.servers import agents, upstream
 from tests.servers.fixtures import free_port, wait_for
 from tests.servers.running import EASY, until
 from tests.servers.served import serving
 
 pytestmark = pytest.mark.servers
+CAP_USD = 0.03  # some four answers under way, by their estimates
 
 
 @dataclass
@@ -193,3 +195,46 @@ def test_what_is_wrong_is_said_once_and_ends_them_all(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr.count("cannot be written") == 1
+
+
+def test_workers_that_race_for_a_cap_never_overshoot_it(
+    tmp_path: Path, local: upstream.Upstream, cloud: upstream.Upstream
+) -> None:
+    given = {"local_url": local.url, "cloud_url": cloud.url, "budget_day_usd": CAP_USD}
+    with workers(tmp_path, 3, **given) as three:
+
+        def spend(number: int) -> int:
+            with httpx.Client(base_url=three.url, timeout=60) as client:
+                return ask(client, f"Prove it, {number}.", "cloud").status_code
+
+        with ThreadPoolExecutor(12) as pool:
+            said = list(pool.map(spend, range(400)))
+        assert set(said) == {200, 402}
+        engine = create_engine(three.log_url)
+
+        def account(query: str) -> float:
+            with engine.connect() as connection:
+                return float(connection.execute(text(query)).scalar_one() or 0)
+
+        until(lambda: not account("SELECT count(*) FROM reservations WHERE NOT settled"))
+        assert 0 < account("SELECT sum(usd) FROM reservations") <= CAP_USD
+        engine.dispose()
+
+
+def test_a_session_of_an_agent_stays_whole_over_all_workers(
+    two: Workers, local: upstream.Upstream, cloud: upstream.Upstream
+) -> None:
+    local.script, cloud.script = agents.home, agents.Cloud().script
+    turns = [agents.asked(EASY)]
+    tiers = []
+    for number in range(5):
+        with httpx.Client(base_url=two.url, timeout=30) as client:  # whichever worker takes it
+            headers = {"x-router-tier": "cloud"} if number == 0 else {}
+            answer = client.post("/v1/messages", json=agents.request(turns), headers=headers)
+        tiers.append(answer.headers["x-router-tier"])
+        said = answer.json()
+        turns += [{"role": "assistant", "content": said["content"]}, agents.result(said)]
+        engine = create_engine(two.log_url)
+        until(lambda engine=engine: named(engine, "conversation"))  # type: ignore[misc]
+        engine.dispose()
+    assert tiers == ["cloud"] * 5
