@@ -23,6 +23,12 @@ SWITCH_S = 0.0005  # chosen: the log's thread gets its turn within a fraction of
 # Chosen: from a decision alone to the longest of answers.
 LATENCY_BUCKETS_S = (0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
+# The supervisor of several workers.
+STEADY_S = 60.0  # chosen: a worker that lived so long is started again at once
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # chosen: before a worker that died young
+COUNTS_S = 1.0  # chosen: how old what one worker says of another may be
+KILL_S = DRAIN_S + 15.0  # chosen: to drain requests, and then the journal
+
 # The doctor.
 ENOUGH_CONTEXT_TOKENS = 16_384  # chosen: below, tools such as coding agents hardly ever fit
 CLOUD_CHECK_S = 10.0  # chosen: a person waits for it

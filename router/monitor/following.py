@@ -13,7 +13,10 @@ from router.settings import Settings
 
 
 class Following:
-    """Looks where `mlflow_url` points; without one it does nothing."""
+    """Looks where `mlflow_url` points; without one it does nothing.
+
+    Of several workers the first one does: the others see in the folder what is current.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -23,7 +26,7 @@ class Following:
     async def work(self) -> None:
         """Take a new champion up; the gateway serves it within seconds. Raises ArtifactError."""
         settings = self._service.settings
-        if settings.mlflow_url is None:
+        if settings.mlflow_url is None or self._service.number:
             return
         if self._http is None:  # once, as it reads the certificates
             self._http = await asyncio.to_thread(httpx.AsyncClient, timeout=MLFLOW_S)
