@@ -119,7 +119,7 @@ $(VENV)/.gateway: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e '.[gateway,embedded,postgres,training,dev]'
+	$(INSTALL) -e '.[gateway,embedded,postgres,s3,training,dev]'
 	touch $@
 
 $(PEERS)/.installed: tests/peers.txt
@@ -170,7 +170,7 @@ $(VENV)/.presidio: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.browser: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e '.[gateway,embedded,postgres,training,dev,browser]'
+	$(INSTALL) -e '.[gateway,embedded,postgres,s3,training,dev,browser]'
 	touch $@
 
 clean:

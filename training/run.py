@@ -17,6 +17,7 @@ from router.registry import artifact as artifacts
 from router.registry import gates
 from router.registry.registry import Change, Registry
 from router.registry.serving import serving, writable
+from router.registry.shared import publisher
 from router.settings import Settings
 from training.data.log import Window, read_window
 from training.evaluate.what_if import WhatIf, check_answerable, what_if
@@ -75,7 +76,10 @@ def train_on_log(
         tracking = Tracking(store or models.parent, settings.mlflow_url)
         folder = models / learned.artifact.version
         tracking.log_training_run(learned, folder, {"since": since, "until": until})
-        registry = Registry(models, events.listener(engine), tracking.listener(models))
+        listeners = [events.listener(engine), tracking.listener(models)]
+        if settings.models_url is not None:
+            listeners.append(publisher(settings.models_url, models))
+        registry = Registry(models, *listeners)
         rolled_back = events.rolled_back(engine, learned.artifact.version)
         at_once = at_once or settings.shadow_requests == 0
         status = _settled(registry, learned, champion.version, rolled_back, at_once)

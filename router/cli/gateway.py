@@ -16,6 +16,7 @@ from rich.table import Table
 
 from router.cli.asking import asked
 from router.cli.console import extra
+from router.cli.progress import progress_of
 from router.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -181,9 +182,9 @@ def export(
     with extra("gateway"):
         from router.outcomes import export as exports
 
-        with opened_log(load_settings()) as engine:
-            rows = exports.outcomes(engine) if what == "outcomes" else exports.answers(engine)
-            count = exports.write(rows, out)
+        read = exports.outcomes if what == "outcomes" else exports.answers
+        with opened_log(load_settings()) as engine, progress_of("reading requests") as progress:
+            count = exports.write(read(engine, progress), out)
     print(f"{count} rows in {out}.")
 
 
@@ -195,8 +196,8 @@ def dump(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]) ->
     with extra("gateway"):
         from router.outcomes import transfer
 
-        with opened_log(load_settings()) as engine:
-            counts = transfer.dump(engine, folder)
+        with opened_log(load_settings()) as engine, progress_of("writing rows") as progress:
+            counts = transfer.dump(engine, folder, progress)
     print(f"{counts['decisions']} requests in {folder}.")
 
 
@@ -208,8 +209,8 @@ def load(folder: Annotated[Path, typer.Argument(help="Folder that dump wrote.")]
     with extra("gateway"):
         from router.outcomes import transfer
 
-        with opened_log(load_settings()) as engine:
-            counts = transfer.load(folder, engine)
+        with opened_log(load_settings()) as engine, progress_of("loading rows") as progress:
+            counts = transfer.load(folder, engine, progress)
     print(f"{counts['decisions']} requests loaded.")
 
 

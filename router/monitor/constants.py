@@ -8,6 +8,9 @@ WORSE_SHARE = 2 / 3  # of their wealth, of those who bet that answers are worse 
 LIMIT = 12_000.0  # evidence for an alarm, and labels between two false ones, at least
 MOST_STAKED = 0.95  # chosen: of the wealth on one label, so that no label ruins anybody
 EDGE = 0.02  # chosen: no probability is held to be surer, or one label could decide
+# Chosen: what was said last, some months of it. A break is noticed within 150 labels, and what was
+# said before it was looked at then.
+FRESH_LABELS = 5000
 GAMMA = 5.0  # chosen: volunteers may rate good answers so many times more or less likely than bad
 # Chosen: ratings of one key without a longer pause are one act, and so are one key's requests of
 # so short a time.
