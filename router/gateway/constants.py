@@ -10,6 +10,7 @@ OLLAMA_VERSION = "0.12.6"
 # The process.
 BACKLOG = 2048  # uvicorn's own default
 MAX_HEAD_BYTES = 65_536  # chosen: h11's limit, which uvicorn has with the other parser
+HOSTS_REMEMBERED = 64  # chosen: names that clients have for this machine
 HEAD_S = 60.0  # chosen: nginx's client_header_timeout
 # Chosen: nginx's keepalive_timeout. Longer than clients keep idle connections (aiohttp 15 s, httpx
 # and Node 5 s): whoever closes must be the one who asks, else a request meets the closing.
