@@ -19,6 +19,7 @@ _START = re.compile(
 _WORD = re.compile(r"\w+")
 # Ids of what stands between two spaces, and stems of several words that may begin there.
 _Read = tuple[list[int], list[str]]
+_NOTHING: _Read = [], []  # what nearly all words say, once
 
 
 class Lexicon:
@@ -74,7 +75,8 @@ class Lexicon:
     def _of_chunk(self, chunk: str, known: dict[str, _Read]) -> _Read:
         starts = [match.start() for match in _START.finditer(chunk)]
         several = [stem for at in starts for stem in self._several.get(chunk[at:], ())]
-        found = self._scanned(chunk), several
+        ids = self._scanned(chunk)
+        found = (ids, several) if ids or several else _NOTHING
         if len(chunk) <= MAX_FOREIGN_CHARS:
             known[chunk] = found
         return found
