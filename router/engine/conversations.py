@@ -9,6 +9,7 @@ takes a prefix for not cached.
 
 import hashlib
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -67,15 +68,16 @@ class Conversations:
                 self.heard(Note(CONVERSATION, name, value))
 
     def heard(self, note: Note) -> None:
-        """Take over what another gateway knows."""
-        if note.kind == CONVERSATION:
-            theirs = msgspec.json.decode(note.value, type=Conversation)
-            mine = self._known.get(note.name)
-            if mine is None or mine.sent_at <= theirs.sent_at:
-                _remember(self._known, note.name, theirs)
-        else:
-            preamble = msgspec.json.decode(note.value, type=Preamble)
-            _remember(self._preambles, note.name, preamble)
+        """Take over what another gateway knows; one of another version may say it otherwise."""
+        with suppress(msgspec.DecodeError):
+            if note.kind == CONVERSATION:
+                theirs = msgspec.json.decode(note.value, type=Conversation)
+                mine = self._known.get(note.name)
+                if mine is None or mine.sent_at <= theirs.sent_at:
+                    _remember(self._known, note.name, theirs)
+            else:
+                preamble = msgspec.json.decode(note.value, type=Preamble)
+                _remember(self._preambles, note.name, preamble)
 
     def preamble(self, record: Record, model: str) -> Preamble | None:
         """What a model of the cloud had of conversations that begin like this one."""

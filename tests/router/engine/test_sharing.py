@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from router.cli.main import app
 from router.errors import ConfigError
 from router.gateway.auth import hash_of
-from router.outcomes.shared import named
+from router.outcomes.shared import Note, named, tell
 from tests.router.engine.test_agents import ask
 from tests.router.wire.test_conversations import thinking
 from tests.servers import agents, upstream
@@ -138,6 +138,21 @@ def test_no_word_is_shared_and_of_what_is_not_kept_nothing(
     ask(first, [agents.asked("Tell me about the axolotl.")])
     (kept,) = told(first, "conversation").values()
     assert "axolotl" not in kept and json.loads(kept)["tier"] == "local"
+
+
+def test_what_another_version_says_otherwise_is_passed_over(
+    two: Two, local: upstream.Upstream, cloud: upstream.Upstream
+) -> None:
+    local.script, cloud.script = agents.home, agents.Cloud().script
+    first, second = two
+    turns = [agents.asked(EASY)]
+    opened = ask(first, turns)
+    (name,) = told(first, "conversation")
+    tell(first.service.log.engine, Note("conversation", name, '{"tier": 1}'))
+    tell(first.service.log.engine, Note("of tomorrow", "x", "y"))
+    turns += [{"role": "assistant", "content": opened["content"]}, agents.result(opened)]
+    assert ask(second, turns)["headers"]["x-router-tier"] == "local"
+    assert not [task.said for task in second.service.tasks if task.failing]
 
 
 def test_a_single_gateway_on_a_file_shares_nothing(run: Run) -> None:
