@@ -8,6 +8,9 @@ BENCH_UNCOMMON := .venv-bench-uncommon
 CLIENTS := .venv-clients
 CLIENTS_NPM := .npm-clients
 AIDER := .venv-aider
+# What a gateway is made of, as in its image, and what writes the bill of it.
+SHIPPED := .venv-shipped
+BILL := .venv-bill
 # What makes the site, of which nothing else needs a package.
 DOCS := .venv-docs
 PY := $(VENV)/bin/python
@@ -28,7 +31,7 @@ PICTURES ?=
 # How long `make soak` besieges the gateway.
 MINUTES ?= 30
 
-.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit check bench bench-peers bench-quality bench-answers bench-loop soak looks heldout picture docs mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit sbom check bench bench-peers bench-quality bench-answers bench-loop soak looks heldout picture docs mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -62,6 +65,9 @@ test-topology: $(VENV)/.dev ## three gateways on PostgreSQL and MLflow behind HA
 
 audit: $(VENV)/.dev ## known vulnerabilities of what is installed, where the service is reached
 	$(PY) -m tests.audit
+
+sbom: $(SHIPPED)/.installed $(BILL)/.installed ## bill-of-materials.json (CycloneDX) of a gateway's packages, checked against its schema
+	$(BILL)/bin/cyclonedx-py environment --validate --output-reproducible --pyproject pyproject.toml --output-file bill-of-materials.json $(SHIPPED)/bin/python
 
 check: $(VENV)/.dev audit ## format, lint, types, who may import whom, known vulnerabilities
 	$(VENV)/bin/ruff format --check router training tests examples
@@ -160,6 +166,17 @@ $(DOCS)/.installed: pyproject.toml tests/constraints.txt
 	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt -e '.[gateway,training,docs]'
 	touch $@
 
+$(SHIPPED)/.installed: pyproject.toml tests/constraints.txt
+	python3 -m venv $(SHIPPED)
+	$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt '.[gateway,postgres,s3]'
+	$(SHIPPED)/bin/python -m pip uninstall --quiet --yes pip setuptools
+	touch $@
+
+$(BILL)/.installed: tests/constraints.txt
+	python3 -m venv $(BILL)
+	$(BILL)/bin/python -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt 'cyclonedx-bom>=7'
+	touch $@
+
 $(VENV)/.encoder: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	$(INSTALL) torch==2.13.0
 	$(INSTALL) -e '.[gateway,training,dev,encoder]'
@@ -174,4 +191,4 @@ $(VENV)/.browser: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(BENCH) $(BENCH_NPM) $(BENCH_UNCOMMON) $(CLIENTS) $(CLIENTS_NPM) $(AIDER) $(DOCS) site .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(BENCH) $(BENCH_NPM) $(BENCH_UNCOMMON) $(CLIENTS) $(CLIENTS_NPM) $(AIDER) $(DOCS) $(SHIPPED) $(BILL) bill-of-materials.json site .coverage .pytest_cache .mypy_cache .ruff_cache

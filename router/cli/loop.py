@@ -14,7 +14,7 @@ from rich.table import Table
 
 from router.cli.console import extra, stoppable
 from router.cli.gateway import opened_log
-from router.cli.progress import progress_of
+from router.cli.progress import progress_of, shown
 from router.errors import ArtifactError, ConfigError, InputError, NoSandbox
 from router.registry import artifact as artifacts
 
@@ -243,7 +243,8 @@ def judge(
             async with Service(settings) as service:
                 engine = service.log.engine
                 router = service.policy.router
-                found = judging.chosen(engine, router, sample, seed, at_random=at_random)
+                with shown(lambda: "choosing what to judge, from the whole log"):
+                    found = judging.chosen(engine, router, sample, seed, at_random=at_random)
                 usd = judging.estimated_usd(
                     found, router.prices, settings.cloud_model, settings.output_tokens
                 )
