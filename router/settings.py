@@ -192,6 +192,7 @@ class Settings(BaseSettings):
     # The gateway
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8787
+    workers: Count = 1
     api_keys: dict[str, str] = {}
     owners: list[str] = []
     max_request_mb: Positive = 32.0

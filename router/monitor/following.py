@@ -14,7 +14,10 @@ from router.settings import Settings
 
 
 class Following:
-    """Looks where `mlflow_url` or `models_url` points; without either it does nothing."""
+    """Looks where `mlflow_url` or `models_url` points; without either it does nothing.
+
+    Of several workers the first one does: the others see in the folder what is current.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -24,7 +27,7 @@ class Following:
     async def work(self) -> None:
         """Take a new champion up; the gateway serves it within seconds. Raises ArtifactError."""
         settings = self._service.settings
-        if settings.mlflow_url is None and settings.models_url is None:
+        if (settings.mlflow_url is None and settings.models_url is None) or self._service.number:
             return
         if self._folder is None or self._folder[0] is not settings:  # reading a version takes long
             self._folder = settings, await asyncio.to_thread(writable, settings)

@@ -66,7 +66,10 @@ class Watch:
         if test.broken:
             alarms = (*alarms, Alarm(Kind.CALIBRATION, test.words()))
         for alarm in alarms:
-            if alarm.kind not in {a.kind for a in self.alarms}:
+            new = alarm.kind not in {a.kind for a in self.alarms}
+            if new and await self.service.leases.mine(
+                "alarms"
+            ):  # every gateway sees it, one says so
                 _log.warning(alarm.words)
                 said = note("alarm", router.version, alarm.words)
                 await asyncio.wrap_future(self.service.log.call(said))
@@ -79,7 +82,9 @@ class Watch:
         """To the version before, where that fits what was said since it broke better."""
         registry = self.service.registry
         before = registry.previous
-        if before is None or before == router.version:
+        if before is None or before == router.version or registry.current != router.version:
+            return
+        if not await self.service.mine():
             return
         try:
             earlier = Router(

@@ -262,6 +262,12 @@ def newest_at(engine: Engine) -> float | None:
         return connection.execute(select(func.max(_d.at))).scalar()
 
 
+def is_known(engine: Engine, decision: str) -> bool:
+    """Whether the log has a decision."""
+    with engine.connect() as connection:
+        return connection.execute(select(_d.id).where(_d.id == decision)).first() is not None
+
+
 def probe_results(engine: Engine, model: str, digest: str) -> dict[str, bool]:
     """probe_id -> passed, of a model with these weights."""
     query = select(probes.c.probe_id, probes.c.passed).where(

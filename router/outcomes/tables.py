@@ -168,3 +168,23 @@ reservations = Table(
     Column("usd", Float, nullable=False),  # the estimate, then what was paid
     Column("settled", Boolean, nullable=False),
 )
+
+# Who does what only one of all gateways shall do, and until when by the database's own clock.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", Float, nullable=False),
+)
+
+# What gateways remember for each other; no word of a request. `at`: by the database's own clock.
+shared = Table(
+    "shared",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("holder", String(64), nullable=False),  # who wrote it
+    Column("value", Text, nullable=False),  # JSON
+)

@@ -9,7 +9,7 @@ import pytest
 from router.app import Service
 from router.errors import ConfigError
 from router.gateway.auth import hash_of
-from router.gateway.serve import bound
+from router.gateway.listening import bound
 from router.settings import load_settings
 from tests import ROOT
 from tests.servers import upstream
