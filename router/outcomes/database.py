@@ -1,6 +1,7 @@
 """Opening the outcome database: the one place that knows its address."""
 
 import hashlib
+import logging
 import sqlite3
 import threading
 from functools import partial
@@ -14,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from router.errors import LogError, LogUnreachable, MissingExtra
 
+_log = logging.getLogger("router.outcomes")
 # Held until the transaction ends.
 _LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
@@ -98,12 +100,17 @@ def migrate(engine: Engine) -> None:
     """Bring the tables to the newest form (Alembic); of several processes one at a time."""
     from alembic import command
     from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with _migrating, engine.begin() as connection:
         lock(connection)
         config.attributes["connection"] = connection
+        there = MigrationContext.configure(connection).get_current_revision()
+        if there not in (None, ScriptDirectory.from_config(config).get_current_head()):
+            _log.warning("The outcome log is brought to its newest form, a long one in minutes.")
         command.upgrade(config, "head")
 
 

@@ -36,6 +36,7 @@ from router.wire import Api, Json
 # Beside the measures of agreement: both probabilities without the opinion, and as of a stranger's.
 _OF_PAIR = ("p_local alone", "p_cloud alone", "p_local, strangers", "p_cloud, strangers")
 _d, _f = decisions.c, feedback.c
+Work = Callable[[Connection], None]  # what stores something, in a transaction of somebody else's
 
 
 # Labelling: which requests can be asked again, and what was found out about them
@@ -213,13 +214,10 @@ def add_verdict(engine: Engine, decision: str, source: str, scores: Mapping[str,
         connection.execute(insert(feedback), rows)
 
 
-def store(engine: Engine, work: "Work") -> None:
+def store(engine: Engine, work: Work) -> None:
     """Do `work` in a transaction of its own, for those who have no `OutcomeLog`."""
     with engine.begin() as connection:
         work(connection)
-
-
-Work = Callable[[Connection], None]
 
 
 def opinion_on(

@@ -28,19 +28,18 @@ from router.registry import artifact as artifacts
 from router.registry.followed import FOLLOWED, MOST_BYTES, without_login
 from router.registry.registry import Change, Listener, Move, Registry
 
-# Of each protocol, what fsspec is told beside the address: an end to every wait, so that a bucket
-# that hangs is noticed. Chosen: as long as MLflow's.
-_PATIENT: dict[str, dict[str, Any]] = {
-    protocol: {
-        "config_kwargs": {
-            "connect_timeout": 4,
-            "read_timeout": 10,
-            "retries": {"total_max_attempts": 2},
-        },
-        "use_listings_cache": False,
-    }
-    for protocol in ("s3", "s3a")
+# What fsspec is told beside the address. S3: an end to every wait, so that a bucket that hangs is
+# noticed; chosen: as long as MLflow's. Folders are made on a disk, buckets by nobody.
+_S3: dict[str, Any] = {
+    "config_kwargs": {
+        "connect_timeout": 4,
+        "read_timeout": 10,
+        "retries": {"total_max_attempts": 2},
+    },
+    "use_listings_cache": False,
 }
+_DISK: dict[str, Any] = {"auto_mkdir": True}
+_OPTIONS = {"s3": _S3, "s3a": _S3, "file": _DISK, "local": _DISK}
 _MOST_POINTER_BYTES = 200  # a version's name has 80 characters at most
 
 
@@ -98,7 +97,6 @@ class SharedModels:
                     f"Another version of the name {source.name} is at {shown(self.url)}; "
                     "a version is never overwritten, so publish under another name."
                 )
-            files.makedirs(f"{root}/{source.name}", exist_ok=True)
             for name in [] if known else json.loads(manifest)["files"]:
                 files.put_file(str(source / name), f"{root}/{source.name}/{name}")
             if known is None:
@@ -138,12 +136,12 @@ class SharedModels:
         try:
             from fsspec.core import url_to_fs
 
-            files, root = url_to_fs(self.url, **_PATIENT.get(protocol, {}))
+            files, root = url_to_fs(self.url, **_OPTIONS.get(protocol, {}))
             yield files, root.rstrip("/")
         except RouterError:
             raise
         except ImportError as error:
-            if protocol in _PATIENT or error.name == "fsspec":
+            if protocol in _OPTIONS or error.name == "fsspec":
                 raise MissingExtra("s3fs", "s3") from error
             raise ArtifactError(
                 f"fsspec has no package for {protocol}:// here; install it, or check models_url."

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, event, inspect
 
 from router.decide.router import Router
 from router.labelling import judge, logged
 from router.outcomes import events, export, live, queries, transfer
 from router.outcomes.budget import Caps, settled_usd, standings
-from router.outcomes.database import open_database
+from router.outcomes.database import MIGRATIONS, migrate, open_database
 from router.outcomes.savings import savings
 from tests.million import rows
+from tests.million.measure import taken
 from tests.servers.postgres import database
 
 NOW = 1_795_003_200.0
@@ -171,3 +174,35 @@ def test_memory_does_not_grow_with_the_log(
         copy.dispose()
     grown = {name: (few, more) for name, (few, more) in peaks.items() if more > 1.5 * few + 1}
     assert not grown
+
+
+def test_an_older_log_is_brought_up_to_date_with_a_word(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0006")
+    before = {index["name"] for index in inspect(engine).get_indexes("decisions")}
+    migrate(engine)
+    assert "is brought to its newest form" in caplog.text
+    after = {index["name"] for index in inspect(engine).get_indexes("decisions")}
+    assert before == {"decisions_at"}
+    assert after == {"decisions_sums", "decisions_key", "decisions_audited"}
+    caplog.clear()
+    migrate(engine)
+    assert not caplog.text
+
+
+def test_a_command_is_measured_as_a_process_of_its_own(
+    pool: list[rows.Known], tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/o.db"
+    filled(url, 20, pool).dispose()
+    given = {"ROUTER_LOG_URL": url}
+    found = taken("savings", "savings", "--days", "9", cwd=tmp_path, given=given)
+    assert found.code == 0 and found.spoke_s is None and "saved" in found.words
+    assert found.cpu_s > 0 and found.mb > 20
+    wrong = taken("savings", "savings", "--days", "none", cwd=tmp_path, given=given)
+    assert wrong.code == 2 and not wrong.good and "beyond" in wrong.row()

@@ -132,6 +132,10 @@ def test_a_bucket_that_is_not_there_is_one_sentence_without_credentials(
     with pytest.raises(ArtifactError, match=words) as caught:
         SharedModels(url).follow(registry)
     assert "a-word" not in str(caught.value) and registry.current == "v1"
+    with pytest.raises(ArtifactError, match="check models_url") as caught:
+        SharedModels(url).publish(registry.folder, "v1")
+    assert "a-word" not in str(caught.value)
+    assert not s3fs.S3FileSystem().exists("nobody-has-it")
 
 
 def test_a_package_that_is_missing_is_named(
