@@ -33,8 +33,16 @@ _LOCAL = (
 )
 
 
-def outcomes(engine: Engine, progress: Progress = untold) -> Iterator[dict[str, Any]]:
+def outcomes(
+    engine: Engine,
+    progress: Progress = untold,
+    *,
+    since: float = float("-inf"),
+    until: float = float("inf"),
+) -> Iterator[dict[str, Any]]:
     """One row per answer whose words were kept, with the mean of what was said of it.
+
+    Of requests from `since` to before `until` (Unix seconds).
 
     `score` is None where nobody rated it: what was not rated belongs to what a policy would have
     come to. Beside the canonical columns stand how it was decided and what it took (LOGGED). The
@@ -57,7 +65,8 @@ def outcomes(engine: Engine, progress: Progress = untold) -> Iterator[dict[str, 
     joined = select(*columns, *said).join(
         rated, rated.c.decision_id == decisions.c.id, isouter=True
     )
-    for row in _read(engine, joined, progress):
+    ours = joined.where(decisions.c.at >= since, decisions.c.at < until)
+    for row in _read(engine, ours, progress):
         common = _common(row)
         if common is None or row["tier"] is None or not row["model"]:
             continue
@@ -97,9 +106,11 @@ def answers(engine: Engine, progress: Progress = untold) -> Iterator[dict[str, A
 def _read(engine: Engine, query: Select[Any], progress: Progress) -> Iterator[RowMapping]:
     """Requests in the order of time, never more of them in memory than a piece."""
     with engine.connect() as connection:
-        of = connection.execute(select(func.count()).select_from(decisions)).scalar_one()
+        of = 0
+        if progress is not untold:  # counting them all takes its time
+            of = connection.execute(select(func.count()).select_from(decisions)).scalar_one()
         rows = connection.execution_options(yield_per=PIECE_ROWS).execute(
-            query.order_by(decisions.c.at)
+            query.order_by(decisions.c.at, decisions.c.id)
         )
         for number, piece in enumerate(rows.mappings().partitions()):
             progress(number * PIECE_ROWS, of)

@@ -568,6 +568,27 @@ def entries(engine: Engine, since: float, until: float, size: int) -> Iterator[l
             yield [Entry(**row) for row in piece]
 
 
+def spans(engine: Engine, size: int) -> list[float]:
+    """Times that cut the whole log into spans of about `size` requests, the last one open.
+
+    Requests of one moment stay together. Of an empty log: none.
+    """
+    numbered = select(_d.at, func.row_number().over(order_by=_d.at).label("n")).subquery()
+    at, n = numbered.c.at, numbered.c.n
+    with engine.connect() as connection:
+        found = connection.execute(select(at).where((n - 1) % size == 0).order_by(at)).scalars()
+        edges = sorted(set(found))
+    return [*edges, float("inf")] if edges else []
+
+
+def extent(engine: Engine) -> tuple[int, int, int]:
+    """How many requests there are, how much was said of them, and the number of the last word."""
+    with engine.connect() as connection:
+        requests = connection.execute(select(func.count()).select_from(decisions)).scalar_one()
+        said = connection.execute(select(func.count(), func.coalesce(func.max(_f.id), 0))).one()
+    return int(requests), int(said[0]), int(said[1])
+
+
 def said_of(engine: Engine, since: float, until: float) -> list[Said]:
     """Feedback on the requests of a span, in the order it came."""
     query = (

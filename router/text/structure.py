@@ -251,7 +251,7 @@ def _row(
         *(script / size for script in scripts),
         *map(log1p, seen[7:10]),
         # What stands around the text.
-        log1p(request.turns - 1),
+        log1p(max(request.turns - 1, 0)),
         log1p(max(request.chars - len(request.text), 0)),
         log1p(request.tools),
         log1p(request.tool_results),

@@ -93,3 +93,15 @@ FEWEST_MISTAKES = 50  # chosen: of a pair; fewer say nothing
 POPULAR_PRIOR = 0.15  # chosen: of 1.5 models, who repeat a mistake as often as strangers do
 SIMULATED_COPIES = (0.0, 0.1, 0.15, 0.3, 0.5)  # chosen: from nothing to every second mistake
 AUDIT_SHARES = (0.0, AUDITED_SHARE, 0.1)  # chosen: nobody rates, the default, and a diligent owner
+
+# Rows made up.
+FILE_ROWS = 50_000  # chosen: of a Parquet file; a piece of work of some seconds
+ANY_WORD = 0.05  # chosen: of the steps; so that pairs of words are not those of the originals alone
+TOLD_WORDS, WORD_EFFECT = 400, 1.5  # chosen: words that say something, deviation of what they say
+LENGTH_EFFECT = 0.8  # chosen: by how much an answer is worse for each e-fold of words
+MADE_MODELS = {  # and by how much each is better than its tier
+    "local": (("made-8b", 0.0), ("made-3b", -0.6)),
+    "cloud": (("made-cloud", 0.0),),
+}
+SAMPLE_S = 0.5  # chosen: between two looks at the memory of all processes
+EXPONENT_FROM = 3  # sizes at least, for a line through logarithms

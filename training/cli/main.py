@@ -14,8 +14,11 @@ from training.cli import answers as cli_answers
 from training.cli import loop as cli_loop
 from training.cli import people as cli_people
 from training.cli import picture as cli_picture
+from training.cli import rows as cli_rows
 from training.cli.options import (
+    Address,
     Data,
+    EngineName,
     Json,
     Models,
     Seed,
@@ -23,6 +26,7 @@ from training.cli.options import (
     console,
     folder_of,
     read_all,
+    spread,
     steps,
     write_json,
 )
@@ -40,7 +44,10 @@ app = typer.Typer(
     epilog="Example: python -m training fit --data data/everyday --base models/current --out models"
 )
 def fit(
-    data: Data,
+    data: Annotated[
+        list[str],
+        typer.Option(help="Outcomes: a file or folder, with --engine a log too; may be repeated."),
+    ],
     base: Annotated[str, typer.Option(help="A model folder to start from, or none.")],
     out: Annotated[Path, typer.Option(help="Folder of versions to write the new one to.")],
     name: Annotated[str | None, typer.Option(help="Name of the version.")] = None,
@@ -54,7 +61,13 @@ def fit(
     ] = None,
     skip_bad: SkipBad = False,
     seed: Seed = 0,
-    jobs: Annotated[int, typer.Option(help="Processes for the held-out folds.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Processes: of the held-out folds, or of ray.")] = 1,
+    engine: EngineName = "memory",
+    address: Address = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(help="Folder for what stages leave; default: .pieces beside --out."),
+    ] = None,
     json_file: Json = None,
     track: Annotated[bool, typer.Option(help="Log the run to MLflow, beside --out.")] = True,
     unjudged: Annotated[
@@ -66,20 +79,31 @@ def fit(
     from training.pipelines import prompts as pipeline
 
     start = None if base == "none" else artifacts.load(folder_of(base))
+    settings: dict[str, Any] = {
+        "base": start,
+        "version_name": name,
+        "strength": strength,
+        "seed": seed,
+    }
     with steps() as step:
-        step("reading the outcomes")
-        dataset = read_all(data, skip_bad)
         source = find(encoder, start, shipped_models())
-        trained = pipeline.train(
-            dataset,
-            source,
-            base=start,
-            version_name=name,
-            strength=strength,
-            seed=seed,
-            jobs=jobs,
-            progress=step,
-        )
+        if engine == "memory":
+            step("reading the outcomes")
+            rows = read_all([Path(place) for place in data], skip_bad)
+            trained = pipeline.train(rows, source, **settings, jobs=jobs, progress=step)
+        else:
+            from training.pipelines.in_pieces import train_in_pieces
+
+            with spread(engine, address, jobs) as spread_over:
+                trained = train_in_pieces(
+                    data,
+                    source,
+                    engine=spread_over,
+                    work=work or out.parent / ".pieces",
+                    skip_bad=skip_bad,
+                    **settings,
+                    progress=step,
+                )
         if not (trained.judged or unjudged):
             raise TrainingError(pipeline.unjudged(trained))
         step("saving")
@@ -89,7 +113,7 @@ def fit(
             from training.tracking import Tracking
 
             Tracking(out.parent).log_fit(trained, folder)
-    report.left_out(console, dataset)
+    report.left_out(console, trained.data)
     if trained.one_tier is not None:
         report.one_tier(console, trained.one_tier)
     else:
@@ -121,6 +145,10 @@ app.command(epilog="Example: python -m training floor --rows data/heldout.parque
 app.command(
     name="bench-loop", epilog="Example: python -m training bench-loop --data ../outcomes --seeds 5"
 )(cli_loop.bench_loop)
+app.command(epilog="Example: python -m training rows --rows 1000000 --out rows")(cli_rows.rows)
+app.command(
+    name="bench-rows", epilog="Example: python -m training bench-rows --work big --rows 1000000"
+)(cli_rows.bench_rows)
 app.command(
     epilog="Example: python -m training picture --rows data/heldout.parquet --out docs/picture.png"
 )(cli_picture.picture)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -18,6 +18,8 @@ from router.registry import artifact as artifacts
 from training.cli.lasting import Lasting
 from training.data.dataset import Dataset, combined
 from training.data.readers import read
+from training.engine.base import Engine
+from training.engine.choose import engine_of
 
 console = Console(highlight=False)
 _UNSAVED = "The version in use is as it was; the same command begins anew."
@@ -26,6 +28,13 @@ Data = Annotated[list[Path], typer.Option(help="Outcomes: a file or folder; may 
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave faulty rows out and count them.")]
 Models = Annotated[Path, typer.Option(help="Folder of model versions.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")]
+EngineName = Annotated[
+    Literal["memory", "local", "ray"],
+    typer.Option(help="All in memory; in pieces in this process; in pieces over Ray's."),
+]
+Address = Annotated[
+    str | None, typer.Option(help="Of a Ray cluster, auto for this machine's; default: a new one.")
+]
 Seed = Annotated[int, typer.Option(help="Seed of folds and bootstraps.")]
 
 
@@ -39,6 +48,16 @@ def steps() -> Iterator[Any]:
     with stoppable(_UNSAVED), shown(lambda: lasting.words(monotonic())):
         yield lambda step: lasting.begun(step, monotonic())
         lasting.ended(monotonic())
+
+
+@contextmanager
+def spread(name: str, address: str | None, workers: int) -> Iterator[Engine]:
+    """An engine by its name, whose processes end with the block."""
+    engine = engine_of(name, address, workers)
+    try:
+        yield engine
+    finally:
+        engine.close()
 
 
 def folder_of(name: str) -> Path:

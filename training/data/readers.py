@@ -37,10 +37,12 @@ def read(path: str | Path, *, skip_bad: bool = False) -> Dataset:
 
 
 def _checked_file(path: Path, skip_bad: bool) -> Dataset:
-    frame = read_table(path)
-    if is_graded(frame):
-        frame = canonical(frame, str(path))
-    return checked(frame, str(path), skip_bad=skip_bad)
+    return checked(as_rows(read_table(path), str(path)), str(path), skip_bad=skip_bad)
+
+
+def as_rows(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """A table of outcomes as it is, one of graded prompts as rows. Raises DataError."""
+    return canonical(frame, where) if is_graded(frame) else frame
 
 
 def _joined(prompts_path: Path, skip_bad: bool) -> Dataset:

@@ -2,6 +2,7 @@
 
 # Measures.
 ECE_BINS = 15  # arXiv 1706.04599
+PROBABILITY_BINS = 4096  # chosen: of a histogram; an AUC is then right in its fourth digit
 ROUTELLM_STEPS = 10  # RouteLLM's evaluation: eleven thresholds
 CPT_TARGETS = (0.2, 0.5, 0.8)  # as RouteLLM's evaluation (arXiv 2406.18665)
 SAVED_AT_PGR = 0.95  # chosen: what hardly anyone would tell from the cloud alone

@@ -12,8 +12,8 @@ from router.decide.heads import Heads
 from router.text.constants import BIGRAM_BUCKETS, SYLLABLE_BUCKETS
 from router.text.features import Features
 from router.text.ragged import Ragged
-from router.text.structure import AROUND, NAMES, SHARES
-from router.types import FloatArray
+from router.text.structure import AROUND, NAMES, SHARES, SIZE
+from router.types import FloatArray, IntArray
 from training.fit.constants import (
     EMBEDDING_SCALE,
     LEAST_AROUND_SCALE,
@@ -43,17 +43,23 @@ class Scaling:
     @classmethod
     def of(cls, features: Features, vocabulary: int) -> "Scaling":
         """Learn means, deviations and document frequencies from `features`."""
-        deviation = features.structure.std(axis=0)
+        return cls.from_counts(Counts.of(features, vocabulary))
+
+    @classmethod
+    def from_counts(cls, counts: "Counts") -> "Scaling":
+        """Means, deviations and document frequencies of what was counted."""
+        n = counts.requests
+        deviation = np.sqrt(counts.squares / max(n, 1))
         return cls(
-            structure_mean=features.structure.mean(axis=0),
+            structure_mean=counts.mean,
             # A feature that never varied carries no weight; 1 keeps it finite. What most requests
             # lack varies little in all of them, and is told in units of its own.
             structure_scale=np.where(
                 deviation > LEAST_DEVIATION, np.maximum(deviation, _LEAST_SCALE), 1.0
             ),
-            word_idf=_idf(features.words, vocabulary),
-            pair_idf=_idf(features.pairs, BIGRAM_BUCKETS),
-            syllable_idf=_idf(features.syllables, SYLLABLE_BUCKETS),
+            word_idf=_idf(counts.words, n),
+            pair_idf=_idf(counts.pairs, n),
+            syllable_idf=_idf(counts.syllables, n),
         )
 
     @classmethod
@@ -62,29 +68,79 @@ class Scaling:
         return cls(**{field.name: getattr(heads, field.name) for field in fields(cls)})
 
 
-def _idf(present: Ragged, width: int) -> FloatArray:
-    seen = np.bincount(present.flat, minlength=width)
-    idf: FloatArray = (np.log((1 + len(present)) / (1 + seen)) + 1).astype(np.float32)
+@dataclass(frozen=True)
+class Counts:
+    """What a scaling is made of, of some requests; counts of several lots can be joined.
+
+    `mean` and `squares` (SIZE,): of the structure, the latter the sum of squares around the mean.
+    `words`, `pairs`, `syllables`: in how many requests each stands.
+    """
+
+    requests: int
+    mean: FloatArray
+    squares: FloatArray
+    words: IntArray
+    pairs: IntArray
+    syllables: IntArray
+
+    @classmethod
+    def of(cls, features: Features, vocabulary: int) -> "Counts":
+        """Of `features`, of which there may be none."""
+        n = len(features)
+        mean = features.structure.mean(axis=0) if n else np.zeros(SIZE)
+        return cls(
+            requests=n,
+            mean=mean,
+            squares=((features.structure - mean) ** 2).sum(axis=0),
+            words=np.bincount(features.words.flat, minlength=vocabulary),
+            pairs=np.bincount(features.pairs.flat, minlength=BIGRAM_BUCKETS),
+            syllables=np.bincount(features.syllables.flat, minlength=SYLLABLE_BUCKETS),
+        )
+
+    def joined(self, other: "Counts") -> "Counts":
+        """Of both lots together (Chan, Golub and LeVeque 1983)."""
+        n = self.requests + other.requests
+        apart, share = other.mean - self.mean, other.requests / max(n, 1)
+        return Counts(
+            requests=n,
+            mean=self.mean + apart * share,
+            squares=self.squares + other.squares + apart**2 * self.requests * share,
+            words=self.words + other.words,
+            pairs=self.pairs + other.pairs,
+            syllables=self.syllables + other.syllables,
+        )
+
+
+def _idf(seen: IntArray, requests: int) -> FloatArray:
+    idf: FloatArray = (np.log((1 + requests) / (1 + seen)) + 1).astype(np.float32)
     return idf
 
 
 def matrix(features: Features, scaling: Scaling) -> sp.csr_matrix:
     """All blocks side by side, float32, shape (n, width of embedding, structure and so on)."""
-    z = (features.structure - scaling.structure_mean) / scaling.structure_scale
-    z = np.clip(z, -Z_LIMIT, Z_LIMIT) * STRUCTURE_SCALE
-    dense = np.hstack(
-        [(features.embedding * EMBEDDING_SCALE).astype(np.float32), z.astype(np.float32)]
-    )
     return sp.hstack(
-        [
-            sp.csr_matrix(dense),
-            _tfidf(features.words, scaling.word_idf, WORDS_SCALE),
-            _tfidf(features.pairs, scaling.pair_idf, PAIRS_SCALE),
-            _tfidf(features.syllables, scaling.syllable_idf, SYLLABLES_SCALE),
-        ],
+        [sp.csr_matrix(dense(features, scaling)), *sparse(features, scaling)],
         format="csr",
         dtype=np.float32,
     )
+
+
+def dense(features: Features, scaling: Scaling) -> FloatArray:
+    """The columns that every request has: embedding and structure, float32, shape (n, d + SIZE)."""
+    z = (features.structure - scaling.structure_mean) / scaling.structure_scale
+    z = np.clip(z, -Z_LIMIT, Z_LIMIT) * STRUCTURE_SCALE
+    return np.hstack(
+        [(features.embedding * EMBEDDING_SCALE).astype(np.float32), z.astype(np.float32)]
+    )
+
+
+def sparse(features: Features, scaling: Scaling) -> list[sp.csr_matrix]:
+    """The columns that few requests have: words, pairs and syllables, float32, a block each."""
+    return [
+        _tfidf(features.words, scaling.word_idf, WORDS_SCALE),
+        _tfidf(features.pairs, scaling.pair_idf, PAIRS_SCALE),
+        _tfidf(features.syllables, scaling.syllable_idf, SYLLABLES_SCALE),
+    ]
 
 
 def _tfidf(present: Ragged, idf: FloatArray, scale: float) -> sp.csr_matrix:

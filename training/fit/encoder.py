@@ -1,5 +1,6 @@
 """The static encoder: distilled once from a SentenceTransformer, then carried by every model."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,12 @@ def write(source: EncoderSource, folder: Path) -> None:
     (folder / artifacts.ENCODER).write_bytes(source.vectors)
     (folder / artifacts.TOKENIZER).write_bytes(source.tokenizer)
     (folder / "encoder.json").write_text(json.dumps(source.description, indent=2) + "\n")
+
+
+def digest(source: EncoderSource) -> str:
+    """sha256 of all that an encoder is."""
+    parts = (json.dumps(source.description).encode(), source.vectors, source.tokenizer)
+    return hashlib.sha256(b"".join(hashlib.sha256(p).digest() for p in parts)).hexdigest()
 
 
 def read(folder: Path) -> EncoderSource:

@@ -1,6 +1,6 @@
 """One head: its rows, the ways to fit it, and its weights with the base folded in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,6 +87,7 @@ class Choice:
     shift: float = 0.0
     part: float = 1.0
     level: float = 0.0
+    untried: bool = False  # too few rows, or of one score, to try anything
 
     def __str__(self) -> str:
         if self.c is not None:
@@ -104,23 +105,36 @@ class Problem:
     base: Base | None
     base_logits: FloatArray | None
     own_only: bool = False  # the other head's logit says nothing, as where labels are of one tier
+    tolerance: float = TOLERANCE
 
     def choose(self, strength: float | None, seed: int, jobs: int) -> Choice:
         """A fit on the columns, or the base alone where held-out folds speak clearly for it.
 
+        What is chosen is gone to as far as labels bear (`part_way`).
+        """
+        rng = np.random.default_rng(seed)
+        wanted = drawn(np.unique(self.rows.prompt), rng)
+        sample = self.rows.take(np.flatnonzero(np.isin(self.rows.prompt, wanted)))
+        chosen = self.tried(sample, strength, rng, jobs)
+        if self.base is None or strength is not None or chosen.untried:
+            return chosen
+        level = fitted_shift(self._prior(self.rows), self.rows.score, FOLDS_PRIOR, self.rows.weight)
+        return part_way(chosen, len(np.unique(self.rows.prompt)), level)
+
+    def tried(
+        self, sample: Rows, strength: float | None, rng: np.random.Generator, jobs: int
+    ) -> Choice:
+        """What held-out folds of a sample of the rows speak for.
+
         Both are judged by log loss on three grouped folds (of at most 6,000 prompts) after
         scaling: shrinkage ranks well but makes logits timid, which the slope undoes. A fit that
         builds on a base falls back to it by itself when labels are few, so it is given the benefit
-        of the doubt: the base alone must be better by a standard error. What is chosen is gone to
-        as far as labels bear (`_part_way`).
+        of the doubt: the base alone must be better by a standard error.
         """
         c = strength or HEAD_C
-        few = len(self.rows.prompt) < MIN_ROWS or len(np.unique(self.rows.group)) < CHOICE_FOLDS
-        if few or np.ptp(self.rows.score) == 0:
-            return Choice(c if self.base is None else None)
-        rng = np.random.default_rng(seed)
-        wanted = rng.permutation(np.unique(self.rows.prompt))[:CHOICE_PROMPTS]
-        sample = self.rows.take(np.flatnonzero(np.isin(self.rows.prompt, wanted)))
+        few = len(sample.prompt) < MIN_ROWS or len(np.unique(sample.group)) < CHOICE_FOLDS
+        if few or np.ptp(sample.score) == 0:
+            return Choice(c if self.base is None else None, untried=True)
         folds = list(group_folds(sample.group, CHOICE_FOLDS, rng))
         logits = Parallel(n_jobs=jobs)(
             delayed(self._held_out)(sample, c, train, test) for train, test in folds
@@ -132,18 +146,7 @@ class Problem:
         kept, kept_loss = _scaled(Choice(None), self._prior(rows), rows)
         worse = rows.weight / rows.weight.mean() * (loss - kept_loss)
         doubt = worse.std() / np.sqrt(len(worse))
-        return self._part_way(kept if worse.mean() > doubt else fitted)
-
-    def _part_way(self, choice: Choice) -> Choice:
-        """Few labels move the level and hardly the slope: what they say of that spoils the order.
-
-        Log loss likes timid heads, routing asks which of two is the better; where a head tells
-        little, its slope would fall and leave the gain to the other head alone.
-        """
-        prompts = len(np.unique(self.rows.prompt))
-        rows = self.rows
-        level = fitted_shift(self._prior(rows), rows.score, FOLDS_PRIOR, rows.weight)
-        return replace(choice, part=prompts / (prompts + BASE_PROMPTS), level=level)
+        return kept if worse.mean() > doubt else fitted
 
     def _held_out(self, rows: Rows, c: float, train: IntArray, test: IntArray) -> FloatArray:
         part, rest = rows.take(train), rows.take(test)
@@ -177,9 +180,11 @@ class Problem:
 
     def _estimator(self, rows: Rows, c: float, names: list[str]) -> LogisticRegression:
         inputs, label, weight = soft_rows(self._inputs(rows, names), rows.score, rows.weight)
+        if self.tolerance < TOLERANCE:
+            inputs = inputs.astype(np.float64)  # single precision stops short of it
         # Weights of columns without entries stay 0; few requests have few of the words.
         used = np.flatnonzero(inputs.getnnz(axis=0))
-        fitted = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=TOLERANCE).fit(
+        fitted = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=self.tolerance).fit(
             inputs[:, used], label, weight
         )
         every = np.zeros((1, inputs.shape[1]), dtype=fitted.coef_.dtype)
@@ -191,59 +196,111 @@ class Problem:
         self, choice: Choice, dimensions: int, vocabulary: int
     ) -> tuple[dict[str, FloatArray], dict[str, float], LogisticRegression | None]:
         """Weights (blocks and bias), ability terms per model, and the estimator, all scaled."""
-        width = self.columns.shape[1]
-        names: list[str] = []
-        estimator = None
-        rest = (1 - choice.part) * np.array([1.0, 0.0])  # of the base's logits
-        coefficients, bias = np.zeros(width), choice.part * choice.shift
-        bias += (1 - choice.part) * choice.level
-        gamma = choice.part * np.array([choice.slope, 0.0]) + rest
-        if choice.c is not None:
-            names = _names(self.rows)
-            estimator = self._estimator(self.rows, choice.c, names)
-            slope = choice.part * choice.slope
-            estimator.coef_ = estimator.coef_ * slope
-            if self.base is not None:
-                estimator.coef_[0, :2] += rest / BASE_SCALE
-            estimator.intercept_ = estimator.intercept_ * slope + bias
-            coefficients = estimator.coef_[0].astype(np.float64)
-            bias = float(estimator.intercept_[0])
-            if self.base is not None:
-                gamma, coefficients = coefficients[:2] * BASE_SCALE, coefficients[2:]
-        own = dict(zip(names, (coefficients[width:] * MODEL_SCALE).tolist(), strict=True))
-        weight = blocks(coefficients[:width], dimensions, SIZE, vocabulary)
-        weight["bias"] = np.array(bias)
-        if self.base is None:
-            return weight, own, estimator
-        return *self._on_base(weight, own, gamma), estimator
-
-    def _on_base(
-        self, weight: dict[str, FloatArray], own: dict[str, float], gamma: FloatArray
-    ) -> tuple[dict[str, FloatArray], dict[str, float]]:
-        """Fold gamma x (the base's logits) into the weights: everything is linear."""
-        assert self.base is not None
-        index = TIERS.index(self.tier)
-        order = (index, 1 - index)
-        for share, head in zip(gamma, order, strict=True):
-            slope, shift = self.base.heads.calibration[head]
-            for name in ("embedding", "structure", "words", "pairs", "syllables", "bias"):
-                weight[name] = weight[name] + share * slope * getattr(self.base.heads, name)[head]
-            weight["bias"] = weight["bias"] + share * shift
-        other = TIERS[1 - index]
-        weight["bias"] = weight["bias"] + (
-            gamma[1]
-            * self.base.heads.calibration[1 - index, 0]
-            * self.base.ability(other, REFERENCE[other])
+        if choice.c is None:
+            none = np.zeros(self.columns.shape[1] + 2 * (self.base is not None))
+            return *folded(
+                choice, none, 0.0, [], self.tier, self.base, dimensions, vocabulary
+            ), None
+        names = _names(self.rows)
+        estimator = self._estimator(self.rows, choice.c, names)
+        coefficients = estimator.coef_[0].astype(np.float64)
+        weight, own = folded(
+            choice,
+            coefficients,
+            float(estimator.intercept_[0]),
+            names,
+            self.tier,
+            self.base,
+            dimensions,
+            vocabulary,
         )
-        slope = gamma[0] * self.base.heads.calibration[index, 0]
-        # Models without rows of their own move with the mean of those that have some.
-        drift = float(np.mean(list(own.values()))) if own else 0.0
-        mine = {normalised(m) for m in own}  # the user's name for a model replaces the base's
-        names = {*own, *(m for m in self.base.models[self.tier] if normalised(m) not in mine)}
-        ability = {
-            m: slope * self.base.ability(self.tier, m) + own.get(m, drift) for m in sorted(names)
-        }
-        return weight, ability
+        scaled, bias = _gone_to(choice, coefficients, float(estimator.intercept_[0]), self.base)
+        estimator.coef_[0], estimator.intercept_[0] = scaled, bias
+        return weight, own, estimator
+
+
+def folded(
+    choice: Choice,
+    coefficients: FloatArray,
+    intercept: float,
+    names: Sequence[str],
+    tier: str,
+    base: Base | None,
+    dimensions: int,
+    vocabulary: int,
+) -> tuple[dict[str, FloatArray], dict[str, float]]:
+    """What a fit found as one head: weights (blocks and bias), and ability terms per model.
+
+    `coefficients`: of a base's two logits, of the columns of `design.matrix`, of `names`.
+    """
+    found, bias = _gone_to(choice, coefficients, intercept, base)
+    gamma = found[:2] * BASE_SCALE
+    if base is not None:
+        found = found[2:]
+    width = len(found) - len(names)
+    own = dict(zip(names, (found[width:] * MODEL_SCALE).tolist(), strict=True))
+    weight = blocks(found[:width], dimensions, SIZE, vocabulary)
+    weight["bias"] = np.array(bias)
+    if base is None:
+        return weight, own
+    return _on_base(weight, own, gamma, tier, base)
+
+
+def _gone_to(
+    choice: Choice, coefficients: FloatArray, intercept: float, base: Base | None
+) -> tuple[FloatArray, float]:
+    """Coefficients and intercept with slope and shift, as far as the choice goes to them."""
+    slope = choice.part * choice.slope
+    found = coefficients * slope
+    if base is not None:
+        if choice.c is None:
+            found[0] = slope / BASE_SCALE
+        found[0] += (1 - choice.part) / BASE_SCALE
+    shift = choice.part * choice.shift + (1 - choice.part) * choice.level
+    return found, intercept * slope + shift
+
+
+def _on_base(
+    weight: dict[str, FloatArray],
+    own: dict[str, float],
+    gamma: FloatArray,
+    tier: str,
+    base: Base,
+) -> tuple[dict[str, FloatArray], dict[str, float]]:
+    """Fold gamma x (the base's logits) into the weights: everything is linear."""
+    index = TIERS.index(tier)
+    order = (index, 1 - index)
+    for share, head in zip(gamma, order, strict=True):
+        slope, shift = base.heads.calibration[head]
+        for name in ("embedding", "structure", "words", "pairs", "syllables", "bias"):
+            weight[name] = weight[name] + share * slope * getattr(base.heads, name)[head]
+        weight["bias"] = weight["bias"] + share * shift
+    other = TIERS[1 - index]
+    weight["bias"] = weight["bias"] + (
+        gamma[1] * base.heads.calibration[1 - index, 0] * base.ability(other, REFERENCE[other])
+    )
+    slope = gamma[0] * base.heads.calibration[index, 0]
+    # Models without rows of their own move with the mean of those that have some.
+    drift = float(np.mean(list(own.values()))) if own else 0.0
+    mine = {normalised(m) for m in own}  # the user's name for a model replaces the base's
+    names = {*own, *(m for m in base.models[tier] if normalised(m) not in mine)}
+    ability = {m: slope * base.ability(tier, m) + own.get(m, drift) for m in sorted(names)}
+    return weight, ability
+
+
+def part_way(choice: Choice, prompts: int, level: float) -> Choice:
+    """Few labels move the level and hardly the slope: what they say of that spoils the order.
+
+    Log loss likes timid heads, routing asks which of two is the better; where a head tells
+    little, its slope would fall and leave the gain to the other head alone.
+    """
+    return replace(choice, part=prompts / (prompts + BASE_PROMPTS), level=level)
+
+
+def drawn(prompts: IntArray, rng: np.random.Generator) -> IntArray:
+    """The prompts that a way to fit is chosen on."""
+    wanted: IntArray = rng.permutation(prompts)[:CHOICE_PROMPTS]
+    return wanted
 
 
 def _scaled(choice: Choice, logit: FloatArray, rows: Rows) -> tuple[Choice, FloatArray]:

@@ -6,7 +6,7 @@ hardly shrunk: some dozens of labels move their slope and shift, thousands the w
 (`training.fit.head`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,7 +19,8 @@ from router.registry.ability import ability_for
 from router.text.features import Features
 from router.types import FloatArray
 from training.data.dataset import REFERENCE
-from training.fit.constants import MIN_ROWS
+from training.data.labels import by_prompt
+from training.fit.constants import MIN_ROWS, TOLERANCE
 from training.fit.design import Scaling, matrix
 from training.fit.head import (
     TIERS,
@@ -69,12 +70,12 @@ class Fitted:
 def rows_of(rows: pd.DataFrame, position: Mapping[str, int], tier: str) -> Rows:
     """The rows of a tier. A prompt answered by many models counts once, not many times."""
     mine = rows[rows["tier"] == tier]
-    answers = mine.groupby("prompt_id")["model"].transform("size").to_numpy(dtype="float64")
+    prompt = mine["prompt_id"].map(position).to_numpy(dtype="int64")
     return Rows(
-        prompt=mine["prompt_id"].map(position).to_numpy(dtype="int64"),
+        prompt=prompt,
         model=[ability_name(tier, m) for m in mine["model"]],
         score=mine["score"].to_numpy(dtype="float64"),
-        weight=mine["weight"].to_numpy(dtype="float64") / answers,
+        weight=by_prompt(mine["weight"].to_numpy(dtype="float64"), prompt),
         group=mine["group"].to_numpy(),
     )
 
@@ -89,6 +90,7 @@ def fit_heads(
     strength: float | None = None,
     focus: Mapping[str, str] | None = None,
     own_only: bool = False,
+    tolerance: float = TOLERANCE,
     seed: int = 0,
     jobs: int = 1,
 ) -> Fitted:
@@ -97,17 +99,20 @@ def fit_heads(
     `position` maps prompt_id to the row of `features`; `vocabulary` is the tokenizer's size.
     `strength` is scikit-learn's C; with it, a base is always built upon. `focus` names the pair of
     models that counts; all others' rows of a prompt then weigh together as much as that one's.
-    `own_only`: each head builds on its own logit alone, not on the other's.
+    `own_only`: each head builds on its own logit alone, not on the other's. `tolerance`: see
+    `Problem.tolerance`.
     Raises TrainingError for fewer than 20 rows or one class only (unless there is a base).
     """
     tiers = {t: _focused(rows_of(rows, position, t), (focus or {}).get(t)) for t in TIERS}
     used = np.unique(np.concatenate([r.prompt for r in tiers.values()]))
-    _check(tiers, base)
+    for tier, mine in tiers.items():
+        least, most = (mine.score.min(), mine.score.max()) if len(mine.score) else (0.0, 0.0)
+        check_labels(tier, len(mine.score), float(least), float(most), base)
     scaling = (
         Scaling.from_heads(base.heads) if base else Scaling.of(features.take(used), vocabulary)
     )
     columns = matrix(features.take(used), scaling)  # a long log has labels of few requests
-    base_logits = _base_logits(base, features)[used] if base else None
+    of_base = base_logits(base, features.take(used))
     tiers = {t: replace(r, prompt=np.searchsorted(used, r.prompt)) for t, r in tiers.items()}
     weights, models, chosen, estimators = [], {}, {}, {}
     for tier in TIERS:
@@ -116,8 +121,9 @@ def fit_heads(
             rows=tiers[tier],
             columns=columns,
             base=base,
-            base_logits=base_logits,
+            base_logits=of_base,
             own_only=own_only,
+            tolerance=tolerance,
         )
         choice = problem.choose(strength, seed, jobs)
         weight, models[tier], estimator = problem.solve(
@@ -127,7 +133,12 @@ def fit_heads(
         chosen[tier] = str(choice)
         if estimator is not None:
             estimators[tier] = estimator
-    heads = Heads(
+    return Fitted(heads_of(weights, scaling), models, chosen, estimators)
+
+
+def heads_of(weights: Sequence[Mapping[str, FloatArray]], scaling: Scaling) -> Heads:
+    """Both heads, local and cloud, from the weights of each."""
+    return Heads(
         **{k: np.stack([w[k] for w in weights]) for k in weights[0]},
         calibration=np.array([[1.0, 0.0], [1.0, 0.0]]),
         structure_mean=scaling.structure_mean,
@@ -136,7 +147,6 @@ def fit_heads(
         pair_idf=scaling.pair_idf,
         syllable_idf=scaling.syllable_idf,
     )
-    return Fitted(heads, models, chosen, estimators)
 
 
 def _focused(rows: Rows, model: str | None) -> Rows:
@@ -150,24 +160,29 @@ def _focused(rows: Rows, model: str | None) -> Rows:
     )
 
 
-def _check(tiers: Mapping[str, Rows], base: Base | None) -> None:
-    for tier, rows in tiers.items():
-        if base is not None:
-            continue
-        if len(rows.prompt) < MIN_ROWS:
-            raise TrainingError(
-                f"There are {len(rows.prompt)} {tier} rows to fit on, {MIN_ROWS} are needed; "
-                "add labels or start from a base model (--base)."
-            )
-        if np.ptp(rows.score) == 0:
-            raise TrainingError(
-                f"All {tier} scores are {rows.score[0]:g}; a head needs good and bad answers. "
-                "Add labels or start from a base model (--base)."
-            )
+def check_labels(tier: str, rows: int, least: float, most: float, base: Base | None) -> None:
+    """Refuse labels of a tier, scores from `least` to `most`, that no head can be fitted on.
+
+    Raises TrainingError. A base bears any.
+    """
+    if base is not None:
+        return
+    if rows < MIN_ROWS:
+        raise TrainingError(
+            f"There are {rows} {tier} rows to fit on, {MIN_ROWS} are needed; "
+            "add labels or start from a base model (--base)."
+        )
+    if least == most:
+        raise TrainingError(
+            f"All {tier} scores are {least:g}; a head needs good and bad answers. "
+            "Add labels or start from a base model (--base)."
+        )
 
 
-def _base_logits(base: Base, features: Features) -> FloatArray:
-    """Calibrated logits of the base for its reference pair, shape (n, 2)."""
+def base_logits(base: Base | None, features: Features) -> FloatArray | None:
+    """Calibrated logits of a base for its reference pair, shape (n, 2); None without one."""
+    if base is None:
+        return None
     reference = np.array([base.ability(t, REFERENCE[t]) for t in TIERS])
     return _logits(base.heads, features, reference)
 

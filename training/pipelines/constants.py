@@ -9,6 +9,11 @@ CLEARLY_BETTER = 0.25  # chosen: a cloud answer better by more was worth its pri
 # questions left out, .5 lowers the calibration error of tool calls from .15 to .11.
 SOURCE_POWER = 0.5
 
+CONVERSATION_ROWS = 200_000  # chosen: conversations are made of the first rows; some thousand do
+# Of each part beside the fit, where more is in pieces: chosen, so that a share or a slope is known
+# within .01, intervals take minutes, and a version's tables stay small.
+JUDGED_PROMPTS = 20_000
+
 # True labels beside agreement labels.
 MIN_TRUE = 200  # chosen: below, folds of true labels are too small to choose by
 TRUE_WEIGHTS = (0.0, 3.0, 30.0)  # chosen: tried by held-out log loss; 0 only recalibrates

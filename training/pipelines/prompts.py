@@ -25,13 +25,14 @@ from training.evaluate.evaluation import Evaluation, evaluate_pairs, outcome_pai
 from training.evaluate.one_tier import OneTier, evaluate_answers
 from training.fit.assemble import assembled
 from training.fit.calibrate import platt
-from training.fit.constants import FOLDS_PRIOR, ROWS_PRIOR
+from training.fit.constants import FINE_TOLERANCE, FOLDS_PRIOR, ROWS_PRIOR
 from training.fit.encoder import EncoderSource, of_artifact
 from training.fit.head import TIERS, Base
 from training.fit.heads import Fitted, fit_heads, rows_of
 from training.fit.known import known_outcomes
 from training.pipelines.constants import (
     CLEARLY_BETTER,
+    CONVERSATION_ROWS,
     MIN_THRESHOLD_ROWS,
     SOURCE_POWER,
     TEST_SHARE,
@@ -92,7 +93,8 @@ def train(
     part, log = _parts(data, base)
     to_fit = data.rows[part == "fit"]
     if base is None:
-        to_fit = pd.concat([to_fit, conversations(to_fit, seed)], ignore_index=True)
+        made = conversations(to_fit.head(CONVERSATION_ROWS), seed)
+        to_fit = pd.concat([to_fit, made], ignore_index=True)
         to_fit = by_source(to_fit)
     whole = Dataset(pd.concat([data.every_answer, to_fit], ignore_index=True))
     extractor = source.extractor()
@@ -106,49 +108,91 @@ def train(
         len(extractor.tokens),
         base=base_of(base) if base else None,
         strength=strength,
+        tolerance=FINE_TOLERANCE,
         seed=seed,
         jobs=jobs,
     )
-    progress("calibrating")
-    if recalibrate_on is None:
-        fitted = calibrated(fitted, features, data.rows[part == "calibration"], position)
-    else:
-        fitted = calibrated(fitted, features, recalibrate_on, position, prior=FOLDS_PRIOR)
-    progress("setting the threshold table")
-    reference = _reference(fitted, features, data.rows[part == "threshold"], position, base)
-    threshold = best_cut(reference)
-    kept = data.rows[(part == "threshold") & (data.rows["source"] != EVERYDAY)]
-    known = known_outcomes(fitted, features, kept, position) if outcomes else None
-    progress("evaluating on the test rows")
-    pairs = outcome_pairs(data.rows[part == "test"])
-    evaluation = evaluate_pairs(fitted, features, pairs, position, threshold, seed=seed)
-    one_tier = None
-    if not evaluation.rows:
-        test = data.rows[part == "test"]
-        one_tier = evaluate_answers(
-            fitted, features, test, position, threshold=threshold, log=log, seed=seed
-        )
+    rows = {p: data.rows[part == p] for p in ("calibration", "threshold", "test")}
+    prior = ROWS_PRIOR
+    if recalibrate_on is not None:
+        rows["calibration"], prior = recalibrate_on, FOLDS_PRIOR
     seen = seen_hashes(
         data.rows.loc[part != "test", "group"], base.arrays["seen"] if base else None
     )
-    about = {
-        "data": _data_description(data, part),
-        "seed": seed,
-        "metrics": {
-            **evaluation.as_dict(),
-            **({"one_tier": one_tier.as_dict()} if one_tier else {}),
-        },
-    }
+    return finished(
+        fitted,
+        lambda name: Part(rows=rows[name], features=features, position=position),
+        data,
+        source=source,
+        base=base,
+        name=version_name or _version_name(data, seed),
+        seen=seen,
+        about={"data": _data_description(data, part), "seed": seed},
+        prior=prior,
+        outcomes=outcomes,
+        log=log,
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Canonical rows of one part, and the features of their prompts: row by prompt_id."""
+
+    rows: pd.DataFrame
+    features: Features
+    position: Mapping[str, int]
+
+
+def finished(
+    fitted: Fitted,
+    part: Callable[[str], Part],
+    data: Dataset,
+    *,
+    source: EncoderSource,
+    base: Artifact | None,
+    name: str,
+    seen: NDArray[np.uint64],
+    about: dict[str, Any],
+    prior: float = ROWS_PRIOR,
+    outcomes: bool = True,
+    log: pd.DataFrame | None = None,
+    progress: Progress = lambda step: None,
+) -> Trained:
+    """What follows on a fit: calibration, threshold table, evaluation and artifact.
+
+    `part`: gives those rows of the parts `calibration`, `threshold` and `test` that are to be used.
+    """
+    seed = int(about["seed"])
+    progress("calibrating")
+    own = part("calibration")
+    fitted = calibrated(fitted, own.features, own.rows, own.position, prior=prior)
+    progress("setting the threshold table")
+    own = part("threshold")
+    reference = _reference(fitted, own.features, own.rows, own.position, base)
+    threshold = best_cut(reference)
+    kept = own.rows[own.rows["source"] != EVERYDAY]
+    known = known_outcomes(fitted, own.features, kept, own.position) if outcomes else None
+    progress("evaluating on the test rows")
+    own = part("test")
+    pairs = outcome_pairs(own.rows)
+    evaluation = evaluate_pairs(fitted, own.features, pairs, own.position, threshold, seed=seed)
+    one_tier = None
+    if not evaluation.rows:
+        one_tier = evaluate_answers(
+            fitted, own.features, own.rows, own.position, threshold=threshold, log=log, seed=seed
+        )
+    metrics = {**evaluation.as_dict(), **({"one_tier": one_tier.as_dict()} if one_tier else {})}
     artifact = assembled(
         fitted,
         source,
         base=base,
-        name=version_name or _version_name(data, seed),
+        name=name,
         reference=reference,
         seen=seen,
         threshold=threshold,
         known=known,
-        about=about,
+        about={**about, "metrics": metrics},
     )
     return Trained(artifact, fitted, evaluation, data, one_tier)
 
@@ -176,14 +220,28 @@ def by_source(rows: pd.DataFrame) -> pd.DataFrame:
     So a thousand tool calls are heard beside ten thousand exam questions. All outcomes together
     weigh as before beside the grades.
     """
-    outcomes = rows["source"] != EVERYDAY
-    sizes = rows[outcomes].groupby("source")["prompt_id"].nunique()
-    if len(sizes) < 2:
-        return rows
-    share = rows["source"].map(sizes**-SOURCE_POWER).where(outcomes, 1.0)
-    weight = rows["weight"] * share
-    weight[outcomes] *= rows.loc[outcomes, "weight"].sum() / weight[outcomes].sum()
-    return rows.assign(weight=weight)
+    grouped = rows.groupby("source")
+    prompts, weight = grouped["prompt_id"].nunique(), grouped["weight"].sum()
+    share = source_shares(
+        {str(s): float(n) for s, n in prompts.items()},
+        {str(s): float(w) for s, w in weight.items()},
+    )
+    return rows.assign(weight=rows["weight"] * rows["source"].map(share)) if share else rows
+
+
+def source_shares(
+    prompts: Mapping[str, float], weight: Mapping[str, float]
+) -> dict[str, float] | None:
+    """By how much to weigh the rows of each source, from its prompts and the sum of its weights.
+
+    None where there are no two sources of outcomes to weigh.
+    """
+    outcomes = [source for source in prompts if source != EVERYDAY]
+    if len(outcomes) < 2:
+        return None
+    share = {source: float(prompts[source]) ** -SOURCE_POWER for source in outcomes}
+    whole = sum(weight[s] for s in outcomes) / sum(weight[s] * share[s] for s in outcomes)
+    return {source: share[source] * whole if source in share else 1.0 for source in prompts}
 
 
 def _data_description(data: Dataset, part: NDArray[Any]) -> dict[str, Any]:
@@ -226,7 +284,7 @@ def _reference(
     fitted: Fitted,
     features: Features,
     rows: pd.DataFrame,
-    position: dict[str, int],
+    position: Mapping[str, int],
     base: Artifact | None,
 ) -> FloatArray:
     """Gain and both tiers' scores on traffic used for nothing else, shape (3, n).
