@@ -72,6 +72,7 @@ def what_if(
 ) -> None:
     """Say what other thresholds would have cost and answered, from the log alone."""
     with extra("gateway"):
+        from training.cli.options import steps
         from training.report.training_run import show_what_if
         from training.run import asked_of_log
 
@@ -79,5 +80,7 @@ def what_if(
         other = None
         if version is not None:
             other = artifacts.load(artifacts.resolve(settings.models_dir, version))
-        found = asked_of_log(settings, threshold or [0.0, 0.1, 0.2, 0.3, 0.5], other)
+        cuts = threshold or [0.0, 0.1, 0.2, 0.3, 0.5]
+        with steps() as step:
+            found = asked_of_log(settings, cuts, other, step)
         show_what_if(Console(highlight=False, soft_wrap=True), found)
