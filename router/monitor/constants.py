@@ -29,9 +29,9 @@ NEW_SHARE = 0.1  # chosen: growth of a kind's share that is worth a word
 
 # Work that repeats.
 LOOK_S, SHADOW_S = 60.0, 2.0  # chosen: between two looks at the log, and two groups in shadow
-# Between two looks at an MLflow server, and most that one of its answers may take: what is champion
-# there serves everywhere within ten seconds.
-MLFLOW_S = 4.0
+# Between two looks at an MLflow server or a models folder at an address, and most that an answer of
+# MLflow may take: what is champion there serves everywhere within ten seconds.
+FOLLOW_S = 4.0
 PROBE_S = 1.0  # chosen: between two probes of an unmeasured model
 IDLE_S = 30.0  # chosen: a gateway that was asked nothing for so long may measure its model
 SELF_PROBES = 60  # chosen: of every kind some, and minutes on a small machine

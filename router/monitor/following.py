@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from router.app import Service
-from router.monitor.constants import MLFLOW_S
+from router.monitor.constants import FOLLOW_S
 from router.registry.followed import follow
 from router.registry.serving import writable
 from router.registry.shared import SharedModels
@@ -36,7 +36,7 @@ class Following:
             await asyncio.to_thread(SharedModels(settings.models_url).follow, registry)
         elif settings.mlflow_url is not None:
             if self._http is None:  # once, as it reads the certificates
-                self._http = await asyncio.to_thread(httpx.AsyncClient, timeout=MLFLOW_S)
+                self._http = await asyncio.to_thread(httpx.AsyncClient, timeout=FOLLOW_S)
             await follow(self._http, settings.mlflow_url.rstrip("/"), registry)
 
     async def close(self) -> None:

@@ -19,9 +19,9 @@ from router.errors import RouterError
 from router.monitor.alarms import Alarm, CalibrationTest, Drift, Kind, drift, sessions_of
 from router.monitor.bets import Bet, bets_on, heard_enough, watched
 from router.monitor.constants import (
+    FOLLOW_S,
     FRESH_LABELS,
     LOOK_S,
-    MLFLOW_S,
     PRIVATE_KIND,
     PROBE_S,
     SHADOW_S,
@@ -156,7 +156,7 @@ async def watching(service: Service) -> AsyncIterator[Watch]:
             ("watch", LOOK_S, watch.look),
             ("shadow", SHADOW_S, shadow.work),
             ("measure", PROBE_S, measure.work),
-            ("champion", MLFLOW_S, following.work),
+            ("champion", FOLLOW_S, following.work),
         ):
             stack.push_async_callback(service.repeat(name, pause_s, work).stop)
         yield watch
