@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import time
 
@@ -19,13 +20,18 @@ from router.registry.registry import Change, Registry
 from router.registry.serving import serving, writable
 from router.registry.shared import publisher
 from router.settings import Settings
-from training.data.log import Window, read_window
+from router.text.features import SCHEMA
+from training.data.log import Spread, Window, read_window
+from training.engine.base import Engine as Spreading
+from training.engine.stages import fingerprint
 from training.evaluate.what_if import WhatIf, check_answerable, what_if
+from training.fit import encoder as encoders
 from training.pipelines.learn import Learned, check_learnable, learn
 from training.pipelines.prompts import Progress
 from training.tracking import Tracking
 
 _HOUR_S = 3600.0
+SpreadOver = tuple[Spreading, Path]  # an engine, and a folder that its processes reach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +52,14 @@ def train_on_log(
     seed: int = 0,
     at_once: bool = False,
     store: Path | None = None,
+    spread: SpreadOver | None = None,
     progress: Progress = lambda step: None,
 ) -> TrainingRun:
     """Learn from the log between two times (Unix seconds) as `settings` say.
 
     A better model is current at once with `at_once` or without `shadow_requests`; else the gateway
     lets it decide in shadow first. `store`: folder of MLflow's database, default beside the models.
+    `spread`: an engine that reads the log in pieces, and a folder for their features.
     Raises LogError, TrainingError or ArtifactError; then the champion is as it was.
     """
     champion = serving(settings.model_copy(update={"version": artifacts.POINTER}))
@@ -59,7 +67,7 @@ def train_on_log(
     try:
         progress("reading the log")
         check_learnable(engine, since=since, until=until, maturity_s=_maturity_s(settings))
-        window = _window(settings, engine, champion, since, until)
+        window = _window(settings, engine, champion, since, until, spread)
         with threadpool_limits(1):  # BLAS threads spin on small fits, and would round differently
             learned = learn(
                 window,
@@ -114,6 +122,7 @@ def asked_of_log(
     settings: Settings,
     thresholds: Sequence[float],
     model: artifacts.Artifact | None = None,
+    spread: SpreadOver | None = None,
     progress: Progress = lambda step: None,
 ) -> list[WhatIf]:
     """`what_if` on the whole log that `settings` name. Raises DataError."""
@@ -123,7 +132,7 @@ def asked_of_log(
         progress("reading the log")
         now = time()
         check_answerable(engine, thresholds, since=0.0, until=now, as_logged=model is None)
-        window = _window(settings, engine, champion, 0.0, now)
+        window = _window(settings, engine, champion, 0.0, now, spread)
     finally:
         engine.dispose()
     progress("estimating what they would have come to")
@@ -132,7 +141,12 @@ def asked_of_log(
 
 
 def _window(
-    settings: Settings, engine: Engine, champion: artifacts.Artifact, since: float, until: float
+    settings: Settings,
+    engine: Engine,
+    champion: artifacts.Artifact,
+    since: float,
+    until: float,
+    spread: SpreadOver | None,
 ) -> Window:
     return read_window(
         engine,
@@ -141,7 +155,17 @@ def _window(
         until=until,
         maturity_s=_maturity_s(settings),
         texts=False,
+        spread=spread and reading(*spread, settings.log_url, champion),
     )
+
+
+def reading(over: Spreading, work: Path, url: str, champion: artifacts.Artifact) -> Spread:
+    """How a log is read over an engine; the encoder goes to where its processes find it."""
+    source = encoders.of_artifact(champion)
+    folder = work / fingerprint(SCHEMA, encoders.digest(source))
+    encoders.write(source, folder / "encoder")
+    made = partial(encoders.extractor_in, folder / "encoder")
+    return Spread(engine=over, url=url, folder=folder, extractor=made)
 
 
 def _maturity_s(settings: Settings) -> float:

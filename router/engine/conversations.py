@@ -108,8 +108,8 @@ class Conversations:
             self._tell(CONVERSATION, key, known, record)
 
     def _tell(self, kind: str, name: str, value: Conversation | Preamble, record: Record) -> None:
-        """Let other gateways know, unless nothing of the request may be kept."""
-        if self.shared is not None and record.keeps != "none":
+        """Let other gateways know, unless the request is private or nothing of it is kept."""
+        if self.shared is not None and not record.private and record.keeps != "none":
             self.shared.put(Note(kind, name, msgspec.json.encode(value).decode()))
 
 

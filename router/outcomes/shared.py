@@ -9,8 +9,10 @@ with what it knows itself. No word of a request is among it.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, delete, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,6 +29,7 @@ from router.outcomes.database import now
 from router.outcomes.tables import shared
 
 _log = logging.getLogger("router.outcomes")
+_T = TypeVar("_T")
 KEY = "key"  # the kind of API keys, which are kept until they are taken back
 _PUT = text(
     "INSERT INTO shared (kind, name, at, holder, value)"
@@ -58,6 +61,8 @@ class Shared:
             tuple[str, str], float
         ] = {}  # what the last pulls gave, and when it was put
         self._silent_until = 0.0
+        # Of its own: a database that hangs must not take the threads that requests are read in.
+        self._threads = ThreadPoolExecutor(2, "shared")
         self._task = asyncio.create_task(self._write(), name="shared")
 
     def put(self, note: Note) -> None:
@@ -71,9 +76,8 @@ class Shared:
         wanted = list(names)
         if not wanted or self._down() or monotonic() < self._silent_until:
             return {}
-        looked = asyncio.create_task(asyncio.to_thread(self._read, kind, wanted))
         try:
-            return await asyncio.wait_for(looked, SHARE_WAIT_S)
+            return await asyncio.wait_for(self._aside(self._read, kind, wanted), SHARE_WAIT_S)
         except (SQLAlchemyError, TimeoutError):
             self._silent_until = monotonic() + 1.0  # nobody waits for each of the next
             return {}
@@ -83,20 +87,21 @@ class Shared:
         if self._down():
             return []
         try:
-            return await asyncio.to_thread(self._news)
+            return await self._aside(self._news)
         except SQLAlchemyError as error:
             raise LogError("What other gateways remember cannot be read now.") from error
 
     async def prune(self) -> None:
         """Forget what is old. One gateway is enough for it."""
-        await asyncio.to_thread(self._forget)
+        await self._aside(self._forget)
 
     async def close(self) -> None:
         """Write what waits, and stop."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         if self._waiting and not self._down():
-            await asyncio.to_thread(self._keep, self._taken())
+            await self._aside(self._keep, self._taken())
+        self._threads.shutdown(wait=False)
 
     async def _write(self) -> None:
         while True:
@@ -105,11 +110,14 @@ class Shared:
             self._put.clear()
             notes = self._taken()
             if not self._down():
-                await asyncio.to_thread(self._keep, notes)
+                await self._aside(self._keep, notes)
 
     def _taken(self) -> list[Note]:
         waiting, self._waiting = self._waiting, {}
         return [Note(kind, name, value) for (kind, name), value in waiting.items()]
+
+    def _aside(self, work: Callable[..., _T], *given: Any) -> asyncio.Future[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
 
     # In threads
 

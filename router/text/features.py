@@ -4,7 +4,7 @@ Seam: `Encoder`. The static encoder (model2vec's form: a matrix of token vectors
 any SentenceTransformer can take its place by name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -121,6 +121,14 @@ class Features:
             self.pairs.take(rows),
             self.syllables.take(rows),
         )
+
+    def pieces(self, size: int) -> "Iterator[Features]":
+        """All of them in order, at most `size` requests at a time, none of none."""
+        if len(self) <= size:
+            yield self
+            return
+        for start in range(0, len(self), size):
+            yield self.take(np.arange(start, min(start + size, len(self))))
 
 
 def stacked(pieces: Sequence[Features]) -> Features:

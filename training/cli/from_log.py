@@ -4,9 +4,12 @@ The command line finds them as entry points of the group `router.commands`, so t
 not know training; what is heavy is imported when a command runs.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -14,6 +17,9 @@ from rich.console import Console
 from router.cli.console import extra
 from router.registry import artifact as artifacts
 from router.settings import load_settings
+
+if TYPE_CHECKING:
+    from training.run import SpreadOver
 
 _DAY_S = 86_400
 
@@ -24,6 +30,19 @@ def register(app: typer.Typer) -> None:
     app.command("what-if", epilog="Example: router what-if --threshold 0.2 --threshold 0.4")(
         what_if
     )
+
+
+EngineName = Annotated[
+    Literal["memory", "local", "ray"],
+    typer.Option(help="The log in one go; in pieces in this process; in pieces over Ray's."),
+]
+Address = Annotated[
+    str | None, typer.Option(help="Of a Ray cluster, auto for this machine's; default: a new one.")
+]
+Jobs = Annotated[int, typer.Option(help="Processes of a new Ray.")]
+Work = Annotated[
+    Path | None, typer.Option(help="Folder for the pieces' features; default: one that goes away.")
+]
 
 
 def learn(
@@ -38,6 +57,10 @@ def learn(
     track: Annotated[
         Path | None, typer.Option(help="Folder of MLflow's store; default: beside the models.")
     ] = None,
+    engine: EngineName = "memory",
+    address: Address = None,
+    jobs: Jobs = 2,
+    work: Work = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the training run here.")
     ] = None,
@@ -50,7 +73,7 @@ def learn(
 
         settings = load_settings()
         end = time() if until is None else until
-        with steps() as step:
+        with steps() as step, _spread(engine, address, jobs, work) as spread:
             run = train_on_log(
                 settings,
                 since=end - days * _DAY_S if days else 0.0,
@@ -58,6 +81,7 @@ def learn(
                 seed=seed,
                 at_once=now,
                 store=track,
+                spread=spread,
                 progress=step,
             )
         report_run.show(Console(highlight=False, soft_wrap=True), run)
@@ -69,6 +93,10 @@ def what_if(
         list[float] | None, typer.Option(help="Cut on the gain; may be repeated.")
     ] = None,
     version: Annotated[str | None, typer.Option(help="Ask about another version too.")] = None,
+    engine: EngineName = "memory",
+    address: Address = None,
+    jobs: Jobs = 2,
+    work: Work = None,
 ) -> None:
     """Say what other thresholds would have cost and answered, from the log alone."""
     with extra("gateway"):
@@ -81,6 +109,24 @@ def what_if(
         if version is not None:
             other = artifacts.load(artifacts.resolve(settings.models_dir, version))
         cuts = threshold or [0.0, 0.1, 0.2, 0.3, 0.5]
-        with steps() as step:
-            found = asked_of_log(settings, cuts, other, step)
+        with steps() as step, _spread(engine, address, jobs, work) as spread:
+            found = asked_of_log(settings, cuts, other, spread, step)
         show_what_if(Console(highlight=False, soft_wrap=True), found)
+
+
+@contextmanager
+def _spread(
+    name: str, address: str | None, jobs: int, work: Path | None
+) -> Iterator["SpreadOver | None"]:
+    """An engine and a folder for what it leaves; None for all in memory."""
+    if name == "memory":
+        yield None
+        return
+    from training.engine.choose import engine_of
+
+    engine = engine_of(name, address, jobs)
+    with TemporaryDirectory(prefix="router-pieces-") as own:
+        try:
+            yield engine, work or Path(own)
+        finally:
+            engine.close()

@@ -2,8 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +19,19 @@ from router.labels.silence import weighed
 from router.labels.sources import SOURCES
 from router.monitor.constants import PRIVATE_KIND
 from router.outcomes import queries
+from router.outcomes.database import open_database
 from router.outcomes.export import group_of
 from router.outcomes.kept import features_of, is_readable, unpack
 from router.outcomes.queries import ENTRY_COLUMNS, Entry, Opinion, Said
 from router.text.asks import asks_for
 from router.text.features import FeatureExtractor, Features, stacked
-from router.types import Request
+from router.types import FloatArray, IntArray, Request
 from training.data.dataset import REFERENCE
+from training.data.kept_features import KeptFeatures, keep
+from training.data.stored import Stored
+from training.engine.base import Engine as Spreading
+from training.engine.constants import UNIT_ROWS
+from training.engine.stages import fingerprint
 
 _OWN_FEEDBACK = ("judge",)  # sources that nobody can claim over HTTP
 
@@ -45,6 +54,10 @@ class Window:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def embeddings(self, at: IntArray) -> FloatArray:
+        """Of some requests, (n, d)."""
+        return self.features.take(at).embedding
 
     @property
     def pair(self) -> dict[str, str]:
@@ -96,6 +109,7 @@ def read_window(
     until: float,
     maturity_s: float,
     texts: bool = True,
+    spread: "Spread | None" = None,
 ) -> Window:
     """Everything from `since` to `until` (Unix time in seconds). Raises LogError, DataError.
 
@@ -103,6 +117,40 @@ def read_window(
     goes with its piece. `texts`: whether the column `prompt` has the text that the features were
     made of, for people to read; else it is empty.
     """
+    if spread is None:
+        lots = [_read_span(engine, extractor, since, until, texts)]
+        features = lots[0].features
+    else:
+        lots, features = spread.read(engine, since, until, texts)
+    frame = pd.concat([lot.frame for lot in lots], ignore_index=True)
+    served = [one for lot in lots for one in lot.served]
+    every = [
+        *_said(queries.said_of(engine, since, until), frame),
+        *implicit(served, until, maturity_s),
+    ]
+    signals = weighed(every, set(frame.loc[frame["audited"].eq(True), "id"]))
+    soft = _soft(queries.opinions_on(engine, since, until), frame)
+    return Window(
+        frame=frame,
+        features=features,
+        signals=signals,
+        soft=soft,
+        digest=_digest(frame, signals, soft),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Lot:
+    """What one span of the log gives."""
+
+    frame: pd.DataFrame
+    features: Features
+    served: list[Served]
+
+
+def _read_span(
+    engine: Engine, extractor: FeatureExtractor, since: float, until: float, texts: bool
+) -> _Lot:
     columns: dict[str, list[Any]] = {c: [] for c in _COLUMNS}
     pieces: list[Features] = []
     served: list[Served] = []
@@ -118,20 +166,59 @@ def read_window(
                 columns[column].append(value)
             if (found := _served(one, *about)) is not None:
                 served.append(found)
-    frame = pd.DataFrame(columns)
-    every = [
-        *_said(queries.said_of(engine, since, until), frame),
-        *implicit(served, until, maturity_s),
-    ]
-    signals = weighed(every, set(frame.loc[frame["audited"].eq(True), "id"]))
-    soft = _soft(queries.opinions_on(engine, since, until), frame)
-    return Window(
-        frame=frame,
-        features=stacked(pieces) if pieces else features_of(extractor, [], []),
-        signals=signals,
-        soft=soft,
-        digest=_digest(frame, signals, soft),
-    )
+    features = stacked(pieces) if pieces else features_of(extractor, [], [])
+    return _Lot(frame=pd.DataFrame(columns), features=features, served=served)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """Reading a log in spans of time, wherever an engine does it; features stay in files.
+
+    `url`: of the log, for the processes. `folder`: for the files. `extractor`: makes the feature
+    extractor in each process.
+    """
+
+    engine: Spreading
+    url: str
+    folder: Path
+    extractor: Callable[[], FeatureExtractor]
+
+    def read(
+        self, log: Engine, since: float, until: float, texts: bool
+    ) -> tuple[list[_Lot], Features]:
+        """The span's requests, in order, without features, and these in files."""
+        later = queries.spans(log, UNIT_ROWS)[1:]
+        edges = [since, *(e for e in later if since < e < until), until]
+        mark = fingerprint(str(queries.extent(log)), self.url, texts)
+        todo = [
+            (str(self.folder / f"span-{fingerprint(mark, a, b)}.safetensors"), a, b)
+            for a, b in pairwise(edges)
+        ]
+        make = partial(_span_reader, self.url, self.extractor, texts)
+        found = dict(self.engine.map(make, todo))
+        lots = [found[path] for path, _, _ in todo]
+        kept = [Stored(path) for path, _, _ in todo if len(found[path].frame)]
+        return lots, KeptFeatures(kept or [Stored(todo[0][0])])
+
+
+def _span_reader(
+    url: str, extractor: Callable[[], FeatureExtractor], texts: bool
+) -> Callable[[tuple[str, float, float]], tuple[str, _Lot]]:
+    return partial(_keep_span, url, extractor(), texts)
+
+
+def _keep_span(
+    url: str, extractor: FeatureExtractor, texts: bool, todo: tuple[str, float, float]
+) -> tuple[str, _Lot]:
+    path, since, until = todo
+    engine = open_database(url)
+    try:
+        lot = _read_span(engine, extractor, since, until, texts)
+    finally:
+        engine.dispose()
+    keep(Path(path), lot.features)
+    none = lot.features.take(np.zeros(0, dtype=np.int64))
+    return path, replace(lot, features=none)
 
 
 def served_in(engine: Engine, since: float, until: float) -> list[Served]:

@@ -163,10 +163,7 @@ def _arrays(
     position = dict(zip(prompts["prompt_id"], range(before, before + len(prompts)), strict=True))
     named = [str(g).encode() for g in prompts["group"]]
     return {
-        "embedding": features.embedding.astype(np.float16),
-        "structure": features.structure.astype(np.float32),
-        **{n: getattr(features, n).flat.astype(np.uint16) for n in _LISTS},
-        **{f"{n}_sizes": getattr(features, n).sizes.astype(np.uint16) for n in _LISTS},
+        **arrays_of(features),
         "prompt": pd.util.hash_array(prompts["prompt_id"].to_numpy(dtype=object)),
         "group": np.array([group_hash(str(g)) for g in prompts["group"]], dtype=np.uint64),
         "group_text": np.frombuffer(b"".join(named), dtype=np.uint8),
@@ -177,6 +174,16 @@ def _arrays(
         "model": _coded(rows["model"], models),
         "score": rows["score"].to_numpy(dtype=np.float64),
         "weight": rows["weight"].to_numpy(dtype=np.float64),
+    }
+
+
+def arrays_of(features: Features) -> dict[str, NDArray[Any]]:
+    """Features as a piece keeps them; `Stored.blocks` reads them."""
+    return {
+        "embedding": features.embedding.astype(np.float16),
+        "structure": features.structure.astype(np.float32),
+        **{n: getattr(features, n).flat.astype(np.uint16) for n in _LISTS},
+        **{f"{n}_sizes": getattr(features, n).sizes.astype(np.uint16) for n in _LISTS},
     }
 
 

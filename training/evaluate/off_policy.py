@@ -8,9 +8,9 @@ arXiv 1103.4601): a model of the outcome, corrected by what was seen. DR is unbi
 the propensities or the model are right; ours are logged, so they are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,8 @@ from training.evaluate.constants import (
     RIDGE_STRENGTH,
 )
 from training.evaluate.metrics import Interval
+
+_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +92,7 @@ def evaluate(
         "dr": (corrected(log, policy, predicted), np.ones(len(log))),
     }
     rng = np.random.default_rng(seed)
-    counts = _resampled(log.group, rng, rounds)
-    found = {
-        name: _interval(top, bottom, log.group, counts) for name, (top, bottom) in terms.items()
-    }
+    found = dict(zip(terms, _intervals(list(terms.values()), log.group, rng, rounds), strict=True))
     region = differing(log, policy)
     few = _unseen(weight, log.outcome - seen, region & (chosen > 0.5), span)
     found["dr"] = _wider(found["dr"], few)
@@ -140,44 +139,95 @@ def crossed(
     return out
 
 
-def by_ridge(log: BanditLog, features: FloatArray, strength: float = RIDGE_STRENGTH) -> FloatArray:
+class Columns(Protocol):
+    """Rows of numbers (n, d), of which some are read at a time; an array is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice) -> FloatArray: ...
+
+
+def by_ridge(log: BanditLog, features: Columns, strength: float = RIDGE_STRENGTH) -> FloatArray:
     """Outcome model for `evaluate`: ridge regression per action on `features` (n, d), crossed."""
-    columns = np.column_stack([np.ones(len(log)), features])
+    return by_ridges([log], features, strength)[0]
 
-    def fit(train: IntArray) -> Callable[[IntArray], FloatArray]:
-        weights = []
+
+def by_ridges(
+    logs: Sequence[BanditLog], features: Columns, strength: float = RIDGE_STRENGTH
+) -> list[FloatArray]:
+    """`by_ridge` for logs that differ in outcome alone; the columns are read in pieces, twice.
+
+    Of each fold and action products of the columns are added up; a fit is made of the others' sums.
+    """
+    first = logs[0]
+    fold = np.zeros(len(first), dtype=np.int64)
+    for i, (_, test) in enumerate(group_folds(first.group, CROSS_FOLDS, np.random.default_rng(0))):
+        fold[test] = i
+    width = 1 + features[:1].shape[1]
+    square = np.zeros((CROSS_FOLDS, 2, width, width))
+    product = np.zeros((CROSS_FOLDS, 2, width, len(logs)))
+    count = np.zeros((CROSS_FOLDS, 2))
+    for rows, x in _read(features):
+        y = np.stack([log.outcome[rows] for log in logs], axis=1)
+        for i in range(CROSS_FOLDS):
+            for action in (LOCAL, CLOUD):
+                mine = (fold[rows] == i) & (first.action[rows] == action)
+                square[i, action] += x[mine].T @ x[mine]
+                product[i, action] += x[mine].T @ y[mine]
+                count[i, action] += mine.sum()
+    penalty = np.eye(width) * strength
+    penalty[0, 0] = RIDGE_BIAS_STRENGTH
+    weights = np.zeros((CROSS_FOLDS, 2, width, len(logs)))
+    for i in range(CROSS_FOLDS):
+        others = np.arange(CROSS_FOLDS) != i
+        known = [a for a in (LOCAL, CLOUD) if count[others, a].sum()]
+        for action in known:
+            weights[i, action] = np.linalg.solve(
+                square[others, action].sum(axis=0) + penalty, product[others, action].sum(axis=0)
+            )
         for action in (LOCAL, CLOUD):
-            at = train[log.action[train] == action]
-            x, y = columns[at], log.outcome[at]
-            penalty = np.eye(columns.shape[1]) * strength
-            penalty[0, 0] = RIDGE_BIAS_STRENGTH
-            weights.append(np.linalg.solve(x.T @ x + penalty, x.T @ y) if len(at) else None)
-        known = [w for w in weights if w is not None] or [np.zeros(columns.shape[1])]
-        both = [w if w is not None else known[0] for w in weights]
-        return lambda rows: np.column_stack([columns[rows] @ w for w in both])
-
-    return crossed(log, fit)
+            if known and action not in known:
+                weights[i, action] = weights[i, known[0]]
+    out = np.zeros((len(logs), len(first), 2))
+    for rows, x in _read(features):
+        for i in np.unique(fold[rows]):
+            mine = np.flatnonzero(fold[rows] == i)
+            out[:, rows.start + mine] = np.einsum("nd,adl->lna", x[mine], weights[i])
+    return list(out)
 
 
-def _resampled(group: NDArray[Any], rng: np.random.Generator, rounds: int) -> FloatArray:
-    """How often each group is drawn in each bootstrap round, shape (rounds, groups)."""
-    count = len(np.unique(group))
-    return rng.multinomial(count, np.full(count, 1 / count), size=rounds).astype(np.float64)
+def _read(features: Columns) -> Iterator[tuple[slice, FloatArray]]:
+    """The columns some rows at a time, after a first one of ones."""
+    for start in range(0, len(features), _ROWS):
+        x = features[start : start + _ROWS]
+        yield slice(start, start + len(x)), np.column_stack([np.ones(len(x)), x])
 
 
-def _interval(
-    top: FloatArray, bottom: FloatArray, group: NDArray[Any], counts: FloatArray
-) -> Interval:
-    """sum(top) / sum(bottom) with an interval: bootstrap deviation times the normal quantile.
+def _intervals(
+    terms: Sequence[tuple[FloatArray, FloatArray]],
+    group: NDArray[Any],
+    rng: np.random.Generator,
+    rounds: int,
+) -> list[Interval]:
+    """sum(top) / sum(bottom) of each of `terms` with an interval: bootstrap deviation times the
+    normal quantile.
 
-    Of means over hundreds of rows this covers as percentiles do, with fewer rounds.
+    Of means over hundreds of rows this covers as percentiles do, with fewer rounds. How often each
+    group is drawn is not kept from one round to the next: of many groups that would be much.
     """
     _, code = np.unique(group, return_inverse=True)
-    tops, bottoms = (np.bincount(code, weights=x) for x in (top, bottom))
-    total = float(bottoms.sum())
-    if not total:
-        return Interval(float("nan"), float("nan"), float("nan"))
-    value = float(tops.sum()) / total
-    drawn = (counts @ tops) / np.maximum(counts @ bottoms, 1e-12)
-    half = float(norm.ppf((1 + LEVEL) / 2)) * float(drawn.std(ddof=1))
-    return Interval(value, value - half, value + half)
+    sums = np.stack(
+        [np.stack([np.bincount(code, weights=x) for x in both]) for both in terms]
+    )  # of every term top and bottom of each group
+    groups = sums.shape[-1]
+    share = np.full(groups, 1 / groups)
+    drawn = np.stack([sums @ rng.multinomial(groups, share) for _ in range(rounds)])
+    out = []
+    for term, (top, bottom) in enumerate(sums.sum(axis=-1).tolist()):
+        if not bottom:
+            out.append(Interval(float("nan"), float("nan"), float("nan")))
+            continue
+        means = drawn[:, term, 0] / np.maximum(drawn[:, term, 1], 1e-12)
+        half = float(norm.ppf((1 + LEVEL) / 2)) * float(means.std(ddof=1))
+        out.append(Interval(top / bottom, top / bottom - half, top / bottom + half))
+    return out

@@ -18,7 +18,7 @@ from router.types import FloatArray, IntArray
 from training.data.log import Window, served_in
 from training.evaluate.known_quality import KnownQuality, known_quality
 from training.evaluate.metrics import Interval
-from training.evaluate.off_policy import Estimate, by_ridge, evaluate
+from training.evaluate.off_policy import Columns, Estimate, by_ridges, evaluate
 from training.evaluate.scoring import fitted_of
 
 _NO_LABEL = "No logged request has a propensity and a label; collect some: router study."
@@ -109,7 +109,7 @@ def what_if(
     known = known_quality(window).only(at)
     if not known.rated + known.agreed:
         raise DataError(_NO_LABEL)
-    log = Logged.of(window.frame.iloc[at], window.features.embedding[at], known)
+    log = Logged.of(window.frame.iloc[at], _Embeddings(window, at), known)
     gain = _gains(window, at, model)
     out = [asked(log, gain, threshold, seed) for threshold in thresholds]
     if all(one.usd is None for one in out):
@@ -139,19 +139,48 @@ class Logged:
     predicted: dict[str, FloatArray]
 
     @classmethod
-    def of(cls, rows: pd.DataFrame, embedding: FloatArray, known: KnownQuality) -> "Logged":
+    def of(cls, rows: pd.DataFrame, embedding: Columns, known: KnownQuality) -> "Logged":
         """Requests that a model decided on, as columns of the log, with vectors (n, d)."""
         planned_cloud = rows["tier"].eq("cloud") & ~rows["escalated"].astype(bool)
         action = np.where(planned_cloud, CLOUD, LOCAL)
         propensity = rows["propensity"].to_numpy(dtype="float64")
         group = rows["group"].to_numpy()
         columns = rows[["p_local", "p_cloud", "cloud_usd"]].fillna(0.0).to_numpy(dtype="float64")
-        features = np.column_stack([columns, embedding])
+        features = _Beside(columns, embedding)
         usd = rows["cost_usd"].fillna(0.0).to_numpy(dtype="float64")
         outcomes = {"usd": usd, "low": known.low, "high": known.high}
         logs = {n: BanditLog(action, propensity, y, group) for n, y in outcomes.items()}
-        predicted = {n: by_ridge(log, features) for n, log in logs.items()}
+        found = by_ridges(list(logs.values()), features)
+        predicted = dict(zip(logs, found, strict=True))
         return cls(**logs, known=known, predicted=predicted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Embeddings:
+    """Those of the requests `at` of a window, read some at a time."""
+
+    window: Window
+    at: IntArray
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def __getitem__(self, rows: slice) -> FloatArray:
+        return self.window.embeddings(self.at[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """Two lots of columns side by side."""
+
+    first: FloatArray
+    rest: Columns
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, rows: slice) -> FloatArray:
+        return np.column_stack([self.first[rows], self.rest[rows]])
 
 
 def asked(log: Logged, gain: FloatArray, threshold: float, seed: int = 0) -> WhatIf:

@@ -13,7 +13,7 @@ from router.text.features import Features
 from router.types import FloatArray
 from training.fit.calibrate import shift_to
 from training.fit.head import TIERS
-from training.fit.heads import Fitted
+from training.fit.heads import Fitted, logits
 
 _WEIGHTS = ("embedding", "structure", "words", "pairs", "syllables", "bias")
 
@@ -51,7 +51,7 @@ def with_level_of(
     """
     wanted = [float(p.mean()) for p in before.predict(features, pair)]
     ability = np.array([fitted.ability(t, pair[t]) for t in TIERS])
-    z = fitted.heads.logits(features, ability)
+    z = logits(fitted.heads, features, ability)
     return fitted.scaled([(1.0, shift_to(z[:, i], mean)) for i, mean in enumerate(wanted)])
 
 

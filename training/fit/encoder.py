@@ -111,6 +111,11 @@ def read(folder: Path) -> EncoderSource:
         ) from error
 
 
+def extractor_in(folder: Path) -> FeatureExtractor:
+    """A feature extractor on the encoder that `write` wrote to `folder`."""
+    return read(folder).extractor()
+
+
 def find(
     name: str | None, base: artifacts.Artifact | None, models_dir: Path
 ) -> EncoderSource | None:

@@ -48,7 +48,7 @@ class Fitted:
         """p_local and p_cloud of every request for a pair of models, shapes (n,)."""
         names = models or REFERENCE
         ability = np.array([self.ability(t, names[t]) for t in TIERS])
-        p = sigmoid(_logits(self.heads, features, ability))
+        p = sigmoid(logits(self.heads, features, ability))
         return p[:, 0], p[:, 1]
 
     def ability(self, tier: str, model: str) -> float:
@@ -105,14 +105,13 @@ def fit_heads(
     """
     tiers = {t: _focused(rows_of(rows, position, t), (focus or {}).get(t)) for t in TIERS}
     used = np.unique(np.concatenate([r.prompt for r in tiers.values()]))
-    for tier, mine in tiers.items():
-        least, most = (mine.score.min(), mine.score.max()) if len(mine.score) else (0.0, 0.0)
-        check_labels(tier, len(mine.score), float(least), float(most), base)
-    scaling = (
-        Scaling.from_heads(base.heads) if base else Scaling.of(features.take(used), vocabulary)
-    )
-    columns = matrix(features.take(used), scaling)  # a long log has labels of few requests
-    of_base = base_logits(base, features.take(used))
+    for tier, own in tiers.items():
+        score = own.score if len(own.score) else np.zeros(1)
+        check_labels(tier, len(own.score), float(score.min()), float(score.max()), base)
+    mine = features.take(used)  # a long log has labels of few requests
+    scaling = Scaling.from_heads(base.heads) if base else Scaling.of(mine, vocabulary)
+    columns = matrix(mine, scaling)
+    of_base = base_logits(base, mine)
     tiers = {t: replace(r, prompt=np.searchsorted(used, r.prompt)) for t, r in tiers.items()}
     weights, models, chosen, estimators = [], {}, {}, {}
     for tier in TIERS:
@@ -126,9 +125,7 @@ def fit_heads(
             tolerance=tolerance,
         )
         choice = problem.choose(strength, seed, jobs)
-        weight, models[tier], estimator = problem.solve(
-            choice, features.embedding.shape[1], vocabulary
-        )
+        weight, models[tier], estimator = problem.solve(choice, mine.embedding.shape[1], vocabulary)
         weights.append(weight)
         chosen[tier] = str(choice)
         if estimator is not None:
@@ -184,13 +181,10 @@ def base_logits(base: Base | None, features: Features) -> FloatArray | None:
     if base is None:
         return None
     reference = np.array([base.ability(t, REFERENCE[t]) for t in TIERS])
-    return _logits(base.heads, features, reference)
+    return logits(base.heads, features, reference)
 
 
-def _logits(heads: Heads, features: Features, ability: FloatArray) -> FloatArray:
+def logits(heads: Heads, features: Features, ability: FloatArray) -> FloatArray:
     """Logits (n, 2) in pieces, since each is worked out in double precision."""
-    starts = range(0, max(len(features), 1), _PIECE)
-    pieces = [np.arange(i, min(i + _PIECE, len(features))) for i in starts]
-    if len(pieces) == 1:
-        return heads.logits(features, ability)
-    return np.concatenate([heads.logits(features.take(at), ability) for at in pieces])
+    pieces = [heads.logits(one, ability) for one in features.pieces(_PIECE)]
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)

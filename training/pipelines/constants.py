@@ -4,6 +4,7 @@
 MIN_THRESHOLD_ROWS = 50  # chosen: with fewer the base's table of reference traffic is kept
 MIN_LABELS = 20  # chosen: fewer labels in a log teach nothing that a test could confirm
 TEST_SHARE = 0.25  # chosen: of the requests with labels, the newest
+MOST_TRAFFIC = 100_000  # chosen: newest requests that topics are remembered of; a mean to .003
 CLEARLY_BETTER = 0.25  # chosen: a cloud answer better by more was worth its price (default cut)
 # Each of n prompts of a source counts n to the minus this. Of 0 and .5, tried with sources and
 # questions left out, .5 lowers the calibration error of tool calls from .15 to .11.

@@ -179,8 +179,7 @@ def _featurized(
 
 def _featurizer(encoder: str, skip_bad: bool) -> Callable[[tuple[str, Unit]], int]:
     """What makes and keeps the features of a unit; the encoder is loaded once."""
-    extractor = encoders.read(Path(encoder)).extractor()
-    return partial(_featurize, extractor, skip_bad)
+    return partial(_featurize, encoders.extractor_in(Path(encoder)), skip_bad)
 
 
 def _featurize(extractor: FeatureExtractor, skip_bad: bool, todo: tuple[str, Unit]) -> int:

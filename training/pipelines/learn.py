@@ -31,7 +31,12 @@ from training.fit.encoder import of_artifact
 from training.fit.head import TIERS
 from training.fit.heads import Fitted
 from training.pipelines.before_after import FREE, LabelledWindow, judged_later, quality_curve
-from training.pipelines.constants import MIN_LABELS, MIN_THRESHOLD_ROWS, TEST_SHARE
+from training.pipelines.constants import (
+    MIN_LABELS,
+    MIN_THRESHOLD_ROWS,
+    MOST_TRAFFIC,
+    TEST_SHARE,
+)
 from training.pipelines.dependence import independent
 from training.pipelines.judged import judged_outcomes
 from training.pipelines.lessons import Lecture, Lesson
@@ -295,10 +300,11 @@ def _threshold(
 def _traffic(window: Window, fitted: Fitted, cut: float) -> dict[str, Any]:
     p_local, p_cloud = fitted.predict(window.features, window.pair)
     frame = window.frame
+    last = _last(window)
     return traffic_of(
-        window.features.embedding,
+        window.embeddings(last),
         float(np.mean(p_cloud - p_local > cut)),
-        _sessions(frame),
+        _sessions(frame)[last],
         {str(k): float(v) for k, v in frame["asks"].value_counts(normalize=True).items()},
     )
 
@@ -358,13 +364,19 @@ def _counted(labels: Sequence[Label], window: Window) -> dict[str, int]:
 def _drift(window: Window, champion: Artifact) -> Drift | None:
     frame = window.frame
     escalated = (frame["gain"] > frame["threshold"]).tolist()
+    last = _last(window)
     return drift(
         champion.manifest.get("traffic", {}),
-        window.features.embedding,
+        window.embeddings(last),
         escalated,
-        _sessions(frame),
+        _sessions(frame)[last],
         frame["asks"].tolist(),
     )
+
+
+def _last(window: Window) -> IntArray:
+    """The newest requests, as many as traffic is remembered of."""
+    return np.arange(max(len(window) - MOST_TRAFFIC, 0), len(window))
 
 
 def _name(window: Window, champion: Artifact, seed: int) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
 from router.cli.main import app
@@ -153,6 +154,27 @@ def test_what_another_version_says_otherwise_is_passed_over(
     turns += [{"role": "assistant", "content": opened["content"]}, agents.result(opened)]
     assert ask(second, turns)["headers"]["x-router-tier"] == "local"
     assert not [task.said for task in second.service.tasks if task.failing]
+
+
+@pytest.mark.servers
+def test_nobody_waits_for_what_others_remember_longer_than_a_moment(
+    run: Run, postgres_url: str, tmp_path: Path, local: upstream.Upstream
+) -> None:
+    local.script = agents.home
+    with database(postgres_url, f"slow-{time.time_ns()}") as log_url:
+        gateway = run(log_url=log_url, journal_dir=tmp_path / "1")
+        turns = [agents.asked(EASY)]
+        opened = ask(gateway, turns)
+        turns += [{"role": "assistant", "content": opened["content"]}, agents.result(opened)]
+        gateway.service.conversations._known.clear()
+        engine = create_engine(log_url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("LOCK TABLE shared IN ACCESS EXCLUSIVE MODE")
+            for _ in range(20):  # more than there are threads
+                assert ask(gateway, turns)["headers"]["x-router-tier"] == "local"
+                gateway.service.conversations._known.clear()
+        engine.dispose()
+        gateway.__exit__()
 
 
 def test_a_single_gateway_on_a_file_shares_nothing(run: Run) -> None:
