@@ -123,16 +123,19 @@ def asked_of_log(
     thresholds: Sequence[float],
     model: artifacts.Artifact | None = None,
     spread: SpreadOver | None = None,
+    progress: Progress = lambda step: None,
 ) -> list[WhatIf]:
     """`what_if` on the whole log that `settings` name. Raises DataError."""
     champion = serving(settings)
     engine = open_database(settings.log_url)
     try:
+        progress("reading the log")
         now = time()
         check_answerable(engine, thresholds, since=0.0, until=now, as_logged=model is None)
         window = _window(settings, engine, champion, 0.0, now, spread)
     finally:
         engine.dispose()
+    progress("estimating what they would have come to")
     with threadpool_limits(1):
         return what_if(window, thresholds, model=model)
 
