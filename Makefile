@@ -26,12 +26,15 @@ WORKERS ?= 2
 COVERAGE ?=
 # A folder of your own outcomes, see data/README.md.
 DATA ?= outcomes
+# Room for rows, pieces and columns of bench-rows (some 15 GB for ten million), and who does the work.
+WORK ?= .bench-rows
+ENGINE ?= local
 # A folder for pictures of the page, to be looked at.
 PICTURES ?=
 # How long `make soak` besieges the gateway.
 MINUTES ?= 30
 
-.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit sbom check bench bench-peers bench-quality bench-answers bench-loop soak looks heldout picture docs mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit sbom check bench bench-peers bench-quality bench-answers bench-loop bench-rows soak looks heldout picture docs mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -98,6 +101,9 @@ bench-answers: $(VENV)/.training ## the same for looking at answers (a folder th
 bench-loop: $(VENV)/.training ## how fast the loop learns, and its off-policy estimates (DATA=...)
 	$(PY) -m training bench-loop --data $(DATA) --json bench-loop.json
 
+bench-rows: $(VENV)/.dev ## what a fit in pieces takes on 1, 3 and 10 million made-up rows (WORK=folder, ENGINE=ray)
+	$(PY) -m training bench-rows --work $(WORK) --engine $(ENGINE) --rows 1000000 --rows 3000000 --rows 10000000 --json bench-rows.json
+
 looks: $(VENV)/.training ## what looking shows, as the notebook draws it
 	$(PY) -m training stages --data $(DATA) --out data/looks.parquet
 
@@ -125,7 +131,7 @@ $(VENV)/.gateway: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e '.[gateway,embedded,postgres,s3,training,dev]'
+	$(INSTALL) -e '.[gateway,embedded,postgres,s3,training,ray,dev]'
 	touch $@
 
 $(PEERS)/.installed: tests/peers.txt

@@ -29,6 +29,7 @@ class OnRay:
     def __init__(self, address: str | None = None, workers: int = 2) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: on a busy machine, for ever
         try:
             import ray
         except ImportError as error:

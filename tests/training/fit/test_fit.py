@@ -127,7 +127,7 @@ def test_folding_the_base_equals_scikit_learn(
 ) -> None:
     """The estimator sees the base's logits as columns; serving sees one folded weight vector."""
     from training.fit.head import Choice, Problem
-    from training.fit.heads import _base_logits
+    from training.fit.heads import base_logits
 
     base = base_of(shipped)
     rows = rows_of(small.rows, position, "local")
@@ -137,7 +137,7 @@ def test_folding_the_base_equals_scikit_learn(
         rows=rows,
         columns=columns,
         base=base,
-        base_logits=_base_logits(base, features),
+        base_logits=base_logits(base, features),
     )
     names = sorted(set(rows.model))
     whole = Choice(None, 1.5, 0.2), Choice(0.1, 1.5, 0.2)
