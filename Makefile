@@ -78,9 +78,10 @@ check: $(VENV)/.dev audit ## format, lint, types, who may import whom, known vul
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: $(VENV)/.dev ## speed and size on this machine, and what the gateway adds (needs wrk)
+bench: $(VENV)/.dev ## speed and size on this machine, what the gateway adds, and what two workers take (needs wrk)
 	$(PY) -m training speed
 	$(PY) -m tests.servers.bench
+	$(PY) -m tests.servers.scaling
 
 bench-peers: $(VENV)/.dev $(BENCH)/.installed $(BENCH_NPM)/.installed ## what other gateways add to a call, side by side (needs wrk and npm)
 	$(PY) -m tests.bench_peers

@@ -74,7 +74,7 @@ class Service:
         number: int | None = None,
     ) -> None:
         self.settings = self._own = settings
-        self._reread, self.number = reread, number
+        self._reread, self.number, self._workers = reread, number, settings.workers
         self.http, self._cloud_http = Http(), Http(proxies=True)
         self.server = LocalServer("none")
         self.signatures = Signatures()
@@ -97,7 +97,7 @@ class Service:
             holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{uuid4().hex[:8]}"
             self.leases = Leases(self.log, holder)
             opened.push_async_callback(self.leases.leave)
-            if self.settings.workers > 1 or is_server(self.settings.log_url):
+            if self._workers > 1 or is_server(self.settings.log_url):
                 self.shared = Shared(self.log.engine, holder, lambda: self.log.late)
                 opened.push_async_callback(self.shared.close)
             self.ledger = Ledger(self.log, Caps(), time)
@@ -161,7 +161,7 @@ class Service:
         """Wait, for two seconds at most, until a decision that another gateway made just now is in
         the database.
         """
-        if self.shared is None or not is_young(decision, time()):
+        if self.shared is None or self.log.late or not is_young(decision, time()):
             return
         for _ in range(round(ARRIVAL_S / ARRIVAL_LOOK_S)):
             if await asyncio.to_thread(queries.is_known, self.log.engine, decision):
@@ -194,7 +194,7 @@ class Service:
         for backend, limits in parts:
             guarded[backend.tier] = Guarded(
                 Unmasked(backend),
-                _limits(limits, settings.workers),
+                _limits(limits, self._workers),
                 loop.time,
                 Random(),
                 asyncio.sleep,

@@ -90,10 +90,10 @@ def _may_pass(engine: Engine, error: Exception) -> bool:
 
 
 def _unopened(name: str, error: Exception, kind: type[LogError] = LogError) -> LogError:
-    return kind(
-        f"The outcome log at {name} cannot be opened ({_cause(error)}); check log_url, "
-        "the rights of its folder and the space on the disk."
-    )
+    look = "check log_url, the rights of its folder and the space on the disk"
+    if kind is LogUnreachable:
+        look = "see that its server runs, that no other program locks it, and that log_url is right"
+    return kind(f"The outcome log at {name} cannot be opened ({_cause(error)}); {look}.")
 
 
 def migrate(engine: Engine) -> None:

@@ -1,16 +1,12 @@
 """Several workers behind one address, as processes of their own."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -18,84 +14,18 @@ from sqlalchemy import create_engine, text
 
 from router.outcomes.shared import named
 from tests.servers import agents, upstream
-from tests.servers.fixtures import free_port, wait_for
 from tests.servers.running import EASY, until
 from tests.servers.served import serving
+from tests.servers.workers import Workers, ask, besieged, workers
 
 pytestmark = pytest.mark.servers
 CAP_USD = 0.03  # some four answers under way, by their estimates
-
-
-@dataclass
-class Workers:
-    """A gateway of several workers. `process`: their supervisor; `log`: what it says."""
-
-    process: "subprocess.Popen[bytes]"
-    url: str
-    log_url: str
-    log: Path
-
-    def pids(self) -> list[int]:
-        """Of the workers, in the order they were started."""
-        pid = self.process.pid
-        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-    def answering(self) -> set[int]:
-        """Numbers of the workers that answered some requests, each on a connection of its own."""
-        with ThreadPoolExecutor(16) as pool:
-            got = pool.map(lambda _: httpx.get(f"{self.url}/healthz", timeout=10), range(32))
-            return {answer.json()["worker"] for answer in got}
-
-    def metric(self, name: str) -> float:
-        lines = httpx.get(f"{self.url}/metrics", timeout=10).text.splitlines()
-        return sum(float(x.rsplit(" ", 1)[1]) for x in lines if x.startswith(name))
-
-    def ids(self) -> list[str]:
-        """Of the decisions in the log."""
-        engine = create_engine(self.log_url)
-        with engine.connect() as connection:
-            found = list(connection.execute(text("SELECT id FROM decisions")).scalars())
-        engine.dispose()
-        return found
-
-
-@contextmanager
-def workers(folder: Path, count: int, **settings: Any) -> Iterator[Workers]:
-    """`count` workers that all answer."""
-    port, out = free_port(), folder / "gateway.log"
-    given = {
-        "port": port,
-        "workers": count,
-        "log_url": f"sqlite:///{folder}/o.db",
-        "journal_dir": str(folder / "journal"),
-        "cascade": "off",
-        "auto_probe": False,
-        **settings,
-    }
-    with out.open("ab") as log:
-        running = subprocess.Popen(serving(**given), stdout=log, stderr=log)
-    made = Workers(running, f"http://127.0.0.1:{port}", given["log_url"], out)
-    try:
-        wait_for(f"{made.url}/healthz", running, out)
-        until(lambda: made.metric("router_workers ") == count, 60)
-        yield made
-    finally:
-        running.terminate()
-        try:
-            running.wait(60)
-        finally:
-            running.kill()
 
 
 @pytest.fixture
 def two(tmp_path: Path, local: upstream.Upstream, cloud: upstream.Upstream) -> Iterator[Workers]:
     with workers(tmp_path, 2, local_url=local.url, cloud_url=cloud.url) as running:
         yield running
-
-
-def ask(client: httpx.Client, words: str = EASY, model: str = "auto") -> httpx.Response:
-    body = {"model": model, "messages": [{"role": "user", "content": words}]}
-    return client.post("/v1/chat/completions", json=body)
 
 
 def test_two_workers_answer_on_one_port_and_one_scrape_tells_of_both(two: Workers) -> None:
@@ -111,40 +41,12 @@ def test_two_workers_answer_on_one_port_and_one_scrape_tells_of_both(two: Worker
 
 
 def test_a_worker_killed_under_load_loses_nothing_and_comes_back(two: Workers) -> None:
-    answered: list[str] = []
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.is_set():
-            try:
-                with httpx.Client(base_url=two.url, timeout=10) as client:
-                    for _ in range(5):
-                        answer = ask(client)
-                        if answer.status_code == 200:
-                            answered.append(answer.headers["x-router-decision-id"])
-            except httpx.TransportError:
-                continue
-
-    with ThreadPoolExecutor(6) as pool:
-        for _ in range(6):
-            pool.submit(work)
-        try:
-            for number in (1, 0):
-                seen = len(answered)
-                until(lambda seen=seen: len(answered) >= seen + 100, 60)  # type: ignore[misc]
-                died = two.pids()[number]
-                os.kill(died, signal.SIGKILL)
-                until(
-                    lambda died=died: len(two.pids()) == 2 and died not in two.pids(),  # type: ignore[misc]
-                    60,
-                )
-                until(lambda: two.answering() == {0, 1}, 60)
-        finally:
-            stop.set()
+    answered = besieged(two, kills=2, answers=100)
     # What the dead left is drained by those that live.
     until(lambda: set(answered) <= set(two.ids()), 30)
     kept = two.ids()
     assert len(kept) == len(set(kept))
+    until(lambda: two.answering() == {0, 1}, 60)
     assert "was ended by SIGKILL; it is started again" in two.log.read_text()
     assert two.metric("router_requests_total") >= len(answered)  # the dead one's are counted still
     assert two.metric("router_workers ") == 2
