@@ -8,6 +8,9 @@ BENCH_UNCOMMON := .venv-bench-uncommon
 CLIENTS := .venv-clients
 CLIENTS_NPM := .npm-clients
 AIDER := .venv-aider
+# What a gateway is made of, as in its image, and what writes the bill of it.
+SHIPPED := .venv-shipped
+BILL := .venv-bill
 # What makes the site, of which nothing else needs a package.
 DOCS := .venv-docs
 PY := $(VENV)/bin/python
@@ -31,7 +34,7 @@ PICTURES ?=
 # How long `make soak` besieges the gateway.
 MINUTES ?= 30
 
-.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit check bench bench-peers bench-quality bench-answers bench-loop bench-rows soak looks heldout picture docs mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit sbom check bench bench-peers bench-quality bench-answers bench-loop bench-rows soak looks heldout picture docs mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -66,15 +69,19 @@ test-topology: $(VENV)/.dev ## three gateways on PostgreSQL and MLflow behind HA
 audit: $(VENV)/.dev ## known vulnerabilities of what is installed, where the service is reached
 	$(PY) -m tests.audit
 
+sbom: $(SHIPPED)/.installed $(BILL)/.installed ## bill-of-materials.json (CycloneDX) of a gateway's packages, checked against its schema
+	$(BILL)/bin/cyclonedx-py environment --validate --output-reproducible --pyproject pyproject.toml --output-file bill-of-materials.json $(SHIPPED)/bin/python
+
 check: $(VENV)/.dev audit ## format, lint, types, who may import whom, known vulnerabilities
 	$(VENV)/bin/ruff format --check router training tests examples
 	$(VENV)/bin/ruff check router training tests examples
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: $(VENV)/.dev ## speed and size on this machine, and what the gateway adds (needs wrk)
+bench: $(VENV)/.dev ## speed and size on this machine, what the gateway adds, and what two workers take (needs wrk)
 	$(PY) -m training speed
 	$(PY) -m tests.servers.bench
+	$(PY) -m tests.servers.scaling
 
 bench-peers: $(VENV)/.dev $(BENCH)/.installed $(BENCH_NPM)/.installed ## what other gateways add to a call, side by side (needs wrk and npm)
 	$(PY) -m tests.bench_peers
@@ -125,7 +132,7 @@ $(VENV)/.gateway: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e '.[gateway,embedded,postgres,training,ray,dev]'
+	$(INSTALL) -e '.[gateway,embedded,postgres,s3,training,ray,dev]'
 	touch $@
 
 $(PEERS)/.installed: tests/peers.txt
@@ -166,6 +173,17 @@ $(DOCS)/.installed: pyproject.toml tests/constraints.txt
 	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt -e '.[gateway,training,docs]'
 	touch $@
 
+$(SHIPPED)/.installed: pyproject.toml tests/constraints.txt
+	python3 -m venv $(SHIPPED)
+	$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt '.[gateway,postgres,s3]'
+	$(SHIPPED)/bin/python -m pip uninstall --quiet --yes pip setuptools
+	touch $@
+
+$(BILL)/.installed: tests/constraints.txt
+	python3 -m venv $(BILL)
+	$(BILL)/bin/python -m pip install --quiet --disable-pip-version-check -c tests/constraints.txt 'cyclonedx-bom>=7'
+	touch $@
+
 $(VENV)/.encoder: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	$(INSTALL) torch==2.13.0
 	$(INSTALL) -e '.[gateway,training,dev,encoder]'
@@ -176,8 +194,8 @@ $(VENV)/.presidio: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.browser: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e '.[gateway,embedded,postgres,training,dev,browser]'
+	$(INSTALL) -e '.[gateway,embedded,postgres,s3,training,dev,browser]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(BENCH) $(BENCH_NPM) $(BENCH_UNCOMMON) $(CLIENTS) $(CLIENTS_NPM) $(AIDER) $(DOCS) site .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(BENCH) $(BENCH_NPM) $(BENCH_UNCOMMON) $(CLIENTS) $(CLIENTS_NPM) $(AIDER) $(DOCS) $(SHIPPED) $(BILL) bill-of-materials.json site .coverage .pytest_cache .mypy_cache .ruff_cache

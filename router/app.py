@@ -1,12 +1,17 @@
 """The parts of a running router: built from settings, exchanged when these change."""
 
 import asyncio
+import hashlib
 import logging
+import os
+import socket
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from math import ceil
 from pathlib import Path
 from random import Random
 from time import time
+from uuid import uuid4
 
 from router.backends.base import Backend, Timeouts
 from router.backends.claude import ClaudeBackend
@@ -24,11 +29,16 @@ from router.engine.conversations import Conversations
 from router.engine.dispatcher import Dispatcher
 from router.engine.in_force import Policy
 from router.engine.plan import Planner
-from router.engine.record import Record
+from router.engine.record import Record, is_young
+from router.engine.sharing import Sharing
 from router.engine.signatures import Signatures
-from router.errors import ArtifactError, NoPromise, RouterError
-from router.outcomes import events
+from router.errors import ArtifactError, LogError, NoPromise, RouterError
+from router.outcomes import events, queries
 from router.outcomes.budget import Caps, Ledger
+from router.outcomes.constants import ARRIVAL_LOOK_S, ARRIVAL_S, SHARE_PRUNE_S, SHARE_PULL_S
+from router.outcomes.database import is_server
+from router.outcomes.lease import Leases
+from router.outcomes.shared import Shared
 from router.outcomes.writer import OutcomeLog, open_log
 from router.prices import Prices
 from router.privacy import PrivacyFilter
@@ -44,7 +54,7 @@ _LOOK_AT_FILES_S = 1.0
 _ANY_KIND = "The key of 4 Rose Street, +44 20 7946 0958, is AKIAIOSFODNN7EXAMPLE."  # made up
 # Until the next start.
 _FIXED = (
-    *("host", "port", "log_url", "api_keys", "max_request_mb"),
+    *("host", "port", "workers", "log_url", "api_keys", "max_request_mb"),
     *("journal_dir", "journal_sync", "journal_mb", "traces_url", "traces_content"),
 )
 
@@ -52,18 +62,27 @@ _FIXED = (
 class Service:
     """A router that answers. `async with Service(settings) as service: ...`
 
-    `reread`: gives the settings anew when their file has changed. Opening raises LogError,
-    ConfigError or ArtifactError; a local server that does not answer is no error.
+    `reread`: gives the settings anew when their file has changed; `number`: of this worker, from 0,
+    if there are several. Opening raises LogError, ConfigError or ArtifactError; a local server that
+    does not answer is no error, nor a database that is down.
     """
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings] = load_settings) -> None:
-        self.settings, self._reread = settings, reread
+    def __init__(
+        self,
+        settings: Settings,
+        reread: Callable[[], Settings] = load_settings,
+        number: int | None = None,
+    ) -> None:
+        self.settings = self._own = settings
+        self._reread, self.number, self._workers = reread, number, settings.workers
         self.http, self._cloud_http = Http(), Http(proxies=True)
         self.server = LocalServer("none")
         self.signatures = Signatures()
         self.tasks: list[BackgroundTask] = []
         self.conversations = Conversations()
         self.watchers: list[Callable[[Record], None]] = [self.conversations.watch]
+        self.shared: Shared | None = None
+        self._keys: dict[str, str] = {}  # of the log, by name
         self._opened = AsyncExitStack()
         self._files: tuple[object, ...] = ()
 
@@ -75,13 +94,28 @@ class Service:
             policy = await asyncio.to_thread(_ready, self.settings, self.server)
             self.log = await asyncio.to_thread(log_of, self.settings)
             opened.push_async_callback(asyncio.to_thread, self.log.close)
+            holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{uuid4().hex[:8]}"
+            self.leases = Leases(self.log, holder)
+            opened.push_async_callback(self.leases.leave)
+            if self._workers > 1 or is_server(self.settings.log_url):
+                self.shared = Shared(self.log.engine, holder, lambda: self.log.late)
+                opened.push_async_callback(self.shared.close)
             self.ledger = Ledger(self.log, Caps(), time)
             self._build(self.settings, policy)
             self._files = self._seen()
-            for name, pause_s, work in (
+            repeated = [
                 ("local server", _LOOK_AT_SERVER_S, self.refresh),
                 ("settings", _LOOK_AT_FILES_S, self._reload_if_changed),
-            ):
+            ]
+            if self.shared is not None:
+                sharing = self._sharing(self.shared)
+                with suppress(LogError):  # a start waits for nobody
+                    await sharing.work()
+                repeated += [
+                    ("shared", SHARE_PULL_S, sharing.work),
+                    ("prune", SHARE_PRUNE_S, self._prune),
+                ]
+            for name, pause_s, work in repeated:
                 opened.push_async_callback(self.repeat(name, pause_s, work).stop)
             self._opened = opened.pop_all()
         return self
@@ -89,10 +123,55 @@ class Service:
     async def __aexit__(self, *error: object) -> None:
         await self._opened.aclose()
 
+    def _sharing(self, shared: Shared) -> Sharing:
+        return Sharing(
+            shared,
+            self.signatures,
+            self.conversations,
+            lambda: self.breakers,
+            lambda: self.settings,
+            self._heard_key,
+        )
+
+    def _heard_key(self, name: str, digest: str) -> None:
+        """A key of the log, or one that was taken back; they count where keys are asked for."""
+        self._keys[name] = digest
+        self.settings = self._with_keys(self._own)
+
+    def _with_keys(self, settings: Settings) -> Settings:
+        theirs = {name: digest for name, digest in self._keys.items() if digest}
+        if not settings.api_keys or not theirs:
+            return settings
+        return settings.model_copy(update={"api_keys": theirs | settings.api_keys})
+
+    async def _prune(self) -> None:
+        if self.shared is not None and await self.leases.mine("prune"):
+            await self.shared.prune()
+
+    async def mine(self) -> bool:
+        """Whether this process is the one that moves versions in its models folder.
+
+        Of those on one machine, that is; what the same folder is on another one nobody can tell.
+        Raises LogError.
+        """
+        place = f"{socket.gethostname()}:{self.settings.models_dir.resolve()}"
+        return await self.leases.mine(f"versions-{hashlib.sha256(place.encode()).hexdigest()[:32]}")
+
+    async def arrived(self, decision: str) -> None:
+        """Wait, for two seconds at most, until a decision that another gateway made just now is in
+        the database.
+        """
+        if self.shared is None or self.log.late or not is_young(decision, time()):
+            return
+        for _ in range(round(ARRIVAL_S / ARRIVAL_LOOK_S)):
+            if await asyncio.to_thread(queries.is_known, self.log.engine, decision):
+                return
+            await asyncio.sleep(ARRIVAL_LOOK_S)
+
     def _build(self, settings: Settings, policy: Policy) -> None:
         """New backends and a new planner; requests under way keep the old ones."""
         loop = asyncio.get_running_loop()
-        self.settings = settings
+        self._own, self.settings = settings, self._with_keys(settings)
         self.ledger.caps = Caps(
             settings.budget_day_usd,
             settings.budget_month_usd,
@@ -114,7 +193,11 @@ class Service:
         )
         for backend, limits in parts:
             guarded[backend.tier] = Guarded(
-                Unmasked(backend), _limits(limits), loop.time, Random(), asyncio.sleep
+                Unmasked(backend),
+                _limits(limits, self._workers),
+                loop.time,
+                Random(),
+                asyncio.sleep,
             )
         self.breakers = {tier: g.breaker for tier, g in guarded.items()}
         planner = Planner(
@@ -136,7 +219,7 @@ class Service:
         timeouts = timeouts_of(settings.cloud_limits)
         if settings.cloud_api == "openai":
             return OpenAICloud(http, url, key, timeouts)
-        return ClaudeBackend(http, url, key, timeouts, self.signatures.written_by)
+        return ClaudeBackend(http, url, key, timeouts, self.signatures)
 
     @property
     def policy(self) -> Policy:
@@ -173,7 +256,7 @@ class Service:
         except RouterError as error:
             _log.error("The new settings were not taken: %s", error)
             return False
-        fixed = [n for n in _FIXED if getattr(settings, n) != getattr(self.settings, n)]
+        fixed = [n for n in _FIXED if getattr(settings, n) != getattr(self._own, n)]
         if fixed:
             _log.warning("%s will be taken at the next start.", ", ".join(fixed))
         self._build(settings, policy)
@@ -286,11 +369,12 @@ def timeouts_of(tier: TierSettings) -> Timeouts:
     return Timeouts(tier.connect_s, tier.first_token_s, tier.between_tokens_s, tier.whole_s)
 
 
-def _limits(tier: TierSettings) -> Limits:
+def _limits(tier: TierSettings, workers: int) -> Limits:
+    """How hard one of several workers tries a tier that all of them ask."""
     return Limits(
         retries=tier.retries,
         failures=tier.failures,
         cool_off_s=tier.cool_off_s,
-        at_once=tier.at_once,
-        queue=tier.queue,
+        at_once=ceil(tier.at_once / workers),
+        queue=ceil(tier.queue / workers),
     )

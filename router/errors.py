@@ -17,6 +17,7 @@ RouterError
 ├── PromotionRefused    the challenger is not good enough
 ├── RequestRefused      the gateway will not do what a request asks (`status`, `code`)
 ├── LogError            the outcome log cannot be opened, written or read
+│   ├── LogUnreachable      not now: its server is down, or its file is locked
 │   └── JournalFull         what would note the next answers has no room left
 └── BackendError        a backend did not answer (`status`, `retry`, `trips`)
     ├── BackendUnreachable  no connection: refused, reset, name not found
@@ -133,6 +134,10 @@ class LogError(RouterError):
     """The outcome log cannot be opened, written or read."""
 
     page = "docs/how-to/troubles.md"
+
+
+class LogUnreachable(LogError):
+    """The outcome log's database is down or locked; later it may be there."""
 
 
 class JournalFull(LogError):

@@ -68,11 +68,18 @@ def _an_address(value: str) -> str:
     return value
 
 
+def _a_place(value: str) -> str:
+    if not re.match(r"[a-z][a-z0-9+.-]*://[^\s]+", value):
+        raise ValueError("it must be an address such as s3://bucket/models")
+    return value
+
+
 Cascade = Literal["off", "checks", "second_opinion"]
 Store = Literal["full", "features", "none"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Url = Annotated[str, AfterValidator(_an_address)]
+Place = Annotated[str, AfterValidator(_a_place)]
 Cap = Annotated[float | None, Field(ge=0)]
 
 
@@ -176,6 +183,7 @@ class Settings(BaseSettings):
 
     # The loop
     mlflow_url: Url | None = None
+    models_url: Place | None = None
     judge_usd: Cap = 1.0
     shadow_requests: Annotated[int, Field(ge=0)] = 100
     auto_rollback: bool = True
@@ -184,6 +192,7 @@ class Settings(BaseSettings):
     # The gateway
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8787
+    workers: Count = 1
     api_keys: dict[str, str] = {}
     owners: list[str] = []
     max_request_mb: Positive = 32.0
@@ -200,6 +209,10 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"api_keys.{name} must be a hash; make one with: router key {name}"
                 )
+        if self.mlflow_url and self.models_url:
+            raise ValueError(
+                "mlflow_url and models_url both say whose champion is followed; remove one of them"
+            )
         if unknown := [name for name in self.owners if name not in self.api_keys]:
             raise ValueError(
                 f"owners names {', '.join(unknown)}, of which api_keys has no key; "

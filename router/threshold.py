@@ -68,7 +68,7 @@ class Cut:
     depends_on_price: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _within("gain", self.gain, -1.0, 1.0)
+        _within("threshold", self.gain, -1.0, 1.0)
 
     def threshold(self, reference: Reference, cost_usd: float) -> float:
         """See `OperatingPoint`."""

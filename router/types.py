@@ -11,6 +11,7 @@ Tier = Literal["local", "cloud"]
 Act = Literal["local", "cloud", "look"]
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

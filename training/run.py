@@ -18,6 +18,7 @@ from router.registry import artifact as artifacts
 from router.registry import gates
 from router.registry.registry import Change, Registry
 from router.registry.serving import serving, writable
+from router.registry.shared import publisher
 from router.settings import Settings
 from router.text.features import SCHEMA
 from training.data.log import Spread, Window, read_window
@@ -83,7 +84,10 @@ def train_on_log(
         tracking = Tracking(store or models.parent, settings.mlflow_url)
         folder = models / learned.artifact.version
         tracking.log_training_run(learned, folder, {"since": since, "until": until})
-        registry = Registry(models, events.listener(engine), tracking.listener(models))
+        listeners = [events.listener(engine), tracking.listener(models)]
+        if settings.models_url is not None:
+            listeners.append(publisher(settings.models_url, models))
+        registry = Registry(models, *listeners)
         rolled_back = events.rolled_back(engine, learned.artifact.version)
         at_once = at_once or settings.shadow_requests == 0
         status = _settled(registry, learned, champion.version, rolled_back, at_once)
@@ -119,16 +123,19 @@ def asked_of_log(
     thresholds: Sequence[float],
     model: artifacts.Artifact | None = None,
     spread: SpreadOver | None = None,
+    progress: Progress = lambda step: None,
 ) -> list[WhatIf]:
     """`what_if` on the whole log that `settings` name. Raises DataError."""
     champion = serving(settings)
     engine = open_database(settings.log_url)
     try:
+        progress("reading the log")
         now = time()
         check_answerable(engine, thresholds, since=0.0, until=now, as_logged=model is None)
         window = _window(settings, engine, champion, 0.0, now, spread)
     finally:
         engine.dispose()
+    progress("estimating what they would have come to")
     with threadpool_limits(1):
         return what_if(window, thresholds, model=model)
 

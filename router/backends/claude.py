@@ -1,7 +1,8 @@
 """Claude's own API: https://docs.claude.com/en/api/messages."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
+from typing import Protocol
 
 from router.backends.base import Ask, Timeouts
 from router.backends.http import Http
@@ -22,33 +23,45 @@ _THINKING = ("thinking", "redacted_thinking")
 _WrittenBy = Callable[[str], str | None]  # a signature to the model that made it
 
 
+class Signers(Protocol):
+    """Who made which signature."""
+
+    def written_by(self, signature: str) -> str | None:
+        """The model, as far as it is known."""
+        ...
+
+    async def look_up(self, signatures: Iterable[str]) -> None:
+        """Find out about some, before `written_by` is asked."""
+        ...
+
+
 class ClaudeBackend:
     """The cloud tier.
 
     It sends nothing but what the privacy filter has cleared: the bytes scanned, translated.
-    `written_by`: which model made a signature, as far as known; thinking of others stays behind.
+    `signers`: which model made a signature, as far as known; thinking of others stays behind.
     """
 
     tier: Tier = "cloud"
     api: Api = "anthropic"
 
     def __init__(
-        self, http: Http, base_url: str, api_key: str, timeouts: Timeouts, written_by: _WrittenBy
+        self, http: Http, base_url: str, api_key: str, timeouts: Timeouts, signers: Signers
     ) -> None:
         self.name = "Claude"
-        self._http, self._timeouts, self._written_by = http, timeouts, written_by
+        self._http, self._timeouts, self._signers = http, timeouts, signers
         self._url = base_url.rstrip("/")
         self._key = api_key
 
     async def send(self, ask: Ask) -> Json:
         """See `Backend`."""
-        return await self._post("/v1/messages", ask, self._cleared(ask))
+        return await self._post("/v1/messages", ask, await self._cleared(ask))
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Json, None]:
         """See `Backend`."""
         events = self._http.stream(
             f"{self._url}/v1/messages",
-            self._cleared(ask),
+            await self._cleared(ask),
             self._headers(ask),
             self.name,
             self._timeouts,
@@ -62,7 +75,7 @@ class ClaudeBackend:
 
     async def count_tokens(self, ask: Ask) -> Json:
         """How many tokens the request has, by Claude's own count; free of charge."""
-        body = {k: v for k, v in self._cleared(ask).items() if k in _COUNTED}
+        body = {k: v for k, v in (await self._cleared(ask)).items() if k in _COUNTED}
         return await self._post("/v1/messages/count_tokens", ask, body)
 
     async def _post(self, path: str, ask: Ask, body: Json) -> Json:
@@ -70,13 +83,15 @@ class ClaudeBackend:
             self._url + path, body, self._headers(ask), self.name, self._timeouts, ask.deadline
         )
 
-    def _cleared(self, ask: Ask) -> Json:
+    async def _cleared(self, ask: Ask) -> Json:
         """The one place where words leave the machine."""
         if ask.clearance is None:
             raise RequestRefused(
                 403, "not_cleared", "The privacy filter has not cleared this request for the cloud."
             )
-        return build(ask.clearance.body(), ask, self._written_by)
+        body = ask.clearance.body()
+        await self._signers.look_up(_signed(body))
+        return build(body, ask, self._signers.written_by)
 
     def _headers(self, ask: Ask) -> dict[str, str]:
         return {
@@ -99,6 +114,12 @@ def build(body: Json, ask: Ask, written_by: _WrittenBy) -> Json:
     if "thinking" in out and _lost_thinking(out["messages"]):
         del out["thinking"]
     return out
+
+
+def _signed(body: Json) -> Iterator[str]:
+    """The signatures in a request."""
+    for message in sequence(body.get("messages")):
+        yield from (signature(mapping(b)) for b in sequence(mapping(message).get("content")))
 
 
 def _own(message: Json, model: str, written_by: _WrittenBy) -> Json:

@@ -98,6 +98,10 @@ class Breaker:
             self._until = self._clock() + self._cool_off_s
         self._probing = False
 
+    def hint(self) -> None:
+        """Somebody else found the backend failing: one failure here is enough now."""
+        self._failures = max(self._failures, self._limits.failures - 1)
+
     def undecided(self) -> None:
         """The request ended without saying anything of the backend's health."""
         self._probing = False

@@ -5,7 +5,6 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +16,8 @@ from rich.table import Table
 
 from router.cli.asking import asked
 from router.cli.console import extra
-from router.errors import InputError
+from router.cli.progress import progress_of
+from router.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -43,23 +43,26 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
     local_url: Url = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that answer at the one address.")
+    ] = None,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="Run a small model inside; weak, but real.")
     ] = False,
 ) -> None:
     """Serve every tool on this machine: one address for the local model and Claude."""
-    from router.settings import load_settings
-
     with extra("gateway"):
-        from router.gateway.serve import serve as run
+        from router.gateway.serving import serve as run
+        from router.gateway.worker import Worker
 
-        given = {"host": host, "port": port, "local_url": local_url}
-        if embedded:
+        given: dict[str, object] = {"host": host, "port": port, "local_url": local_url}
+        given["workers"] = workers
+        if embedded and Worker.told() is None:  # one model for all workers
             from router.gateway.embedded import NAME, Embedded
 
             inside = Embedded()
             given |= {"local_url": inside.url, "local_model": NAME}
-        run(partial(load_settings, **given))  # what was given here holds when the file changes
+        run(given)
 
 
 def doctor() -> None:
@@ -126,13 +129,42 @@ def savings(
     Console(highlight=False).print(table)
 
 
-def key(name: Annotated[str, typer.Argument(help="Whose key it is.")]) -> None:
-    """Make an API key; only its hash goes into router.toml."""
+def key(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    in_log: Annotated[
+        bool, typer.Option("--log", help="Put it into the log, for all gateways that share it.")
+    ] = False,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Take one back that was put into the log.")
+    ] = False,
+) -> None:
+    """Make an API key; only its hash goes into router.toml, or into the log."""
     with extra("gateway"):
         from router.gateway.auth import hash_of
     made = "rk-" + secrets.token_urlsafe(32)
-    print(f"The key of {name}, shown once:\n  {made}\nAdd to router.toml:")
-    print(f'  [api_keys]\n  {name} = "{hash_of(made)}"')
+    if revoke:
+        _tell_key(name, "")
+        print(f"The key of {name} in the log counts no longer, within seconds.")
+    elif in_log:
+        _tell_key(name, hash_of(made))
+        print(f"The key of {name}, shown once:\n  {made}")
+        print("It counts within seconds on every gateway that shares the log and has api_keys.")
+    else:
+        print(f"The key of {name}, shown once:\n  {made}\nAdd to router.toml:")
+        print(f'  [api_keys]\n  {name} = "{hash_of(made)}"')
+
+
+def _tell_key(name: str, digest: str) -> None:
+    """Put a key's hash into the log; an empty one takes it back. Raises ConfigError."""
+    from router.outcomes.database import is_server
+    from router.outcomes.shared import KEY, Note, tell
+    from router.settings import load_settings
+
+    settings = load_settings()
+    if not is_server(settings.log_url):
+        raise ConfigError("Gateways share keys through a log on PostgreSQL; see log_url.")
+    with opened_log(settings) as engine:
+        tell(engine, Note(KEY, name, digest))
 
 
 @log_app.command(epilog="Example: router log export --out outcomes.parquet")
@@ -150,9 +182,9 @@ def export(
     with extra("gateway"):
         from router.outcomes import export as exports
 
-        with opened_log(load_settings()) as engine:
-            rows = exports.outcomes(engine) if what == "outcomes" else exports.answers(engine)
-            count = exports.write(rows, out)
+        read = exports.outcomes if what == "outcomes" else exports.answers
+        with opened_log(load_settings()) as engine, progress_of("reading requests") as progress:
+            count = exports.write(read(engine, progress), out)
     print(f"{count} rows in {out}.")
 
 
@@ -164,8 +196,8 @@ def dump(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]) ->
     with extra("gateway"):
         from router.outcomes import transfer
 
-        with opened_log(load_settings()) as engine:
-            counts = transfer.dump(engine, folder)
+        with opened_log(load_settings()) as engine, progress_of("writing rows") as progress:
+            counts = transfer.dump(engine, folder, progress)
     print(f"{counts['decisions']} requests in {folder}.")
 
 
@@ -177,8 +209,8 @@ def load(folder: Annotated[Path, typer.Argument(help="Folder that dump wrote.")]
     with extra("gateway"):
         from router.outcomes import transfer
 
-        with opened_log(load_settings()) as engine:
-            counts = transfer.load(folder, engine)
+        with opened_log(load_settings()) as engine, progress_of("loading rows") as progress:
+            counts = transfer.load(folder, engine, progress)
     print(f"{counts['decisions']} requests loaded.")
 
 

@@ -14,8 +14,9 @@ from rich.table import Table
 
 from router.cli.console import extra, stoppable
 from router.cli.gateway import opened_log
-from router.cli.progress import progress_of
+from router.cli.progress import progress_of, shown
 from router.errors import ArtifactError, ConfigError, InputError, NoSandbox
+from router.registry import artifact as artifacts
 
 if TYPE_CHECKING:
     from router.labelling.probes import Probe
@@ -204,8 +205,8 @@ def rate(
 
         rated = 0
         with opened_log(load_settings()) as engine:
-            waiting = queries.to_rate(engine)
-            for one in waiting[:count]:
+            waiting = queries.left_to_rate(engine)
+            for one in queries.to_rate(engine, count):
                 tier, answer = ("local", one.local) if one.local else ("cloud", one.cloud)
                 print(f"\n--- request\n{one.request.text}\n--- answer\n{answer}\n---")
                 said = typer.prompt("Good enough? y, n, s to skip, q to end", default="s")
@@ -214,7 +215,7 @@ def rate(
                 if said in _VERDICTS:
                     queries.add_verdict(engine, one.id, "user", {tier: _VERDICTS[said]})
                     rated += 1
-        print(f"{rated} rated, {len(waiting) - rated} of the audit are left. Next: router learn")
+        print(f"{rated} rated, {waiting - rated} of the audit are left. Next: router learn")
 
 
 def judge(
@@ -242,7 +243,8 @@ def judge(
             async with Service(settings) as service:
                 engine = service.log.engine
                 router = service.policy.router
-                found = judging.chosen(engine, router, sample, seed, at_random=at_random)
+                with shown(lambda: "choosing what to judge, from the whole log"):
+                    found = judging.chosen(engine, router, sample, seed, at_random=at_random)
                 usd = judging.estimated_usd(
                     found, router.prices, settings.cloud_model, settings.output_tokens
                 )
@@ -320,9 +322,34 @@ def rollback() -> None:
     settings = load_settings()
     with extra("gateway"), opened_log(settings) as engine:
         from router.outcomes.events import listener
+        from router.registry.shared import publisher
 
-        version = Registry(settings.models_dir, listener(engine)).roll_back("by hand.")
+        hand_on = (
+            [publisher(settings.models_url, settings.models_dir)] if settings.models_url else []
+        )
+        registry = Registry(settings.models_dir, listener(engine), *hand_on)
+        version = registry.roll_back("by hand.")
     print(f"{version} is current; a running gateway takes it within seconds.")
+
+
+@models_app.command(epilog="Example: router models publish learned-402fa339fe-0")
+def publish(
+    version: Annotated[
+        str, typer.Argument(help="The version; default: the one in use here.")
+    ] = artifacts.POINTER,
+) -> None:
+    """Hand a version on to every gateway that follows models_url."""
+    from router.settings import load_settings
+
+    settings = load_settings()
+    if settings.models_url is None:
+        raise ConfigError("models_url is not set; it says where versions are published.")
+    with extra("gateway"):
+        from router.registry.shared import SharedModels, shown
+
+        SharedModels(settings.models_url).publish(settings.models_dir, version)
+    name = artifacts.resolve(settings.models_dir, version).name
+    print(f"{name} is current at {shown(settings.models_url)}; gateways take it within 10 seconds.")
 
 
 @models_app.command(epilog="Example: router models tidy")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from time import monotonic
 
-from router.labelling import Progress
+from router.outcomes.pieces import Progress
 
-LINE_S = 15.0  # chosen: seconds between two lines where there is no terminal
+FIRST_S = 5.0  # chosen: seconds in which nobody wonders yet what is going on
+LINE_S = 15.0  # chosen: between two lines where there is no terminal
 
 
 @dataclass(slots=True)
@@ -94,8 +95,10 @@ def _lines(words: Callable[[], str], every_s: float) -> Iterator[None]:
     over = Event()
 
     def write() -> None:
-        while not over.wait(every_s):
+        pause = min(FIRST_S, every_s)
+        while not over.wait(pause):
             print(words(), file=sys.stderr, flush=True)
+            pause = every_s
 
     writer = Thread(target=write, daemon=True)
     writer.start()

@@ -20,6 +20,7 @@ from router.types import Act, FloatArray
 # prompt alone.
 FROM_PROMPT, FROM_ANSWER = 0, 1
 TO_BEGINNING, TO_ANSWER = 2, 2 + len(MARKS)
+_CELLS = np.array([0, 1, GRID, GRID + 1])  # a cell of a table laid flat, and its neighbours
 
 
 def completed(look: FloatArray) -> FloatArray:
@@ -45,10 +46,11 @@ def moves(table: FloatArray, p_local: FloatArray, p_cloud: FloatArray) -> FloatA
     """
     x, y = (np.minimum(np.maximum(p * GRID - 0.5, 0.0), GRID - 1.0) for p in (p_local, p_cloud))
     i, j = (np.minimum(v.astype(np.int64), GRID - 2) for v in (x, y))
-    a, b = (x - i)[:, None], (y - j)[:, None]
-    low = (1 - b) * table[..., i, j, :] + b * table[..., i, j + 1, :]
-    high = (1 - b) * table[..., i + 1, j, :] + b * table[..., i + 1, j + 1, :]
-    out: FloatArray = (1 - a) * low + a * high
+    a, b = x - i, y - j
+    shares = np.array([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b]).T  # of four cells
+    cells = (i * GRID + j)[:, None] + _CELLS
+    around = table.reshape(*table.shape[:-3], GRID * GRID, -1).take(cells, axis=-2)
+    out: FloatArray = (shares[:, None, :] @ around)[..., 0, :]
     return out
 
 

@@ -1,7 +1,8 @@
 """The two logistic heads as plain arithmetic on arrays; equal to scikit-learn within 1e-6."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,10 @@ from numpy.typing import NDArray
 
 from router.decide.constants import Z_LIMIT
 from router.text.features import Features
-from router.text.ragged import Ragged
 from router.types import FloatArray
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Heads:
     """Weights of both heads; row 0 is local, row 1 is cloud. Shapes: see
     `router.registry.artifact.ARRAYS`.
@@ -38,36 +38,47 @@ class Heads:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Heads":
         """Pick the heads' arrays out of an artifact's."""
-        return cls(**{name: arrays[name] for name in cls.__slots__})
+        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What `from_arrays` takes."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def logits(self, features: Features, ability: FloatArray) -> FloatArray:
         """Calibrated logits, shape (n, 2); `ability`: a term per head, shape (2,) or (n, 2)."""
         raw = features.embedding.astype(np.float64) @ self.embedding.T
         raw += self.standardised(features.structure) @ self.structure.T
-        raw += _weighted(self.words, self.word_idf, features.words)
-        raw += _weighted(self.pairs, self.pair_idf, features.pairs)
-        if len(features.syllables.flat):
-            raw += _weighted(self.syllables, self.syllable_idf, features.syllables)
+        present = features.words, features.pairs, features.syllables
+        for table, columns in zip(self._tables, present, strict=True):
+            if len(columns.flat):
+                sums = columns.sums(table.take(columns.flat, axis=0))
+                raw += sums[:, :2] / np.sqrt(np.maximum(sums[:, 2:], 1e-12))
         raw += self.bias + ability
         calibrated: FloatArray = raw * self.calibration[:, 0] + self.calibration[:, 1]
         return calibrated
+
+    @cached_property
+    def _tables(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Of words, pairs and syllables, (columns, 3): weight x idf for each head, idf squared.
+
+        So that what is known of a column lies in one place and is fetched at once.
+        """
+        blocks = (
+            (self.words, self.word_idf),
+            (self.pairs, self.pair_idf),
+            (self.syllables, self.syllable_idf),
+        )
+        words, pairs, syllables = (
+            np.column_stack([*(weights * idf), idf.astype(np.float64) ** 2]).astype(np.float64)
+            for weights, idf in blocks
+        )
+        return words, pairs, syllables
 
     def standardised(self, structure: FloatArray) -> FloatArray:
         """Structure features as z-scores, limited to ±4."""
         z = (structure - self.structure_mean) / self.structure_scale
         limited: FloatArray = np.minimum(np.maximum(z, -Z_LIMIT), Z_LIMIT)
         return limited
-
-
-def _weighted(weights: FloatArray, idf: FloatArray, present: Ragged) -> FloatArray:
-    """Sum of weight x TF-IDF over the `present` columns, per request and head, shape (n, 2)."""
-    values = idf[present.flat].astype(np.float64)
-    length = np.sqrt(np.maximum(present.sums(values * values), 1e-12))
-    if len(present) == 1:
-        total: FloatArray = (weights[:, present.flat] @ values)[None, :] / length
-    else:
-        total = present.sums((weights[:, present.flat] * values).T) / length[:, None]
-    return total
 
 
 def sigmoid(z: FloatArray) -> FloatArray:

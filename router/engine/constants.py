@@ -28,6 +28,9 @@ EXPLORED_AT_CUT, EXPLORED_FAR = 3.0, 0.25
 LONG_REQUEST_BYTES = 4_000  # chosen: what is full of numbers takes almost 1 ms for each 1,000
 CONVERSATIONS_REMEMBERED = 10_000  # chosen: some MB
 SIGNATURES_REMEMBERED = 50_000  # chosen: some MB of hashes
+# Chosen: how long ago a decision may have been made that is not in the database yet, while another
+# gateway drains it.
+YOUNG_S = 10.0
 MAX_HEADER_CHARS = 400  # chosen: a reason fits, and no proxy refuses it
 
 # A tool loop fails on the local tier when so much of it goes wrong in a row. Chosen: an agent's

@@ -6,7 +6,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from uuid import uuid4
 
 from router.backends.base import Ask, Backend
 from router.backends.metering import answer_cost_usd
@@ -16,7 +15,7 @@ from router.engine.expected import cache_saved_usd
 from router.engine.opened import Opened, Reply
 from router.engine.pace import Pace
 from router.engine.plan import Planner
-from router.engine.record import Record
+from router.engine.record import Record, decision_id
 from router.engine.second_opinion import SecondOpinion, learn_from
 from router.engine.signatures import Signatures
 from router.errors import (
@@ -107,7 +106,7 @@ class Dispatcher:
         policy = self.planner.policy
         now = self._clock()
         return Record(
-            id=_decision_id(now),
+            id=decision_id(now),
             at=now,
             call=call,
             policy=policy,
@@ -311,11 +310,6 @@ class Dispatcher:
             return
         if written is not None and record.status != CLIENT_GONE:
             await written
-
-
-def _decision_id(now: float) -> str:
-    """An id that sorts by time, as UUIDv7 does: the log's index then grows at one end only."""
-    return f"{round(now * 1000):012x}{uuid4().hex[12:]}"
 
 
 def _code(error: RouterError) -> str:

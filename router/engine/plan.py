@@ -79,6 +79,7 @@ class Planner:
         local = server.find(local_name)
         cloud_name = wanted.cloud or settings.cloud_model
         request = call.request
+        await self._conversations.look_up(record)
         conversation = self._conversations.of(record)
         preamble = self._conversations.preamble(record, cloud_name)
         cost = _expected(cloud_name, record, conversation, preamble)

@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from router.engine.call import Call
 from router.engine.cascade import answer_of
-from router.engine.constants import MAX_HEADER_CHARS
+from router.engine.constants import MAX_HEADER_CHARS, YOUNG_S
 from router.engine.hold import Held
 from router.engine.in_force import Policy
 from router.engine.rules import UNPLANNED, Plan
@@ -234,3 +235,20 @@ class Record:
 def _ascii(text: str) -> str:
     """Text as a header takes it."""
     return " ".join(text.encode("ascii", "replace").decode().split())[:MAX_HEADER_CHARS]
+
+
+def decision_id(now: float) -> str:
+    """An id that sorts by time, as UUIDv7 does: the log's index then grows at one end only."""
+    return f"{round(now * 1000):012x}{uuid4().hex[12:]}"
+
+
+def is_young(decision: str, now: float) -> bool:
+    """Whether a decision, by its id, was made less than YOUNG_S from `now`.
+
+    >>> is_young(decision_id(1e9), 1e9 + 1), is_young(decision_id(1e9), 1e9 + 99), is_young("x", 0)
+    (True, False, False)
+    """
+    try:
+        return abs(int(decision[:12], 16) / 1000 - now) < YOUNG_S
+    except ValueError:
+        return False

@@ -2,11 +2,13 @@
 
 import hashlib
 import hmac
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
 from router.errors import RequestRefused
+from router.gateway.constants import HOSTS_REMEMBERED
 from router.gateway.origins import is_ours
 from router.settings import Settings, is_loopback
 
@@ -63,6 +65,7 @@ def _refuse_browsers(headers: Headers) -> None:
         )
 
 
+@lru_cache(maxsize=HOSTS_REMEMBERED)
 def _is_here(host: str) -> bool:
     try:
         return is_loopback(urlsplit(f"//{host}").hostname or "")

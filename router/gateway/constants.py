@@ -10,6 +10,7 @@ OLLAMA_VERSION = "0.12.6"
 # The process.
 BACKLOG = 2048  # uvicorn's own default
 MAX_HEAD_BYTES = 65_536  # chosen: h11's limit, which uvicorn has with the other parser
+HOSTS_REMEMBERED = 64  # chosen: names that clients have for this machine
 HEAD_S = 60.0  # chosen: nginx's client_header_timeout
 # Chosen: nginx's keepalive_timeout. Longer than clients keep idle connections (aiohttp 15 s, httpx
 # and Node 5 s): whoever closes must be the one who asks, else a request meets the closing.
@@ -22,6 +23,12 @@ LARGE_BLOCK_BYTES = 2**20  # chosen: a call of the system for each costs nothing
 SWITCH_S = 0.0005  # chosen: the log's thread gets its turn within a fraction of a millisecond
 # Chosen: from a decision alone to the longest of answers.
 LATENCY_BUCKETS_S = (0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+
+# The supervisor of several workers.
+STEADY_S = 60.0  # chosen: a worker that lived so long is started again at once
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # chosen: before a worker that died young
+COUNTS_S = 1.0  # chosen: how old what one worker says of another may be
+KILL_S = DRAIN_S + 15.0  # chosen: to drain requests, and then the journal
 
 # The doctor.
 ENOUGH_CONTEXT_TOKENS = 16_384  # chosen: below, tools such as coding agents hardly ever fit

@@ -147,8 +147,9 @@ def _journal(settings: Settings) -> Check:
     words = f"{folder}, sync = {settings.journal_sync}, {free / 2**30:.1f} GB free"
     if not os.access(there, os.W_OK):
         return Check("journal", False, f"{there} cannot be written", "set journal_dir")
+    room = free > SEGMENT_BYTES
     return Check(
-        "journal", free > SEGMENT_BYTES, words, "make room on the disk, or set journal_dir"
+        "journal", room, words, "" if room else "make room on the disk, or set journal_dir"
     )
 
 

@@ -137,12 +137,14 @@ class Endpoints:
         if source in _RESERVED:
             raise RequestRefused(400, "invalid_feedback", f"source must not be {source}.")
         row = {"decision_id": decision, "at": time(), "key": key, "score": float(score)}
+        await self._service.arrived(decision)
         await self._service.log.add_feedback({**row, "source": source})
         return answered({"stored": True})
 
     async def healthz(self, request: Request) -> Response:
-        """GET /healthz: the process is alive."""
-        return answered({"status": "ok"})
+        """GET /healthz: the process is alive; of several workers, which one it is."""
+        number = self._service.number
+        return answered({"status": "ok"} | ({} if number is None else {"worker": number}))
 
     async def readyz(self, request: Request) -> Response:
         """GET /readyz: 200 if some tier can answer and the journal takes rows."""
@@ -155,7 +157,7 @@ class Endpoints:
         ready = "ok" in (local, cloud) and log != "full"
         state = {"ready": ready, "local": local, "cloud": cloud, "log": log}
         if log != "ok":
-            state["behind"] = asdict(service.log.behind)
+            state["behind"] = asdict(self._metrics.behind())
         if failing := {t.name: t.said for t in service.tasks if t.failing}:
             state["background"] = failing
         return answered(state, 200 if ready else 503)

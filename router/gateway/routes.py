@@ -22,13 +22,18 @@ from router.gateway.unknown import Unknown
 from router.monitor.watch import Watch
 
 
-def create_app(service: Service, watch: Watch | None = None, feed: Feed | None = None) -> ASGIApp:
+def create_app(
+    service: Service,
+    watch: Watch | None = None,
+    feed: Feed | None = None,
+    metrics: Metrics | None = None,
+) -> ASGIApp:
     """The gateway for a service that is open already; whoever opened it closes it.
 
     A bare router: every endpoint turns its own failures into answers, so that Starlette's
     middleware for that would only cost time.
     """
-    metrics = Metrics(service, watch)
+    metrics = metrics or Metrics(service, watch)
     service.watchers.append(metrics.watch)
     if (traces := tracing(service)) is not None:
         service.watchers.append(traces.watch)

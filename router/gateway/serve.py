@@ -1,4 +1,4 @@
-"""Running the gateway: the report at its start, the server, and a calm end."""
+"""Running one gateway process: the report at its start, the server, and a calm end."""
 
 import asyncio
 import gc
@@ -8,67 +8,60 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 from rich.console import Console
 
 from router.app import Service
-from router.errors import ConfigError
-from router.gateway.constants import BACKLOG, DRAIN_S, GC_THRESHOLDS, IDLE_S, SWITCH_S
+from router.gateway.constants import BACKLOG, COUNTS_S, DRAIN_S, GC_THRESHOLDS, IDLE_S, SWITCH_S
 from router.gateway.heads import Heads
+from router.gateway.listening import bound
 from router.gateway.memory import keep_large_blocks_apart
+from router.gateway.metrics import Metrics
 from router.gateway.page.feed import Feed
 from router.gateway.routes import create_app
+from router.gateway.worker import Line, Worker
 from router.monitor.watch import watching
 from router.settings import Settings
 
 
-def serve(reread: Callable[[], Settings]) -> None:
-    """Serve until SIGINT or SIGTERM, then let running answers finish. SIGHUP rereads settings.
+def run(settings: Settings, reread: Callable[[], Settings], worker: Worker | None) -> None:
+    """Serve in this process until SIGINT or SIGTERM, then let running answers finish.
 
-    `reread`: gives the settings, now and whenever they have changed. Raises ConfigError if the
-    address is taken.
+    SIGHUP rereads the settings. `reread`: gives them whenever they have changed. `worker`: which of
+    several this is. Raises ConfigError if the address is taken.
     """
-    settings = reread()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("alembic", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    listening = bound(settings.host, settings.port)
+    listening = worker.listener() if worker else bound(settings.host, settings.port)
     sys.setswitchinterval(SWITCH_S)
     keep_large_blocks_apart()
+    running = _run(settings, reread, listening, worker)
     if sys.platform == "win32":
-        asyncio.run(_run(settings, reread, listening))
+        asyncio.run(running)
     else:
         import uvloop  # here, as Windows has none
 
-        uvloop.run(_run(settings, reread, listening))
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A socket on that address; port 0 takes a free one. Raises ConfigError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise ConfigError(
-            f"The address {host}:{port} cannot be used ({error.strerror}); "
-            "stop what uses it or choose another port."
-        ) from error
-    return listening
+        uvloop.run(running)
 
 
 class _Server(uvicorn.Server):
     """uvicorn, ending calmly: its own way is to die of the signal once it has drained.
 
-    `feed`: of pages that are open, which never end by themselves.
+    `feed`: of pages that are open, which never end by themselves. `line`: to the supervisor.
     """
 
-    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+    def __init__(self, config: uvicorn.Config, feed: Feed, line: Line | None) -> None:
         super().__init__(config)
-        self._feed = feed
+        self._feed, self._line = feed, line
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """What uvicorn does; then the supervisor is told, and its end is this one's."""
+        await super().startup(sockets)
+        if self._line is not None:
+            self._line.serving()
+            asyncio.get_running_loop().add_reader(self._line, self._left_alone)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the pages go, then what uvicorn does."""
@@ -93,16 +86,30 @@ class _Server(uvicorn.Server):
         self.force_exit = self.should_exit
         self.should_exit = True
 
+    def _left_alone(self) -> None:
+        assert self._line is not None
+        asyncio.get_running_loop().remove_reader(self._line)
+        self.should_exit = True
+
 
 async def _run(
-    settings: Settings, reread: Callable[[], Settings], listening: socket.socket
+    settings: Settings,
+    reread: Callable[[], Settings],
+    listening: socket.socket,
+    worker: Worker | None,
 ) -> None:
-    async with Service(settings, reread) as service, watching(service) as watch:
+    number = worker.number if worker else None
+    async with Service(settings, reread, number) as service, watching(service) as watch:
         host, port = listening.getsockname()[:2]
-        _report(service, f"http://{host}:{port}")
-        feed = Feed()
+        if not number:
+            _report(service, f"http://{host}:{port}")
+        feed, metrics = Feed(), Metrics(service, watch)
+        if metrics.shared:
+            service.repeat("metrics", COUNTS_S, metrics.work)
+        if service.shared is not None:
+            service.repeat("page", COUNTS_S, partial(feed.look, service.log.engine))
         config = uvicorn.Config(
-            create_app(service, watch, feed),
+            create_app(service, watch, feed, metrics),
             log_level="warning",
             access_log=False,
             lifespan="off",
@@ -118,7 +125,7 @@ async def _run(
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        server = _Server(config, feed)
+        server = _Server(config, feed, Line(worker) if worker else None)
         server.obey_signals(service)
         await server.serve([listening])
 

@@ -85,6 +85,7 @@ class Stored:
     async def _found(self, name: str, key: str | None) -> tuple[PastAnswer | None, str]:
         """An answer with its words; or None, and why. Raises LogError where the log is behind."""
         await self._service.log.flushed()
+        await self._service.arrived(name)
         found = await asyncio.to_thread(past_answer, self._service.log.engine, name)
         if found is None or found.api != RESPONSES.name or found.key != key:
             return None, "There is no response with that id here."

@@ -2,7 +2,3 @@
 
 What is learned from it is `training`'s.
 """
-
-from collections.abc import Callable
-
-Progress = Callable[[int, int], None]  # how many are done, and of how many

@@ -15,6 +15,28 @@ from router.labelling.constants import (
 from router.types import FloatArray, IntArray
 
 
+class Best:
+    """The names with the greatest values of all that are added, `most` of them at most.
+
+    >>> best = Best(2)
+    >>> best.add(["a", "b"], np.array([1.0, 3.0]))
+    >>> best.add(["c"], np.array([2.0]))
+    >>> best.names
+    ['b', 'c']
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.names: list[str] = []
+        self._values: FloatArray = np.zeros(0)
+
+    def add(self, names: Sequence[str], values: FloatArray) -> None:
+        """More of them, with their values (n,); equal ones stay in the order of their coming."""
+        every, all_values = [*self.names, *names], np.concatenate([self._values, values])
+        order = np.argsort(-all_values, kind="stable")[: self._most]
+        self.names, self._values = [every[i] for i in order], all_values[order]
+
+
 def worth(p_local: FloatArray, p_cloud: FloatArray, threshold: FloatArray) -> FloatArray:
     """How much a label of each request is worth, 0..1, shape (n,).
 

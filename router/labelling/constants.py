@@ -4,10 +4,14 @@
 NEAR_GAIN = 0.15  # chosen: gains this far from the threshold are decided either way
 # Chosen: so many are asked about before those that resemble them; more than a night's budget.
 MOST_APART = 500
+# Chosen: of a long log, so many that promise most are read and compared; hours of asking.
+CONSIDERED = 2000
+KINDS_READ = 2000  # chosen: opinions that tell of which kinds there are labels enough
 ENOUGH_OF_KIND = 50  # chosen: labels of a kind after which one more is worth less
 EXPLORED_WORTH = 2.0  # chosen: there a label tells of both tiers
 # Chosen: a page, as much as asking takes in itself; and reading costs so much of writing.
 USUAL_CHARS, READ_SHARE = 1000, 0.1
+TOKEN_CHARS = 4.0  # of English, as every provider's rule of thumb has it
 
 # Second opinions.
 QUIET_S = 60.0  # chosen: a gateway that served nothing for so long is idle

@@ -16,9 +16,11 @@ from router.decide.router import Router
 from router.engine.aside import Aside
 from router.engine.call import Call
 from router.errors import InputError, RequestRefused
-from router.labelling import Progress, logged
-from router.labelling.constants import ANSWER_CHARS, VERDICT_TOKENS
+from router.labelling import logged
+from router.labelling.choosing import Best, worth
+from router.labelling.constants import ANSWER_CHARS, CONSIDERED, VERDICT_TOKENS
 from router.outcomes import queries
+from router.outcomes.pieces import Progress, untold
 from router.outcomes.queries import Logged
 from router.prices import Prices
 from router.text.structure import clip
@@ -54,18 +56,21 @@ def chosen(
     keeps what is learned of calibration honest. `at_random`: all of them are, and the audited come
     by chance, as a quality floor must rest on requests like those to come.
     """
-    done = queries.rated_by(engine, SOURCE)
-    found = [x for x in queries.answered(engine) if x.local and x.id not in done]
-    if len(found) <= count:
-        return found
-    audited = [] if at_random else [x for x in found if x.audited][:count]
-    found, count = [x for x in found if x not in audited], count - len(audited)
     rng = np.random.default_rng(seed)
-    shuffled = rng.permutation(len(found))
-    picked = 0 if at_random else count // 2
-    drawn = set(shuffled[: count - picked].tolist())
-    rest = [x for i, x in enumerate(found) if i not in drawn]
-    return audited + [found[i] for i in sorted(drawn)] + logged.ordered(router, rest, picked)
+    audited: list[str] = []
+    drawn, best = Best(count), Best(max(CONSIDERED, 2 * count))
+    for piece in queries.unjudged(engine, SOURCE):
+        first = np.flatnonzero(piece.audited & (not at_random))[: count - len(audited)]
+        audited += [piece.ids[i] for i in first]
+        rest = np.delete(np.arange(len(piece.ids)), first)
+        names = [piece.ids[i] for i in rest]
+        drawn.add(names, rng.random(len(rest)))
+        best.add(names, worth(piece.p_local[rest], piece.p_cloud[rest], piece.threshold[rest]))
+    left = count - len(audited)
+    by_lot = drawn.names[: left if at_random else left - left // 2]
+    others = [name for name in best.names if name not in by_lot]
+    picked = logged.by_worth(router, queries.with_words(engine, others), left - len(by_lot))
+    return list(queries.with_words(engine, [*audited, *by_lot, *picked]))
 
 
 def estimated_usd(found: Sequence[Logged], prices: Prices, model: str, output_tokens: int) -> float:
@@ -88,7 +93,7 @@ async def judge(
     *,
     max_usd: float,
     output_tokens: int,
-    progress: Progress = lambda done, of: None,
+    progress: Progress = untold,
 ) -> Judged:
     """Judge requests until `max_usd` is spent; each verdict is stored at once.
 

@@ -12,7 +12,7 @@ from router.decide.after import AgreementLabel
 from router.decide.router import Router
 from router.engine.cascade import answer_of, second_body
 from router.errors import BackendError, BackendUnreachable, InputError
-from router.labelling import Progress, logged
+from router.labelling import logged
 from router.labelling.constants import (
     GIVE_UP_FAILURES,
     LOOK_AGAIN_S,
@@ -21,6 +21,7 @@ from router.labelling.constants import (
 )
 from router.labelling.local import Local
 from router.outcomes import queries
+from router.outcomes.pieces import Progress, untold
 from router.outcomes.queries import Logged
 from router.text.asks import asks_for
 
@@ -44,9 +45,9 @@ async def study(
     budget_s: float,
     only_idle: bool = False,
     load: float = 1.0,
-    progress: Progress = lambda done, of: None,
+    progress: Progress = untold,
 ) -> Studied:
-    """Ask `second` about logged requests without a second opinion, by `logged.to_study`.
+    """Ask `second` about logged requests without a second opinion, by `logged.waiting`.
 
     Each opinion is stored at once, so studying may be stopped at any moment and goes on where it
     was; when `budget_s` seconds are over, an opinion under way is given up. `load`: the share of
@@ -56,44 +57,59 @@ async def study(
     now = asyncio.get_running_loop().time
     began = now()
     end = began + budget_s
-    answered = await asyncio.to_thread(queries.answered, engine)
-    waiting = logged.to_study(router, answered, await asyncio.to_thread(queries.studied, engine))
+    passed: set[str] = set()
     stored = skipped = failures = 0
-    for number, one in enumerate(waiting):
-        if only_idle:
-            await _until_idle(engine, now, end)
-        if now() >= end:
-            break
-        progress(number, len(waiting))
-        asked = now()
-        try:
-            async with asyncio.timeout_at(end):
-                found = await opinion(router, local, one, second)
-            failures = 0
-        except TimeoutError:
-            break
-        except (BackendError, InputError) as error:
-            failures += isinstance(error, BackendError)
-            if failures >= GIVE_UP_FAILURES or isinstance(error, BackendUnreachable):
-                raise
-            found = None
-        if found is None:
-            skipped += 1
-        else:
-            label, model, answer = found
-            given = queries.opinion_on(
-                one.id,
-                local_model=one.local_model,
-                model=model,
-                answer=answer,
-                label=label,
-                version=router.version,
-            )
-            await asyncio.to_thread(queries.store, engine, given)
-            stored += 1
-        await asyncio.sleep(min((now() - asked) * (1 / load - 1), max(end - now(), 0.0)))
-    left = len(waiting) - stored - skipped
-    return Studied(stored, skipped, left, now() - began)
+    while (waiting := await asyncio.to_thread(logged.waiting, engine, router, passed)).looked_at:
+        done = 0
+        for name in waiting.first:
+            if only_idle:
+                await _until_idle(engine, now, end)
+            if now() >= end:
+                break
+            progress(stored + skipped, stored + skipped + waiting.count - done)
+            asked = now()
+            try:
+                async with asyncio.timeout_at(end):
+                    given = await _given(engine, router, local, name, second)
+                failures = 0
+            except TimeoutError:
+                break
+            except (BackendError, InputError) as error:
+                failures += isinstance(error, BackendError)
+                if failures >= GIVE_UP_FAILURES or isinstance(error, BackendUnreachable):
+                    raise
+                given = None
+            if given is not None:
+                await asyncio.to_thread(queries.store, engine, given)
+            stored, skipped = stored + (given is not None), skipped + (given is None)
+            done += 1
+            await asyncio.sleep(min((now() - asked) * (1 / load - 1), max(end - now(), 0.0)))
+        if done < len(waiting.first):
+            return Studied(stored, skipped, waiting.count - done, now() - began)
+        passed.update(waiting.looked_at)
+    return Studied(stored, skipped, 0, now() - began)
+
+
+async def _given(
+    engine: Engine, router: Router, local: Local, name: str, second: str
+) -> queries.Work | None:
+    """What stores the opinion of one logged request; None where there can be none."""
+    words = await asyncio.to_thread(lambda: list(queries.with_words(engine, [name])))
+    if not words:
+        return None  # they were deleted meanwhile
+    (one,) = words
+    found = await opinion(router, local, one, second)
+    if found is None:
+        return None
+    label, model, answer = found
+    return queries.opinion_on(
+        one.id,
+        local_model=one.local_model,
+        model=model,
+        answer=answer,
+        label=label,
+        version=router.version,
+    )
 
 
 async def opinion(

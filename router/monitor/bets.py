@@ -17,7 +17,6 @@ from router.labels.sources import DAY_S, SOURCES
 from router.labels.trust import believed
 from router.monitor.alarms import CalibrationTest
 from router.monitor.constants import GAMMA, SITTING_S
-from router.outcomes.export import group_of
 from router.outcomes.queries import Rated
 
 
@@ -64,10 +63,9 @@ def heard_enough(bets: Sequence[Bet]) -> bool:
 
 def _signal(one: Rated) -> Signal:
     source = one.source if one.source in ("judge", "corrected") else "user"
-    request = one.request
     return Signal(
         decision=one.decision,
-        group=group_of(request.text) if request is not None else one.decision,
+        group=one.group,
         tier="local",
         source=source,
         at=one.at,

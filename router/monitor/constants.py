@@ -8,6 +8,9 @@ WORSE_SHARE = 2 / 3  # of their wealth, of those who bet that answers are worse 
 LIMIT = 12_000.0  # evidence for an alarm, and labels between two false ones, at least
 MOST_STAKED = 0.95  # chosen: of the wealth on one label, so that no label ruins anybody
 EDGE = 0.02  # chosen: no probability is held to be surer, or one label could decide
+# Chosen: what was said last, some months of it. A break is noticed within 150 labels, and what was
+# said before it was looked at then.
+FRESH_LABELS = 5000
 GAMMA = 5.0  # chosen: volunteers may rate good answers so many times more or less likely than bad
 # Chosen: ratings of one key without a longer pause are one act, and so are one key's requests of
 # so short a time.
@@ -26,9 +29,9 @@ NEW_SHARE = 0.1  # chosen: growth of a kind's share that is worth a word
 
 # Work that repeats.
 LOOK_S, SHADOW_S = 60.0, 2.0  # chosen: between two looks at the log, and two groups in shadow
-# Between two looks at an MLflow server, and most that one of its answers may take: what is champion
-# there serves everywhere within ten seconds.
-MLFLOW_S = 4.0
+# Between two looks at an MLflow server or a models folder at an address, and most that an answer of
+# MLflow may take: what is champion there serves everywhere within ten seconds.
+FOLLOW_S = 4.0
 PROBE_S = 1.0  # chosen: between two probes of an unmeasured model
 IDLE_S = 30.0  # chosen: a gateway that was asked nothing for so long may measure its model
 SELF_PROBES = 60  # chosen: of every kind some, and minutes on a small machine

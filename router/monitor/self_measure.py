@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from functools import cache
-from time import monotonic
+from time import monotonic, time
+
+from sqlalchemy import Engine
 
 from router.app import Service
 from router.backends.discovery import digest_of
@@ -46,9 +48,11 @@ class SelfMeasure:
         if monotonic() - self._used < IDLE_S:
             return
         served = service.server.find(router.local_model)
-        if served is None or service.server.kind == "none":
+        if served is None or service.server.kind == "none" or not await service.mine():
             return
         engine, digest = service.log.engine, digest_of(served)
+        if service.shared is not None and await asyncio.to_thread(_asked_lately, engine):
+            return
         probes = await asyncio.to_thread(_harmless)
         known = await asyncio.to_thread(queries.probe_results, engine, served.name, digest)
         missing = [probe for probe in probes if probe.id not in known]
@@ -66,6 +70,11 @@ class SelfMeasure:
 
     async def _ask(self, model: str, body: Json) -> Summary:
         return await self._service.aside.local("openai", body, model)
+
+
+def _asked_lately(engine: Engine) -> bool:
+    """Whether another gateway is in use."""
+    return time() - (queries.newest_at(engine) or 0.0) < IDLE_S
 
 
 @cache

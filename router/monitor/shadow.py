@@ -21,8 +21,9 @@ _log = logging.getLogger("router.gateway")
 class Shadow:
     """Lets a challenger decide what the champion has decided, until it has seen enough.
 
-    With `shadow_requests` of them it becomes current, unless it sends another share of them to the
-    cloud than its training run promised. `seen`: so far; `to_cloud`: of them, for the cloud.
+    With `shadow_requests` of them, of all gateways on the log, it becomes current, unless it sends
+    another share of them to the cloud than its training run promised. `seen`: so far; `to_cloud`:
+    of them, for the cloud.
     """
 
     def __init__(self, service: Service) -> None:
@@ -54,13 +55,16 @@ class Shadow:
         keep = queries.decided_in_shadow(challenger.version, mine)
         found = await asyncio.wrap_future(self._service.log.call(keep))
         self.seen, self.to_cloud = found.seen, found.to_cloud
-        if self.seen >= max(policy.settings.shadow_requests, 1):
+        enough = self.seen >= max(policy.settings.shadow_requests, 1)
+        if enough and await self._service.mine():
             await self._settle(challenger, found.to_cloud / self.seen)
 
     async def _settle(self, challenger: Router, share: float) -> None:
         """Promote the challenger, or drop it."""
         registry, version = self._service.registry, challenger.version
         self._settled = version
+        if registry.challenger != version:  # another process was faster
+            return
         promised = float(challenger.traffic.get("escalation", share))
         if reasons := gates.in_shadow(share, promised, self.seen):
             words = gates.sentence(version, reasons)

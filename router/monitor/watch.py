@@ -19,8 +19,9 @@ from router.errors import RouterError
 from router.monitor.alarms import Alarm, CalibrationTest, Drift, Kind, drift, sessions_of
 from router.monitor.bets import Bet, bets_on, heard_enough, watched
 from router.monitor.constants import (
+    FOLLOW_S,
+    FRESH_LABELS,
     LOOK_S,
-    MLFLOW_S,
     PRIVATE_KIND,
     PROBE_S,
     SHADOW_S,
@@ -30,8 +31,10 @@ from router.monitor.following import Following
 from router.monitor.self_measure import SelfMeasure
 from router.monitor.shadow import PrivateOpinions, Shadow
 from router.outcomes import queries
+from router.outcomes.constants import WORDS_ROWS
 from router.outcomes.events import note
 from router.outcomes.kept import features_of, is_readable
+from router.outcomes.pieces import pieces
 from router.registry import gates
 from router.text.asks import asks_for
 
@@ -47,31 +50,41 @@ class Watch:
     calibration: CalibrationTest = field(default_factory=CalibrationTest)
     drift: Drift | None = None
     alarms: tuple[Alarm, ...] = ()
+    _heard: tuple[object, ...] = ()  # the version, and what had been said, at the last whole look
 
     async def look(self) -> None:
         """Look at the log; say what is new, and go back to the version before if need be."""
         router = self.service.policy.router
         engine = self.service.log.engine
-        bets = bets_on(await asyncio.to_thread(queries.fresh_labels, engine, router.version))
-        test = self.calibration = watched(bets)
+        heard = (router.version, await asyncio.to_thread(queries.labels_until, engine))
+        bets: list[Bet] = []
+        if heard != self._heard:
+            bets, self.calibration = await asyncio.to_thread(_judged, engine, router.version)
         self.drift = await asyncio.to_thread(recent_drift, engine, router)
         alarms = self.drift.alarms if self.drift else ()
+        test = self.calibration
         if test.broken:
             alarms = (*alarms, Alarm(Kind.CALIBRATION, test.words()))
         for alarm in alarms:
-            if alarm.kind not in {a.kind for a in self.alarms}:
+            new = alarm.kind not in {a.kind for a in self.alarms}
+            if new and await self.service.leases.mine(
+                "alarms"
+            ):  # every gateway sees it, one says so
                 _log.warning(alarm.words)
                 said = note("alarm", router.version, alarm.words)
                 await asyncio.wrap_future(self.service.log.call(said))
         self.alarms = alarms
         if test.broken and self.service.settings.auto_rollback and heard_enough(bets):
             await self._go_back(router, bets[test.since :])
+        self._heard = heard
 
     async def _go_back(self, router: Router, bets: Sequence[Bet]) -> None:
         """To the version before, where that fits what was said since it broke better."""
         registry = self.service.registry
         before = registry.previous
-        if before is None or before == router.version:
+        if before is None or before == router.version or registry.current != router.version:
+            return
+        if not await self.service.mine():
             return
         try:
             earlier = Router(
@@ -82,7 +95,7 @@ class Watch:
         except RouterError as error:
             _log.error("No way back to %s: %s", before, error)
             return
-        gain = await asyncio.to_thread(_gain_of, earlier, bets)
+        gain = await asyncio.to_thread(_gain_of, self.service.log.engine, earlier, bets)
         if not gates.worth_going_back(gain):
             return
         why = (
@@ -92,15 +105,25 @@ class Watch:
         await asyncio.to_thread(registry.roll_back, why)
 
 
-def _gain_of(earlier: Router, bets: Iterable[Bet]) -> float:
+def _judged(engine: Engine, version: str) -> tuple[list[Bet], CalibrationTest]:
+    bets = bets_on(queries.fresh_labels(engine, version, FRESH_LABELS))
+    return bets, watched(bets)
+
+
+def _gain_of(engine: Engine, earlier: Router, bets: Iterable[Bet]) -> float:
     """By how much `earlier` fits labels better: mean squared error, minus its own."""
-    every = [(one, bet.score) for bet in bets for one in bet.about]
-    kept = [(request, one, score) for one, score in every if (request := one.request) is not None]
-    if not kept:
+    every = {one.decision: (one.p_local, bet.score) for bet in bets for one in bet.about}
+    now, then, score = [], [], []
+    for piece in pieces(queries.read_requests(engine, list(every)), WORDS_ROWS):
+        predicted = earlier.predict_batch([request for _, request in piece]).p_local
+        then += predicted.tolist()
+        now += [every[name][0] for name, _ in piece]
+        score += [every[name][1] for name, _ in piece]
+    if not score:
         return 0.0
-    now, score = np.array([(one.p_local, score) for _, one, score in kept]).T
-    then = earlier.predict_batch([request for request, *_ in kept]).p_local
-    return float(np.mean((now - score) ** 2 - (then - score) ** 2))
+    errors = (np.array(p) - np.array(score) for p in (now, then))
+    of_now, of_then = (float(np.mean(error**2)) for error in errors)
+    return of_now - of_then
 
 
 def recent_drift(engine: Engine, router: Router) -> Drift | None:
@@ -133,7 +156,7 @@ async def watching(service: Service) -> AsyncIterator[Watch]:
             ("watch", LOOK_S, watch.look),
             ("shadow", SHADOW_S, shadow.work),
             ("measure", PROBE_S, measure.work),
-            ("champion", MLFLOW_S, following.work),
+            ("champion", FOLLOW_S, following.work),
         ):
             stack.push_async_callback(service.repeat(name, pause_s, work).stop)
         yield watch

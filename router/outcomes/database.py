@@ -1,6 +1,9 @@
 """Opening the outcome database: the one place that knows its address."""
 
 import hashlib
+import logging
+import sqlite3
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,14 +11,19 @@ from typing import Any
 from platformdirs import user_data_path
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
-from router.errors import LogError, MissingExtra
+from router.errors import LogError, LogUnreachable, MissingExtra
 
+_log = logging.getLogger("router.outcomes")
 # Held until the transaction ends.
 _LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
     "postgresql": "SELECT pg_advisory_xact_lock(7682)",
+}
+_NOW = {
+    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "SELECT extract(epoch FROM clock_timestamp())",
 }
 # An end to every wait, so that a database that hangs is noticed. Chosen: as long as for SQLite.
 _PATIENCE: dict[str, dict[str, object]] = {
@@ -26,6 +34,8 @@ _PATIENCE: dict[str, dict[str, object]] = {
         "options": "-c lock_timeout=5000",
     },
 }
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_migrating = threading.Lock()  # Alembic's context is one for all threads
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -36,6 +46,14 @@ def open_database(url: str, durable: bool = False) -> Engine:
     `postgresql+psycopg://user@host/name`. `durable`: a commit survives the death of the machine, as
     it does on PostgreSQL, and not of the process alone.
     """
+    engine = engine_of(url, durable)
+    if (reason := unready(engine)) is not None:
+        raise reason
+    return engine
+
+
+def engine_of(url: str, durable: bool = False) -> Engine:
+    """See `open_database`, without connecting. Raises LogError for what is no such address."""
     try:
         known = make_url(url)
         if known.get_backend_name() not in _LOCK:
@@ -46,27 +64,53 @@ def open_database(url: str, durable: bool = False) -> Engine:
         engine = create_engine(known, connect_args=_PATIENCE[known.get_backend_name()])
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", partial(_careful_sqlite, durable))
-        migrate(engine)
     except ModuleNotFoundError as error:
         raise MissingExtra(str(error.name), "postgres") from error
     except (ArgumentError, SQLAlchemyError, OSError) as error:
-        raise LogError(
-            f"The outcome log at {_safe(url)} cannot be opened ({_cause(error)}); check log_url, "
-            "the rights of its folder and the space on the disk."
-        ) from error
+        raise _unopened(_safe(url), error) from error
     return engine
+
+
+def unready(engine: Engine) -> LogError | None:
+    """Bring the tables up to date; what is in the way of that, if anything is."""
+    try:
+        migrate(engine)
+    except (SQLAlchemyError, OSError) as error:
+        kind = LogUnreachable if _may_pass(engine, error) else LogError
+        return _unopened(engine.url.render_as_string(), error, kind)
+    return None
+
+
+def _may_pass(engine: Engine, error: Exception) -> bool:
+    """Whether waiting may help: for a server it may, for a file if somebody else has it locked."""
+    if not isinstance(error, OperationalError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_BUSY)
+    return engine.dialect.name != "sqlite" or code & 0xFF in _LOCKED
+
+
+def _unopened(name: str, error: Exception, kind: type[LogError] = LogError) -> LogError:
+    look = "check log_url, the rights of its folder and the space on the disk"
+    if kind is LogUnreachable:
+        look = "see that its server runs, that no other program locks it, and that log_url is right"
+    return kind(f"The outcome log at {name} cannot be opened ({_cause(error)}); {look}.")
 
 
 def migrate(engine: Engine) -> None:
     """Bring the tables to the newest form (Alembic); of several processes one at a time."""
     from alembic import command
     from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with engine.begin() as connection:
+    with _migrating, engine.begin() as connection:
         lock(connection)
         config.attributes["connection"] = connection
+        there = MigrationContext.configure(connection).get_current_revision()
+        if there not in (None, ScriptDirectory.from_config(config).get_current_head()):
+            _log.warning("The outcome log is brought to its newest form, a long one in minutes.")
         command.upgrade(config, "head")
 
 
@@ -76,6 +120,11 @@ def lock(connection: Connection) -> None:
     It must be the transaction's first statement.
     """
     connection.exec_driver_sql(_LOCK[connection.dialect.name])
+
+
+def now(connection: Connection) -> float:
+    """The database's own time, Unix time in seconds: one clock for all machines."""
+    return float(connection.exec_driver_sql(_NOW[connection.dialect.name]).scalar_one())
 
 
 def journal_folder(url: str) -> Path:
@@ -89,6 +138,11 @@ def journal_folder(url: str) -> Path:
         return database.with_name(f"{database.name}.journal")
     name = hashlib.sha256(known.set(password=None).render_as_string().encode()).hexdigest()[:12]
     return user_data_path("hybrid-router") / f"journal-{name}"
+
+
+def is_server(url: str) -> bool:
+    """Whether other machines may write there too: a server, no file."""
+    return make_url(url).get_backend_name() != "sqlite"
 
 
 def _careful_sqlite(durable: bool, connection: Any, record: object) -> None:

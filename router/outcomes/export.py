@@ -5,12 +5,15 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Engine, RowMapping, func, or_, select
+from sqlalchemy import Boolean, Engine, Float, Integer, RowMapping, Select, func, or_, select
 
 from router.errors import InputError, LogError
+from router.outcomes.constants import PIECE_ROWS
+from router.outcomes.pieces import Progress, pieces, untold
 from router.outcomes.tables import decisions, feedback
 from router.text.request import request_from_body
 from router.text.structure import clip
@@ -22,19 +25,28 @@ LOGGED = (
     *("p_local", "p_cloud", "gain", "threshold", "max_tokens", "cost_usd", "cloud_usd"),
     "latency_s",
 )
-
-_BATCH = 500
+# Columns of the log that tell what was asked, and what local models answered.
+_COMMON = ("id", "api", "request")
+_LOCAL = (
+    *("tier", "held_until", "answer", "local_answer"),
+    *("local_model", "second_model", "second_answer"),
+)
 
 
 def outcomes(
-    engine: Engine, since: float = float("-inf"), until: float = float("inf")
+    engine: Engine,
+    progress: Progress = untold,
+    *,
+    since: float = float("-inf"),
+    until: float = float("inf"),
 ) -> Iterator[dict[str, Any]]:
     """One row per answer whose words were kept, with the mean of what was said of it.
 
     Of requests from `since` to before `until` (Unix seconds).
 
     `score` is None where nobody rated it: what was not rated belongs to what a policy would have
-    come to. Beside the canonical columns stand how it was decided and what it took (LOGGED).
+    come to. Beside the canonical columns stand how it was decided and what it took (LOGGED). The
+    log is read in pieces; `progress` hears after each how many of its requests are read.
     """
     rated = (
         select(
@@ -49,45 +61,60 @@ def outcomes(
         .subquery()
     )
     said = (rated.c.score.label("rated"), rated.c.one, rated.c.other)
-    joined = select(decisions, *said).join(
+    columns = [decisions.c[name] for name in (*_COMMON, "at", "tier", "model", "answer", *LOGGED)]
+    joined = select(*columns, *said).join(
         rated, rated.c.decision_id == decisions.c.id, isouter=True
     )
-    with engine.connect() as connection:
-        ours = joined.where(decisions.c.at >= since, decisions.c.at < until)
-        ordered = ours.order_by(decisions.c.at, decisions.c.id)
-        streamed = connection.execution_options(yield_per=_BATCH).execute(ordered)
-        for row in streamed.mappings():
-            common = _common(row)
-            if common is None or row["tier"] is None or not row["model"]:
-                continue
-            yield {
-                **common,
-                "tier": row["tier"],
-                "model": row["model"],
-                "score": row["rated"],
-                "weight": 1.0,
-                "created_at": row["at"],
-                "tool_calls": calls_of(row["answer"])[1],
-                "judge": row["one"] if row["one"] == row["other"] else "several",
-                **{name: row[name] for name in LOGGED},
-            }
+    ours = joined.where(decisions.c.at >= since, decisions.c.at < until)
+    for row in _read(engine, ours, progress):
+        common = _common(row)
+        if common is None or row["tier"] is None or not row["model"]:
+            continue
+        yield {
+            **common,
+            "tier": row["tier"],
+            "model": row["model"],
+            "score": row["rated"],
+            "weight": 1.0,
+            "created_at": row["at"],
+            "tool_calls": calls_of(row["answer"])[1],
+            "judge": row["one"] if row["one"] == row["other"] else "several",
+            **{name: row[name] for name in LOGGED},
+        }
 
 
-def answers(engine: Engine) -> Iterator[dict[str, Any]]:
-    """One row per local answer whose words were kept: what `study` reads, no rating needed."""
+def answers(engine: Engine, progress: Progress = untold) -> Iterator[dict[str, Any]]:
+    """One row per local answer whose words were kept: what `study` reads, no rating needed.
+
+    `progress`: as of `outcomes`.
+    """
+    columns = [decisions.c[name] for name in (*_COMMON, *_LOCAL)]
+    for row in _read(engine, select(*columns), progress):
+        common = _common(row)
+        if common is None:
+            continue
+        opinions = (
+            (row["local_model"], local_answer_of(row)),
+            (row["second_model"], row["second_answer"]),
+        )
+        for model, text in opinions:
+            if model and text:
+                beside, calls = calls_of(text)
+                yield {**common, "model": model, "text": beside, "tool_calls": calls}
+
+
+def _read(engine: Engine, query: Select[Any], progress: Progress) -> Iterator[RowMapping]:
+    """Requests in the order of time, never more of them in memory than a piece."""
     with engine.connect() as connection:
-        for row in connection.execute(select(decisions).order_by(decisions.c.at)).mappings():
-            common = _common(row)
-            if common is None:
-                continue
-            opinions = (
-                (row["local_model"], local_answer_of(row)),
-                (row["second_model"], row["second_answer"]),
-            )
-            for model, text in opinions:
-                if model and text:
-                    beside, calls = calls_of(text)
-                    yield {**common, "model": model, "text": beside, "tool_calls": calls}
+        of = 0
+        if progress is not untold:  # counting them all takes its time
+            of = connection.execute(select(func.count()).select_from(decisions)).scalar_one()
+        rows = connection.execution_options(yield_per=PIECE_ROWS).execute(
+            query.order_by(decisions.c.at, decisions.c.id)
+        )
+        for number, piece in enumerate(rows.mappings().partitions()):
+            progress(number * PIECE_ROWS, of)
+            yield from piece
 
 
 def calls_of(written: str | None) -> tuple[str, str | None]:
@@ -215,8 +242,26 @@ def _csv(rows: Iterable[dict[str, Any]], path: Path) -> int:
 
 
 def _parquet(rows: Iterable[dict[str, Any]], path: Path) -> int:
-    import pandas as pd
+    """In pieces, so the types of columns are known before the rows are."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
 
-    frame = pd.DataFrame(rows)
-    frame.to_parquet(path, index=False)
-    return len(frame)
+    count, left = 0, iter(rows)
+    first = next(left, {})
+    schema = pa.schema([(name, _TYPES.get(name, "string")) for name in first])
+    left = chain([first] if first else [], left)
+    with ParquetWriter(path, schema) as out:
+        for piece in pieces(left, PIECE_ROWS):
+            out.write_table(pa.Table.from_pylist(piece, schema))
+            count += len(piece)
+    return count
+
+
+_TYPES = {
+    **dict.fromkeys(("score", "weight", "created_at"), "float64"),
+    **{
+        c.name: {Float: "float64", Boolean: "bool", Integer: "int64"}.get(type(c.type), "string")
+        for c in decisions.columns
+        if c.name in LOGGED
+    },
+}

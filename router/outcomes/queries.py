@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from time import time
 from typing import Any
 
+import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Select,
     and_,
     case,
+    exists,
     func,
     insert,
     or_,
@@ -25,15 +27,16 @@ from sqlalchemy import (
 )
 
 from router.decide.after import AgreementLabel
-from router.outcomes.export import body_of, local_answer_of, request_of
+from router.outcomes.constants import NUMBERS_ROWS, WORDS_ROWS
+from router.outcomes.export import body_of, group_of, local_answer_of, request_of
 from router.outcomes.tables import decisions, feedback, opinions, probes, shadow
-from router.types import Decision, Request
+from router.types import BoolArray, Decision, FloatArray, Request
 from router.wire import Api, Json
 
-_BATCH = 500
 # Beside the measures of agreement: both probabilities without the opinion, and as of a stranger's.
 _OF_PAIR = ("p_local alone", "p_cloud alone", "p_local, strangers", "p_cloud, strangers")
 _d, _f = decisions.c, feedback.c
+Work = Callable[[Connection], None]  # what stores something, in a transaction of somebody else's
 
 
 # Labelling: which requests can be asked again, and what was found out about them
@@ -66,18 +69,68 @@ class Logged:
     threshold: float
 
 
-def answered(engine: Engine) -> list[Logged]:
-    """Requests that were answered and whose words were kept, the oldest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Askable:
+    """Some requests that could be asked again, the numbers of each at one place: arrays (n,).
 
-    Without private ones, those that no model decided on, and those without a text to ask.
+    `ids` (n). Booleans: `audited`, `explored`. `tokens`: read and written, (n, 2), NaN where
+    nobody counted them.
     """
-    return _logged(engine, select(decisions).where(_askable()))
+
+    ids: list[str]
+    p_local: FloatArray
+    p_cloud: FloatArray
+    threshold: FloatArray
+    audited: BoolArray
+    explored: BoolArray
+    tokens: FloatArray
 
 
-def studied(engine: Engine) -> set[str]:
-    """Ids of the decisions that a second opinion was stored for."""
+def unstudied(engine: Engine) -> Iterator[Askable]:
+    """Requests that can be asked again and have no second opinion, the oldest first, in pieces."""
+    has = exists().where(opinions.c.decision_id == _d.id)
+    return _numbers(engine, and_(_askable(), ~has))
+
+
+def unjudged(engine: Engine, source: str) -> Iterator[Askable]:
+    """Those that have a local answer and no feedback of one source, in pieces as `unstudied`."""
+    has = exists().where(_f.decision_id == _d.id, _f.source == source)
+    return _numbers(engine, and_(_askable(), _answered_here(), ~has))
+
+
+def _numbers(engine: Engine, which: ColumnElement[bool]) -> Iterator[Askable]:
+    columns = (_d.id, _d.p_local, _d.p_cloud, _d.threshold, _d.audited, _d.explored)
+    query = select(*columns, _d.input_tokens, _d.output_tokens).where(which).order_by(_d.at)
     with engine.connect() as connection:
-        return set(connection.execute(select(opinions.c.decision_id)).scalars())
+        found = connection.execute(query, execution_options={"yield_per": NUMBERS_ROWS})
+        for piece in found.partitions():
+            ids, *numbers = zip(*piece, strict=True)
+            p_local, p_cloud, threshold, audited, explored, read, written = (
+                np.array(column, dtype=np.float64) for column in numbers
+            )
+            yield Askable(
+                ids=list(ids),
+                p_local=p_local,
+                p_cloud=p_cloud,
+                threshold=threshold,
+                audited=audited == 1,
+                explored=explored == 1,
+                tokens=np.column_stack([read, written]),
+            )
+
+
+def last_studied(engine: Engine, limit: int) -> Iterator[Logged]:
+    """The requests that the last `limit` second opinions are of."""
+    last = select(opinions.c.decision_id).order_by(opinions.c.id.desc()).limit(limit)
+    return _logged(engine, select(decisions).where(_d.id.in_(last.subquery().select())))
+
+
+def with_words(engine: Engine, names: Sequence[str]) -> Iterator[Logged]:
+    """These requests in this order, without those that nobody can read any more."""
+    for start in range(0, len(names), WORDS_ROWS):
+        mine = names[start : start + WORDS_ROWS]
+        found = {one.id: one for one in _logged(engine, select(decisions).where(_d.id.in_(mine)))}
+        yield from (found[name] for name in mine if name in found)
 
 
 def _askable() -> ColumnElement[bool]:
@@ -90,18 +143,23 @@ def _askable() -> ColumnElement[bool]:
     )
 
 
-def _logged(engine: Engine, query: Select[Any]) -> list[Logged]:
-    out = []
+def _answered_here() -> ColumnElement[bool]:
+    """The condition that there is a local answer, as `local_answer_of` says."""
+    given = and_(_d.tier == "local", _d.answer != "")
+    whole = or_(_d.held_until.is_(None), _d.held_until == "end")
+    return or_(given, and_(_d.tier != "local", whole, _d.local_answer != ""))
+
+
+def _logged(engine: Engine, query: Select[Any]) -> Iterator[Logged]:
     with engine.connect() as connection:
-        ordered = query.order_by(_d.at)
-        rows = connection.execution_options(yield_per=_BATCH).execute(ordered).mappings()
-        for row in rows:
+        found = connection.execute(query, execution_options={"yield_per": WORDS_ROWS})
+        for row in found.mappings():
             body = body_of(row["request"])
             request = request_of(body, row["api"])
             if request is None or body is None:
                 continue
             cloud = row["answer"] if row["tier"] == "cloud" else None
-            one = Logged(
+            yield Logged(
                 id=row["id"],
                 api="anthropic" if row["api"] == "anthropic" else "openai",
                 body=body,
@@ -118,23 +176,24 @@ def _logged(engine: Engine, query: Select[Any]) -> list[Logged]:
                 p_cloud=row["p_cloud"],
                 threshold=row["threshold"],
             )
-            out.append(one)
-    return out
 
 
-def to_rate(engine: Engine) -> list[Logged]:
-    """Audited requests that no person has rated, the newest first; of `answered`."""
-    rated = select(_f.decision_id).where(_f.source != "judge")
-    return _logged(engine, select(decisions).where(_askable(), _d.audited, _d.id.not_in(rated)))[
-        ::-1
-    ]
+def to_rate(engine: Engine, limit: int) -> list[Logged]:
+    """The last `limit` audited requests that no person has rated, the newest first."""
+    query = select(decisions).where(_unrated()).order_by(_d.at.desc()).limit(limit)
+    return list(_logged(engine, query))
 
 
-def rated_by(engine: Engine, source: str) -> set[str]:
-    """Ids of the decisions that feedback of one source exists for."""
+def left_to_rate(engine: Engine) -> int:
+    """How many wait for that in all."""
     with engine.connect() as connection:
-        query = select(_f.decision_id).where(_f.source == source)
-        return set(connection.execute(query).scalars())
+        count = select(func.count()).select_from(decisions).where(_unrated())
+        return connection.execute(count).scalar_one()
+
+
+def _unrated() -> ColumnElement[bool]:
+    rated = exists().where(_f.decision_id == _d.id, _f.source != "judge")
+    return and_(_d.audited, _askable(), ~rated)
 
 
 def add_verdict(engine: Engine, decision: str, source: str, scores: Mapping[str, float]) -> None:
@@ -155,7 +214,7 @@ def add_verdict(engine: Engine, decision: str, source: str, scores: Mapping[str,
         connection.execute(insert(feedback), rows)
 
 
-def store(engine: Engine, work: Callable[[Connection], None]) -> None:
+def store(engine: Engine, work: Work) -> None:
     """Do `work` in a transaction of its own, for those who have no `OutcomeLog`."""
     with engine.begin() as connection:
         work(connection)
@@ -169,7 +228,7 @@ def opinion_on(
     answer: str | None,
     label: AgreementLabel,
     version: str,
-) -> Callable[[Connection], None]:
+) -> Work:
     """Work for `OutcomeLog.call` or `store`: keep the second opinion that `model` gave.
 
     `answer` is None where no word may be kept.
@@ -199,6 +258,12 @@ def newest_at(engine: Engine) -> float | None:
     """When the last request came; None for an empty log."""
     with engine.connect() as connection:
         return connection.execute(select(func.max(_d.at))).scalar()
+
+
+def is_known(engine: Engine, decision: str) -> bool:
+    """Whether the log has a decision."""
+    with engine.connect() as connection:
+        return connection.execute(select(_d.id).where(_d.id == decision)).first() is not None
 
 
 def probe_results(engine: Engine, model: str, digest: str) -> dict[str, bool]:
@@ -256,7 +321,7 @@ def past_answer(engine: Engine, decision: str) -> PastAnswer | None:
     return PastAnswer(**row) if row else None
 
 
-def forget_words(decision: str) -> Callable[[Connection], None]:
+def forget_words(decision: str) -> Work:
     """Work for `OutcomeLog.call`: drop every word kept of a decision, its numbers stay."""
     words = dict.fromkeys(("request", "answer", "second_answer", "local_answer"))
 
@@ -289,14 +354,15 @@ _KEPT = (_d.api, _d.request.label("words"), _d.features)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rated(Kept):
-    """Something said about a local answer. `p_local`: before it was given; `p_final`: after it was
-    looked at, where it was; `agreement`: what a second opinion says of it; `audited`: drawn to be
-    labelled, whatever the answer. `at`, `key`: when it was said, and by whom; `asked_at`,
-    `asked_by`: when the request came, and from whom.
+class Rated:
+    """Something said about a local answer. `group`: names requests that say the same. `p_local`:
+    before it was given; `p_final`: after it was looked at, where it was; `agreement`: what a second
+    opinion says of it; `audited`: drawn to be labelled, whatever the answer. `at`, `key`: when it
+    was said, and by whom; `asked_at`, `asked_by`: when the request came, and from whom.
     """
 
     decision: str
+    group: str
     at: float
     key: str | None
     asked_at: float
@@ -327,8 +393,18 @@ class InShadow:
     to_cloud: int
 
 
-def fresh_labels(engine: Engine, version: str) -> list[Rated]:
-    """What was said of local answers that a version decided on, in the order it came."""
+def labels_until(engine: Engine) -> tuple[int, int]:
+    """Names what was said so far, by people and by second models: it changes with every word."""
+    with engine.connect() as connection:
+        last = (select(func.coalesce(func.max(t.c.id), 0)) for t in (feedback, opinions))
+        said, second = (connection.execute(query).scalar_one() for query in last)
+    return said, second
+
+
+def fresh_labels(engine: Engine, version: str, limit: int) -> list[Rated]:
+    """The last `limit` things said of local answers that a version decided on, in the order they
+    came.
+    """
     about_local = or_(_f.tier == "local", and_(_f.tier.is_(None), _d.tier == "local"))
     agreement = (
         select(func.avg(opinions.c.p_local))
@@ -340,13 +416,32 @@ def fresh_labels(engine: Engine, version: str) -> list[Rated]:
     said = (_d.id.label("decision"), _f.at, _f.key, *asked, _f.source, _f.score, _d.p_local)
     final = func.coalesce(_d.p_local_after, _d.p_local).label("p_final")
     query = (
-        select(*_KEPT, *said, final, agreement, _d.audited)
+        select(*_KEPT[:2], *said, final, agreement, _d.audited)
         .join(feedback, _d.id == _f.decision_id)
         .where(_d.router_version == version, about_local, _d.p_local.is_not(None))
-        .order_by(_f.at, _f.id)
+        .order_by(_f.id.desc())
+        .limit(limit)
     )
     with engine.connect() as connection:
-        return [Rated(**row) for row in connection.execute(query).mappings()]
+        rows = connection.execute(query, execution_options={"yield_per": WORDS_ROWS}).mappings()
+        found = [_rated(dict(row)) for row in rows]
+    found.reverse()
+    return sorted(found, key=lambda one: one.at)  # of one moment as they came
+
+
+def _rated(row: dict[str, Any]) -> Rated:
+    request = request_of(body_of(row.pop("words")), row.pop("api"))
+    return Rated(**row, group=row["decision"] if request is None else group_of(request.text))
+
+
+def read_requests(engine: Engine, names: Sequence[str]) -> Iterator[tuple[str, Request]]:
+    """What the router judged of these requests, where words were kept."""
+    for start in range(0, len(names), WORDS_ROWS):
+        mine = _d.id.in_(names[start : start + WORDS_ROWS])
+        with engine.connect() as connection:
+            for row in connection.execute(select(_d.id, _d.api, _d.request).where(mine)):
+                if (request := request_of(body_of(row.request), row.api)) is not None:
+                    yield row.id, request
 
 
 def recent_requests(engine: Engine, limit: int) -> list[Recent]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -75,7 +76,19 @@ decisions = Table(
     Column("second_answer", Text),
     Column("local_answer", Text),  # the one that was not kept
     Column("features", LargeBinary),
-    Index("decisions_at", "at"),
+    # What is summed of all requests, so that a sum over a long log reads no row of it.
+    Index(
+        "decisions_sums",
+        *("at", "status", "tier", "escalated", "explored", "kind", "private_kinds"),
+        *("cost_usd", "cloud_usd", "cache_usd", "switch_usd"),
+    ),
+    Index("decisions_key", "key", "at"),
+    Index(
+        "decisions_audited",
+        "at",
+        sqlite_where=text("audited = 1"),
+        postgresql_where=text("audited"),
+    ),
 )
 
 feedback = Table(
@@ -130,6 +143,7 @@ shadow = Table(
     Column("p_cloud", Float, nullable=False),
     Column("threshold", Float, nullable=False),
     Column("tier", String(8), nullable=False),
+    Index("shadow_version", "version", "tier"),
 )
 
 # Alarms, promotions and rollbacks, in words.
@@ -153,4 +167,24 @@ reservations = Table(
     Column("month", String(7), nullable=False, index=True),
     Column("usd", Float, nullable=False),  # the estimate, then what was paid
     Column("settled", Boolean, nullable=False),
+)
+
+# Who does what only one of all gateways shall do, and until when by the database's own clock.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", Float, nullable=False),
+)
+
+# What gateways remember for each other; no word of a request. `at`: by the database's own clock.
+shared = Table(
+    "shared",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("holder", String(64), nullable=False),  # who wrote it
+    Column("value", Text, nullable=False),  # JSON
 )

@@ -11,14 +11,15 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, insert, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
-from router.errors import LogError, RequestRefused
-from router.outcomes.constants import AT_ONCE, CLOSE_S, GATHER_S, LATE_S, RETRY_S
-from router.outcomes.database import journal_folder, open_database
+from router.errors import LogError, LogUnreachable, RequestRefused
+from router.outcomes.constants import AT_ONCE, CLOSE_S, GATHER_S, LATE_S, ORPHANS_S, RETRY_S
+from router.outcomes.database import engine_of, journal_folder, unready
 from router.outcomes.frames import Entry
 from router.outcomes.journal import Behind, Journal, Sync
 from router.outcomes.tables import decisions, feedback, reservations
@@ -34,13 +35,16 @@ class OutcomeLog:
     """One writer for a database.
 
     `write` puts a decision into the journal, so whoever sends the last byte after it may be killed
-    the next moment. A thread drains the journal into the database, each row once. While the
-    database takes nothing, answers go on, the journal grows and `failing` is true.
+    the next moment. A thread drains the journal into the database, each row once, and those that
+    dead workers leave in the same folder. While the database takes nothing, answers go on, the
+    journal grows and `failing` is true. `ready`: whether its tables are there; else the thread
+    makes them once it can.
     """
 
-    def __init__(self, engine: Engine, journal: Journal) -> None:
-        self.engine, self._journal = engine, journal
-        self.failing = False
+    def __init__(self, engine: Engine, journal: Journal, ready: bool = True) -> None:
+        self.engine, self._journal, self._ready = engine, journal, ready
+        self.failing = not ready
+        self._looked_at = -ORPHANS_S
         self._refused = 0
         self._nudged = self._ended = False
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -148,11 +152,10 @@ class OutcomeLog:
         self.engine.dispose()
 
     def _run(self) -> None:
-        if left := self._journal.adopt():
-            _log.warning("Rows in %d files that dead workers left are drained first.", left)
         while not self._ended:
+            self._look_for_orphans()
             self._drain()
-            work = self._next(RETRY_S if self.failing else None) or self._next(GATHER_S)
+            work = self._next(RETRY_S if self.failing else ORPHANS_S) or self._next(GATHER_S)
             self._nudged = False
             if work is not None:
                 self._drain()
@@ -166,9 +169,19 @@ class OutcomeLog:
             return self._queue.get(timeout=0 if self._ended else within_s)
         return None
 
+    def _look_for_orphans(self) -> None:
+        if monotonic() - self._looked_at < ORPHANS_S:
+            return
+        if left := self._journal.adopt():
+            _log.warning("Rows in %d files that dead workers left are drained first.", left)
+        self._looked_at = monotonic()
+
     def _drain(self) -> None:
         """Everything that waits, into the database; or note that it takes nothing."""
         try:
+            if not self._ready and (reason := unready(self.engine)) is not None:
+                raise reason
+            self._ready = True
             while (piece := self._journal.take()) is not None:
                 self._insert(piece.entries)
                 self._journal.done(piece)
@@ -250,10 +263,18 @@ def _behind() -> LogError:
 def open_log(
     url: str, folder: Path | None = None, sync: Sync = "second", limit_mb: float = 1024
 ) -> OutcomeLog:
-    """The log at `url`, its journal in `folder` (default: beside the database). Raises LogError."""
-    engine = open_database(url, durable=sync != "never")
+    """The log at `url`, its journal in `folder` (default: beside the database).
+
+    A database that is down or locked is waited for. Raises LogError for what waiting does not mend.
+    """
+    engine = engine_of(url, durable=sync != "never")
+    reason = unready(engine)
+    if reason is not None and not isinstance(reason, LogUnreachable):
+        raise reason
     journal = Journal(folder or journal_folder(url), sync, round(limit_mb * 2**20))
-    return OutcomeLog(engine, journal)
+    if reason is not None:
+        _log.error("%s Answers go on; their rows wait in %s until then.", reason, journal.folder)
+    return OutcomeLog(engine, journal, ready=reason is None)
 
 
 def _words(error: Exception) -> str:

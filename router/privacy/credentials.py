@@ -40,10 +40,16 @@ _GATES: dict[str, tuple[str, ...]] = {
     "telegram_token.TelegramBotTokenDetector": (":",),
     "twilio.TwilioKeyDetector": ("AC", "SK"),
 }
-# A few whose gate nearly every text passes: what must stand beside it, cheap to look for.
+# Detector, its gates in any case, and its gates just so: each is looked for once.
+_SPLIT_GATES = [
+    (name, [g for g in gates if g == g.lower()], [g for g in gates if g != g.lower()])
+    for name, gates in _GATES.items()
+]
+# A few whose gate nearly every text passes: what must stand beside it. One that begins with a sign
+# is looked for in a tenth of the time.
 _NARROW = {
-    "discord.DiscordBotTokenDetector": re.compile(r"[A-Za-z\d_-]{24,}\.[A-Za-z\d_-]{6}\."),
-    "telegram_token.TelegramBotTokenDetector": re.compile(r"\d:[0-9A-Za-z_-]{35}"),
+    "discord.DiscordBotTokenDetector": re.compile(r"\.[A-Za-z\d_-]{6}\."),
+    "telegram_token.TelegramBotTokenDetector": re.compile(r":[0-9A-Za-z_-]{35}"),
     "twilio.TwilioKeyDetector": re.compile(r"(?:AC|SK)[a-z0-9]{32}"),
     "artifactory.ArtifactoryDetector": re.compile(r"AKC[a-zA-Z0-9]{10}|AP[\dA-F][a-zA-Z0-9]{8}"),
 }
@@ -75,12 +81,16 @@ def credentials(text: str, lowered: str) -> Iterator[Found]:
     >>> list(credentials(text, text.lower()))
     [Found(kind='credential:aws-access-key', value='AKIAIOSFODNN7EXAMPLE')]
     """
-    for name, gates in _GATES.items():
-        for gate in gates:
-            if gate in lowered or gate in text:
+    for name, small, just_so in _SPLIT_GATES:
+        for gate in small:
+            if gate in lowered:
                 break
         else:
-            continue
+            for gate in just_so:
+                if gate in text:
+                    break
+            else:
+                continue
         narrow = _NARROW.get(name)
         if narrow is None or narrow.search(text):
             plugin = plugins()[name]

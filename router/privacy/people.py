@@ -8,10 +8,11 @@ gather and a few sums read a whole prompt. `python -m training people` learns th
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property
 from importlib.resources import as_file, files
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 from zlib import crc32
 
@@ -58,7 +59,44 @@ class Token(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class _Memory:
+    """What frequent tokens say of themselves and their neighbours. Threads may share one.
+
+    `weights`: see `Tagger`. A row is written before its token is known, and where there is no room
+    both begin anew together, so whoever reads meanwhile reads what is true.
+    """
+
+    def __init__(self, weights: Floats) -> None:
+        self._weights, self._adding = weights, Lock()
+        self._known = self._empty()
+
+    def of(self, tokens: Sequence[str]) -> Floats:
+        """Shape (tokens, 2 * PEOPLE_REACH + 1, classes)."""
+        places, rows = self._known
+        at = [places.get(token, -1) for token in tokens]
+        said = rows.take(at, axis=0, mode="wrap")
+        for i, place in enumerate(at):
+            if place < 0:
+                said[i] = self._added(_usual(tokens[i]))
+        return said
+
+    def _added(self, token: str) -> Floats:
+        with self._adding:
+            if len(self._known[0]) == TOKENS_KNOWN:
+                self._known = self._empty()
+            places, rows = self._known
+            place = places.get(token, len(places))
+            if place == len(places):
+                rows[place] = self._weights[_hashed(token)].sum(axis=0)
+                places[token] = place
+            said: Floats = rows[place]
+            return said
+
+    def _empty(self) -> tuple[dict[str, int], Floats]:
+        return {}, np.zeros((TOKENS_KNOWN, *self._weights.shape[1:]), dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
 class Tagger:
     """`weights` has shape (PEOPLE_BUCKETS, 2 * PEOPLE_REACH + 1, classes), `bias` (classes,).
 
@@ -70,19 +108,19 @@ class Tagger:
     bias: Floats
     cuts: Floats
 
+    @cached_property
+    def _memory(self) -> _Memory:
+        return _Memory(self.weights)
+
     def scores(self, tokens: Sequence[str]) -> Floats:
         """Of each token for each class, as logits; shape (tokens, classes)."""
-        ids = [hashed(t) for t in tokens]
-        starts = np.cumsum([0, *map(len, ids[:-1])])
-        width = 2 * PEOPLE_REACH + 1
-        rows = self.weights[np.concatenate(ids)].reshape(-1, width * len(CLASSES))
-        sums = np.add.reduceat(rows, starts, axis=0).reshape(len(tokens), width, len(CLASSES))
+        said = self._memory.of(tokens)
         out = np.tile(self.bias, (len(tokens), 1))
-        for at in range(width):  # what a neighbour says of the token `shift` before it
+        for at in range(said.shape[1]):  # what a neighbour says of the token `shift` before it
             shift = at - PEOPLE_REACH
             if abs(shift) < len(tokens):
                 mine, theirs = _overlap(len(tokens), shift)
-                out[mine] += sums[theirs, at]
+                out[mine] += said[theirs, at]
         return out
 
     def spans(self, tokens: Sequence[str]) -> Iterator[tuple[str, int, int, float]]:
@@ -175,13 +213,17 @@ def tokens_of(text: str) -> list[Token]:
 
 
 def hashed(token: str) -> NDArray[np.intp]:
-    """The buckets of a token's features; of a long number they say only how long it is."""
+    """The buckets of a token's features."""
+    return _hashed(_usual(token))
+
+
+def _usual(token: str) -> str:
+    """The token, of a long number only how long it is."""
     if len(token) > 2 and token.isdigit():
-        token = ("0" if token[0] == "0" else "9") + "9" * (min(len(token), 9) - 1)
-    return _hashed(token)
+        return ("0" if token[0] == "0" else "9") + "9" * (min(len(token), 9) - 1)
+    return token
 
 
-@lru_cache(maxsize=TOKENS_KNOWN)
 def _hashed(token: str) -> NDArray[np.intp]:
     low = token.lower()
     shape = _shape(token)

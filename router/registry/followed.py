@@ -26,7 +26,7 @@ MOST_BYTES = 500_000_000  # chosen: of a version; the shipped one has a twentiet
 _API = "/api/2.0/mlflow"
 _FILES = "/api/2.0/mlflow-artifacts/artifacts"
 _SERVED = "mlflow-artifacts"  # scheme of files that the server itself hands out
-_FOLLOWED = "followed"  # a file of one line beside the pointers: the registered version taken last
+FOLLOWED = "followed"  # a file of one line beside the pointers: the registered version taken last
 
 
 async def follow(http: httpx.AsyncClient, url: str, registry: Registry) -> str | None:
@@ -38,7 +38,7 @@ async def follow(http: httpx.AsyncClient, url: str, registry: Registry) -> str |
     try:
         found = await _champion(http, url)
         number = str(found.get("version", "")) if found else ""
-        mark = registry.folder / _FOLLOWED
+        mark = registry.folder / FOLLOWED
         if found is None or (mark.is_file() and mark.read_text().strip() == number):
             return None
         tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}

@@ -36,6 +36,8 @@ OPTIONS_SCALE = 10  # chosen: options go from A to J
 MAX_WORD_CHARS = 100  # `max_input_chars_per_word` of the bundled tokenizer
 
 # Speed.
+# Chosen: a long word; what has no spaces is a sentence that hardly comes again.
+MAX_FOREIGN_CHARS = 24
 CHUNKS_REMEMBERED = 100_000  # chosen: words with their punctuation, some 20 MB at most
 FEW_BOUNDS = 9  # chosen: up to eight lists, a plain sum is several times as fast as reduceat
 PROGRESS_TEXTS = 1000  # chosen: encoding more of them takes long enough for a progress bar

@@ -1,15 +1,14 @@
 """What can be counted in a request without reading it: the structure features.
 
-Every value comes from byte counts and token ids, over a whole batch at once, so that the cost
-stays in microseconds.
+Every value comes from byte counts and token ids, so that the cost stays in microseconds.
 """
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from math import log1p
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from router.text.constants import (
     CLIP_HEAD_CHARS,
@@ -21,7 +20,7 @@ from router.text.constants import (
     USUAL_WORD,
     WORD_CHARS,
 )
-from router.text.ragged import Ragged, bounds_of, segment_sums
+from router.text.ragged import Ragged
 from router.text.scripts import SCRIPTS, Scripts
 from router.types import FloatArray, IntArray, Request
 
@@ -83,20 +82,21 @@ _CLASSES = (
     b"?",
     b",",
     b"\n",
-    b"0123456789",
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
     b"abcdefghijklmnopqrstuvwxyz'",
     bytes(range(128, 256)),
 )
-_NEWLINE, _DIGIT, _CAPITAL, _SMALL, _FOREIGN = range(9, 14)
-_OTHER = len(_CLASSES)
-_CLASS_OF = np.full(256, _OTHER, dtype=np.int64)
-for _number, _members in enumerate(_CLASSES):
-    _CLASS_OF[np.frombuffer(_members, dtype=np.uint8)] = _number
-_IS_STOP = np.zeros(256, dtype=bool)
-_IS_STOP[np.frombuffer(b".!?", dtype=np.uint8)] = True
-_IS_SPACE = np.zeros(256, dtype=bool)
-_IS_SPACE[np.frombuffer(b" \n\t\r\0", dtype=np.uint8)] = True  # \0 ends every text
+_NEWLINE, _CAPITAL, _SMALL, _FOREIGN = range(9, 13)
+_DIGITS, _LETTERS = b"0123456789", b"".join(_CLASSES[_CAPITAL:])
+# Tables for bytes.translate: each byte to its class, and all but these to spaces.
+_CLASS_OF = bytes(
+    next((c for c, members in enumerate(_CLASSES) if byte in members), len(_CLASSES))
+    for byte in range(256)
+)
+_ONLY_LETTERS = bytes(byte if byte in _LETTERS else 32 for byte in range(256))
+_ONLY_DIGITS = bytes(byte if byte in _DIGITS else 32 for byte in range(256))
+_FRACTION = re.compile(rb"\.[0-9]")
+_STOP = re.compile(rb"[.!?](?=[ \n\t\r\0]|\Z)")
 
 # Words that the tokenizer keeps whole.
 _CODE = [
@@ -155,34 +155,28 @@ class Vocabulary:
 _LISTS = (_CODE, _NEGATION, _CONDITION, _COMPARISON)
 
 
-def _byte_counts(texts: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-    """Per text: bytes of every class (n, 15), and words, numbers, decimals, stops (4, n)."""
-    n = len(texts)
-    encoded = [t.encode("utf-8", "replace") + b"\0" for t in texts]
-    bounds = bounds_of([len(e) for e in encoded])
-    raw = np.frombuffer(b"".join(encoded), dtype=np.uint8)
-    kind = _CLASS_OF[raw]
-    sizes = bounds[1:] - bounds[:-1]
-    place = kind if n == 1 else np.arange(n).repeat(sizes) * (_OTHER + 1) + kind
-    counted = np.bincount(place, minlength=n * (_OTHER + 1)).reshape(n, _OTHER + 1)
-    digit = kind == _DIGIT
-    letter = (kind == _SMALL) | (kind == _CAPITAL) | (kind == _FOREIGN)
-    events = np.zeros((4, len(raw)), dtype=bool)
-    events[0, 1:] = letter[1:] & ~letter[:-1]
-    events[1, 1:] = digit[1:] & ~digit[:-1]
-    events[:2, 0] = letter[0], digit[0]
-    events[2, 1:-1] = (raw[1:-1] == 46) & digit[:-2] & digit[2:]
-    events[3, :-1] = _IS_STOP[raw[:-1]] & _IS_SPACE[raw[1:]]
-    runs = segment_sums(events.T.astype(np.float64), bounds).T
-    return counted.astype(np.float64), runs
+class _Counts(NamedTuple):
+    """What stands in one text: bytes of each class, and words, numbers, decimals, sentences."""
+
+    of: list[int]
+    words: int
+    numbers: int
+    decimals: int
+    stops: int
 
 
-def _around(requests: Sequence[Request]) -> FloatArray:
-    """What stands around the texts: other turns and text, tools and their results, (n, 4)."""
-    counts = [
-        (r.turns - 1, max(r.chars - len(r.text), 0), r.tools, r.tool_results) for r in requests
-    ]
-    return np.array(counts, dtype=np.float64).reshape(len(requests), 4)
+def _counted(text: str) -> _Counts:
+    raw = text.encode("utf-8", "replace")
+    kinds = raw.translate(_CLASS_OF)
+    numbers = len(raw.translate(_ONLY_DIGITS).split())
+    fractions = _FRACTION.finditer(raw) if numbers else ()
+    return _Counts(
+        of=[kinds.count(c) for c in range(len(_CLASSES))],
+        words=len(raw.translate(_ONLY_LETTERS).split()),
+        numbers=numbers,
+        decimals=sum(raw[m.start() - 1 : m.start()].isdigit() for m in fractions),
+        stops=len(_STOP.findall(raw)),
+    )
 
 
 def structure(
@@ -199,52 +193,66 @@ def structure(
     `distinct` (n,) how many of these differ. What is in no English word counts as words of the
     usual kind, as many as say as much, so that no language is taken for hard by itself.
     """
-    n = len(texts)
-    count, (words, numbers, decimals, stops) = _byte_counts(texts)
-    length = scripts.worth
-    size = np.maximum(length, 1)
-    letters = count[:, _CAPITAL] + count[:, _SMALL]
-    options = np.array([len(_OPTION.findall(t)) for t in texts], dtype=np.float64)
-    sentences = stops + 1
-    seen = ids.sums(vocabulary.counted[ids.flat])
-    tokens, told, variety = ids.sizes, seen[:, :6], distinct
-    if scripts.foreign.any():
-        size = np.maximum(np.array([len(t) for t in texts], dtype=np.float64), 1)
-        words = words + scripts.unspaced / WORD_CHARS
-        letters = letters + scripts.foreign
-        unread = scripts.unread / WORD_CHARS
-        tokens, variety = tokens + unread, variety + unread * USUAL_VARIETY
-        told = told + unread[:, None] * USUAL_WORD
-    tokens = np.maximum(tokens, 1)
-    log = np.log1p
-    out = np.empty((n, SIZE))
-    columns: tuple[NDArray[Any], ...] = (
-        log(length),
-        log(words),
-        log(count[:, _NEWLINE]),
-        log(numbers),
-        numbers / (words + 1),
-        decimals / (numbers + 1),
-        log(count[:, :9]),
-        log(seen[:, 6]),
-        options / OPTIONS_SCALE,
-        options > 0,
-        log(length / (options + 1)),
-        np.where(options > 0, numbers / (options + 1), 0.0),
-        log(sentences),
-        log(length / sentences),
-        letters / (words + 1),
-        told / tokens[:, None],
-        variety / tokens,
-        count[:, _CAPITAL] / size,
-        scripts.unread / np.maximum(length, 1),
-        scripts.counts[:, 1:] / size[:, None],
-        log(seen[:, 7:10]),
-        log(_around(requests)),
+    seen = ids.sums(vocabulary.counted[ids.flat]).tolist()
+    written = (scripts.worth, scripts.foreign, scripts.unread, scripts.unspaced)
+    parts = zip(
+        requests,
+        texts,
+        zip(*(part.tolist() for part in written), strict=True),
+        scripts.counts[:, 1:].tolist(),
+        ids.sizes.tolist(),
+        distinct.tolist(),
+        seen,
+        strict=True,
     )
-    at = 0
-    for column in columns:
-        width = 1 if column.ndim == 1 else column.shape[1]
-        out[:, at : at + width] = column if column.ndim == 2 else column[:, None]
-        at += width
-    return out
+    return np.array([_row(*part) for part in parts]).reshape(len(texts), SIZE)
+
+
+def _row(
+    request: Request,
+    text: str,
+    written: tuple[float, float, float, float],
+    scripts: list[float],
+    tokens: float,
+    variety: float,
+    seen: list[float],
+) -> list[float]:
+    """The features of one text, in the order of NAMES; `seen` sums up `Vocabulary.counted`."""
+    count = _counted(text)
+    length, foreign, unread, unspaced = written
+    size = max(len(text), 1)
+    words = count.words + unspaced / WORD_CHARS
+    letters = count.of[_CAPITAL] + count.of[_SMALL] + foreign
+    unread_words = unread / WORD_CHARS
+    tokens = max(tokens + unread_words, 1)
+    told = [(s + unread_words * usual) / tokens for s, usual in zip(seen, USUAL_WORD, strict=False)]
+    numbers, sentences = count.numbers, count.stops + 1
+    options = len(_OPTION.findall(text))
+    return [
+        log1p(length),
+        log1p(words),
+        log1p(count.of[_NEWLINE]),
+        log1p(numbers),
+        numbers / (words + 1),
+        count.decimals / (numbers + 1),
+        *map(log1p, count.of[:_NEWLINE]),
+        log1p(seen[6]),
+        options / OPTIONS_SCALE,
+        float(options > 0),
+        log1p(length / (options + 1)),
+        numbers / (options + 1) if options else 0.0,
+        log1p(sentences),
+        log1p(length / sentences),
+        letters / (words + 1),
+        *told,
+        (variety + unread_words * USUAL_VARIETY) / tokens,
+        count.of[_CAPITAL] / size,
+        unread / max(length, 1),
+        *(script / size for script in scripts),
+        *map(log1p, seen[7:10]),
+        # What stands around the text.
+        log1p(max(request.turns - 1, 0)),
+        log1p(max(request.chars - len(request.text), 0)),
+        log1p(request.tools),
+        log1p(request.tool_results),
+    ]

@@ -1,4 +1,4 @@
-"""WordPiece with a memory: the bundled tokenizer's ids of ASCII text, several times faster.
+"""WordPiece with a memory: the bundled tokenizer's ids, several times faster.
 
 A word's pieces do not depend on its neighbours (Devlin et al. 2019, arXiv 1810.04805), and most
 words of a text are frequent ones, so looking up what stands between spaces, words with the
@@ -11,12 +11,14 @@ from itertools import chain
 
 from tokenizers import Tokenizer
 
-from router.text.constants import CHUNKS_REMEMBERED, MAX_WORD_CHARS
+from router.text.constants import CHUNKS_REMEMBERED, MAX_FOREIGN_CHARS, MAX_WORD_CHARS
 from router.text.lexicon import Lexicon
 
 _WORD = re.compile(r"[a-z0-9]+|[^a-z0-9\s]")
 # What the bundled tokenizer's normalizer removes, and its two special tokens.
 _REMOVED = bytes({*range(32), 127} - {*b"\t\n\r"})
+# It removes \x85 as well, which is a space to str.split.
+_REMOVED_SIGN = re.compile(f"[{re.escape(_REMOVED.decode())}\x85]")
 _SPECIAL = ("[UNK]", "[PAD]")
 _Memory = dict[str, list[int]]
 
@@ -39,26 +41,32 @@ class WordPiece:
 
         With `lexicon`, the English words that a text's foreign ones stand for follow.
         """
-        fast = [_is_plain(t) for t in texts]
-        slow = iter(
-            self.tokenizer.encode_batch_fast(
-                [t for t, easy in zip(texts, fast, strict=True) if not easy],
-                add_special_tokens=False,
-            )
-            if not all(fast)
-            else ()
-        )
-        return [
-            self._ascii(t, lexicon) if easy else self._foreign(t, next(slow).ids, lexicon)
-            for t, easy in zip(texts, fast, strict=True)
-        ]
-
-    def _foreign(self, text: str, ids: list[int], lexicon: bool) -> list[int]:
-        return [*ids, *self.lexicon.of_text(text.lower())] if lexicon else ids
-
-    def _ascii(self, text: str, lexicon: bool) -> list[int]:
         if len(self._memory[0]) >= CHUNKS_REMEMBERED:  # frequent ones are soon there again
             self._memory = {}, {}
+        return [self._of_text(text, lexicon) for text in texts]
+
+    def _of_text(self, text: str, lexicon: bool) -> list[int]:
+        plain = _is_plain(text)
+        if plain and text.isascii():
+            return self._ascii(text, lexicon)
+        ids = self._foreign(text) if plain else self._searched([text])[0]
+        return [*ids, *self.lexicon.of_text(text.lower())] if lexicon else ids
+
+    def _searched(self, texts: Sequence[str]) -> list[list[int]]:
+        found = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [one.ids for one in found]
+
+    def _foreign(self, text: str) -> list[int]:
+        """Of what is not ASCII the tokenizer itself tells the pieces; of words, once."""
+        known, english = self._memory
+        chunks = [c.lower() if c.isascii() else c for c in text.split()]
+        new = [c for c in dict.fromkeys(chunks) if not c.isascii() and c not in known]
+        pieces = dict(zip(new, self._searched(new), strict=True)) if new else {}
+        known.update((c, pieces[c]) for c in new if len(c) <= MAX_FOREIGN_CHARS)
+        found = (pieces[c] if c in pieces else self._of_chunk(c, known, english) for c in chunks)
+        return list(chain.from_iterable(found))[: self.limit]
+
+    def _ascii(self, text: str, lexicon: bool) -> list[int]:
         known, english = self._memory
         chunks = text.lower().split()
         try:
@@ -116,8 +124,10 @@ def _short(chunks: Sequence[str]) -> list[str]:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether the pieces of a text are those of its words alone."""
-    if not text.isascii() or any(special in text for special in _SPECIAL):
+    """Whether the pieces of a text are those of what stands between its spaces."""
+    if any(special in text for special in _SPECIAL):
         return False
+    if not text.isascii():
+        return _REMOVED_SIGN.search(text) is None
     raw = text.encode("ascii")
     return len(raw.translate(None, _REMOVED)) == len(raw)

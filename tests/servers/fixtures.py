@@ -20,6 +20,7 @@ from tests.servers import upstream
 from tests.servers.running import Gateway
 
 PEERS = Path(os.environ.get("TEST_PEERS", ROOT / ".venv-peers")) / "bin"
+S3_LOGIN = ("AKIAROUTERTEST", "a-secret-of-the-tests")
 Run = Callable[..., Gateway]
 _loaded_once = cache(artifact.load)
 
@@ -97,6 +98,31 @@ def mlflow_server(folder: Path) -> Iterator[str]:
     alone = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # no workers of its own
     for _ in started(command, f"{url}/health", folder / "mlflow-server.log", env=alone):
         yield url
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[str]:
+    """A server that speaks S3 (moto's) with the bucket `models`; the environment has its login."""
+    import s3fs
+
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", url.rsplit(":", 1)[1]]
+    given = {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": S3_LOGIN[0],
+        "AWS_SECRET_ACCESS_KEY": S3_LOGIN[1],
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in given.items():
+            patch.setenv(name, value)
+        s3fs.S3FileSystem.clear_instance_cache()  # which may know another server
+        for _ in started(command, url, folder / "s3.log"):
+            s3fs.S3FileSystem().mkdir("models")
+            s3fs.S3FileSystem.clear_instance_cache()
+            yield url
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path, seconds: float = 60) -> None:

@@ -1,4 +1,6 @@
-"""Killing the gateway under load, again and again: python -m tests.servers.kills 100 [log_url].
+"""Killing the gateway under load, again and again: python -m tests.servers.kills 100 [postgres].
+
+The log is in a SQLite file, or in a PostgreSQL started for it.
 
 No answered request may be without its row, and none have two, once the last gateway has ended.
 """
@@ -10,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from sqlalchemy import create_engine, text
 
 from tests.servers import upstream
 from tests.servers.fixtures import free_port, wait_for
+from tests.servers.postgres import Postgres
 from tests.servers.running import EASY, until
 from tests.servers.served import serving
 
@@ -98,10 +101,14 @@ class Siege:
         return set(self.answered) - set(ids)
 
 
-def main(kills: str = "100", log_url: str = "") -> None:
+def main(kills: str = "100", database: str = "sqlite") -> None:
     """Print what was answered and lost; ends with 1 if anything was."""
-    with tempfile.TemporaryDirectory() as folder:
-        siege = Siege(Path(folder), log_url or f"sqlite:///{folder}/o.db")
+    with ExitStack() as opened:
+        folder = opened.enter_context(tempfile.TemporaryDirectory())
+        log_url = f"sqlite:///{folder}/o.db"
+        if database == "postgres":
+            log_url = opened.enter_context(Postgres()).url
+        siege = Siege(Path(folder), log_url)
         began = time.monotonic()
         siege.run(int(kills), answers=100)
         lost, took = siege.lost(), time.monotonic() - began

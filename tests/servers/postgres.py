@@ -43,7 +43,7 @@ class Postgres:
         if os.getuid() == 0:
             shutil.chown(self._folder, _user())
         self._run("initdb", "-A", "trust", "-U", "postgres", "--no-sync")
-        self._start()
+        self.start()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -52,10 +52,15 @@ class Postgres:
 
     def restart(self) -> None:
         """Stop it under whoever is connected, and start it again."""
-        self._run("pg_ctl", "-m", "fast", "-w", "stop")
-        self._start()
+        self.stop()
+        self.start()
 
-    def _start(self) -> None:
+    def stop(self) -> None:
+        """Stop it under whoever is connected."""
+        self._run("pg_ctl", "-m", "fast", "-w", "stop")
+
+    def start(self) -> None:
+        """Start it, for the first time or again."""
         options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
         log = str(Path(self._folder) / "log")
         self._run("pg_ctl", "-w", "-l", log, "-o", options, "start")

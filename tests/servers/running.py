@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 
 from router.app import Service
 from router.gateway.heads import Heads
+from router.gateway.listening import bound
 from router.gateway.routes import create_app
-from router.gateway.serve import bound
 from router.settings import Settings, load_settings
 
 T = TypeVar("T")

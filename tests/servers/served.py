@@ -6,10 +6,8 @@ from typing import Any
 
 _SERVE = """
 import json, sys
-from functools import partial
-from router.settings import load_settings
-from router.gateway.serve import serve
-serve(partial(load_settings, **json.loads(sys.argv[1])))
+from router.gateway.serving import serve
+serve(json.loads(sys.argv[1]))
 """
 
 

@@ -54,11 +54,12 @@ class Machine:
 
 @contextmanager
 def machines(folder: Path, count: int, settings: dict[str, str]) -> Iterator[list[Machine]]:
-    """`count` gateways that run."""
+    """`count` gateways that run, the last one with two workers."""
     made = [
         Machine(folder / f"machine-{i}", f"http://127.0.0.1:{free_port()}", settings)
         for i in range(count)
     ]
+    made[-1].settings = {**settings, "ROUTER_WORKERS": "2"}
     with ExitStack() as stack:
         for machine in made:
             machine.start()

@@ -81,3 +81,15 @@ def test_docker_knows_every_field_of_the_compose_file() -> None:
     command = ["docker", "stack", "config", "--compose-file", str(DEPLOY / "compose.yaml")]
     done = subprocess.run(command, env={**os.environ, **given}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_image_has_extras_that_there_are_pinned_versions_and_no_root() -> None:
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    (extras,) = (x.removeprefix("ARG EXTRAS=") for x in lines if x.startswith("ARG EXTRAS="))
+    assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
+    installs = [x for x in lines if "pip install" in x]
+    assert installs and all("-c constraints.txt" in x for x in installs)
+    assert [x for x in lines if x.startswith("USER ")] == ["USER 10001"]
+    sent = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = [x.split()[1:-1] for x in lines if x.startswith("COPY ") and "--from" not in x]
+    assert {f"!{name}" for names in copied for name in names} <= set(sent)

@@ -128,26 +128,28 @@ def _bench_strangers(
     strangers: Strangers, *, seeds: int, jobs: int, progress: Callable[[str], None]
 ) -> tuple[_Parts, dict[str, Any]]:
     """Parts `models`, `kinds` of tool calls, and `sources`, left out; and diagrams by source."""
-    pool = Parallel(n_jobs=jobs, max_nbytes="1M")
     seeds = min(seeds, STRANGE_SEEDS)
     folds = range(UNSEEN_FOLDS)
-    progress("models left out")
-    each = [(s, f) for s in range(seeds) for f in folds]
-    found = pool(delayed(models_left_out)(strangers, s, f) for s, f in each)
-    runs = [mean_over(found[s * UNSEEN_FOLDS :][:UNSEEN_FOLDS]) for s in range(seeds)]
-    out = {"models": _by_method(runs)}
-    diagrams: dict[str, Any] = {}
-    if len(strangers.whole) > 1:
-        progress("sources left out")
-        apart = pool(delayed(source_left_out)(strangers, s, seeds) for s in strangers.whole)
-        named = list(zip(strangers.whole, apart, strict=True))
-        out["sources"] = _by_method([{s: each[0][i] for s, each in named} for i in range(seeds)])
-        diagrams = {source: points for source, (_, points) in named}
-    progress("kinds of tool calls left out")
-    kinds = [(s, f) for s in strangers.foreign for f in folds]
-    out["kinds"] = _by_method(
-        [mean_over(pool(delayed(kinds_left_out)(strangers, s, f) for s, f in kinds))]
-    )
+    with Parallel(n_jobs=jobs, max_nbytes="1M") as pool:
+        progress("models left out")
+        each = [(s, f) for s in range(seeds) for f in folds]
+        found = pool(delayed(models_left_out)(strangers, s, f) for s, f in each)
+        runs = [mean_over(found[s * UNSEEN_FOLDS :][:UNSEEN_FOLDS]) for s in range(seeds)]
+        out = {"models": _by_method(runs)}
+        diagrams: dict[str, Any] = {}
+        if len(strangers.whole) > 1:
+            progress("sources left out")
+            apart = pool(delayed(source_left_out)(strangers, s, seeds) for s in strangers.whole)
+            named = list(zip(strangers.whole, apart, strict=True))
+            out["sources"] = _by_method(
+                [{s: each[0][i] for s, each in named} for i in range(seeds)]
+            )
+            diagrams = {source: points for source, (_, points) in named}
+        progress("kinds of tool calls left out")
+        kinds = [(s, f) for s in strangers.foreign for f in folds]
+        out["kinds"] = _by_method(
+            [mean_over(pool(delayed(kinds_left_out)(strangers, s, f) for s, f in kinds))]
+        )
     return out, diagrams
 
 
@@ -167,23 +169,24 @@ def _bench_look(
     Parts: `protocols` and `acts` (grouped folds within a source), `transfer` (the other sources'
     verifier).
     """
-    pool = Parallel(n_jobs=jobs, max_nbytes="1M")
     looks = looks_in(bench)
     sources = list(dict.fromkeys(w.source for w in looks))
     out: dict[str, Any] = {"protocols": {}, "acts": {}, "transfer": {}}
-    progress("looking at answers")
+    targets = teaching(looks) if len(sources) > 1 else []
     # Of one source alone: what a process is given is copied to it.
     alone = {s: replace(bench, answers={s: bench.answers[s]}) for s in sources}
     each = [(source, seed) for source in sources for seed in range(seeds)]
-    runs = pool(delayed(_run_source)(alone[source], source, seed) for source, seed in each)
+    moves = [(look, seed) for look in targets for seed in range(seeds)]
+    with Parallel(n_jobs=jobs, max_nbytes="1M") as pool:
+        progress("looking at answers")
+        runs = pool(delayed(_run_source)(alone[source], source, seed) for source, seed in each)
+        progress("transfer to other sources")
+        moved = pool(delayed(run_transfer)(bench, look, seed) for look, seed in moves)
     for i in range(len(sources)):
         for name, methods in _by_method(runs[i * seeds :][:seeds]).items():
             for method, values in methods.items():
                 part = "acts" if method.startswith(_ACTS) else "protocols"
                 out[part].setdefault(name, {})[method.removeprefix(_ACTS)] = values
-    targets = teaching(looks) if len(sources) > 1 else []
-    progress("transfer to other sources")
-    moved = pool(delayed(run_transfer)(bench, w, seed) for w in targets for seed in range(seeds))
     for i, look in enumerate(targets):
         mine = moved[i * seeds :][:seeds]
         out["transfer"][look.name] = {m: [r[m] for r in mine] for m in mine[0]}

@@ -27,6 +27,12 @@ _TEXT = (
     "per day in May, 2024. If two are within 5 % of each other, say so. def mean(xs): return "
     "sum(xs) / len(xs) is how I computed the average; is that right? "
 )
+# The same in a language that the vocabulary hardly reads.
+_FOREIGN = (
+    "Bitte sehen Sie sich die Zahlen in dieser Übersicht an und erklären Sie mir, welches der drei "
+    "Geschäfte im Mai 2024 täglich am meisten verkauft hat. Falls zwei höchstens 5 % auseinander "
+    "liegen, sagen Sie es ausdrücklich dazu. Prüfen Sie außerdem, ob der Mittelwert richtig ist. "
+)
 _COLD = """
 import sys, time
 started = time.perf_counter()
@@ -45,6 +51,8 @@ def measure(rounds: int = ROUNDS) -> dict[str, Any]:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core is what is promised
     router = Router.load()
     short, long = _prompt(SHORT_CHARS), _prompt(LONG_CHARS)
+    foreign = _FOREIGN[:SHORT_CHARS]
+    spoken = _latency_ms(lambda: router.predict(foreign), rounds)
     fast = _latency_ms(lambda: router.predict(short), rounds)
     slow = _latency_ms(lambda: router.predict(long), rounds // 3)
     blank = "\n" * LINE_ENDS + short
@@ -62,6 +70,7 @@ def measure(rounds: int = ROUNDS) -> dict[str, Any]:
     rows = [
         ("decision, 300 characters, p50", np.quantile(fast, 0.5), "ms", "<=", 0.3),
         ("decision, 300 characters, p99", np.quantile(fast, 0.99), "ms", "<=", 1.0),
+        ("decision, 300 characters of German, p50", np.quantile(spoken, 0.5), "ms", "<=", 0.5),
         ("decision, 5,000 characters, p50", np.quantile(slow, 0.5), "ms", "<=", 1.5),
         ("decision, 50,000 line ends, p50", np.quantile(hostile, 0.5), "ms", "<=", 5.0),
         ("after two answers of 1,500 characters, p50", np.quantile(again, 0.5), "ms", "<=", 0.5),

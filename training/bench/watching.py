@@ -78,10 +78,8 @@ def _false_alarm(rng: np.random.Generator, good: float, bad: float, block: int) 
 
 def _bet(p: float, y: float, audited: bool, at: float) -> Bet:
     said = Rated(
-        api="chat",
-        words=None,
-        features=None,
         decision="",
+        group="",
         at=at,
         key="k",
         asked_at=at,

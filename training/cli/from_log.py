@@ -100,6 +100,7 @@ def what_if(
 ) -> None:
     """Say what other thresholds would have cost and answered, from the log alone."""
     with extra("gateway"):
+        from training.cli.options import steps
         from training.report.training_run import show_what_if
         from training.run import asked_of_log
 
@@ -108,8 +109,8 @@ def what_if(
         if version is not None:
             other = artifacts.load(artifacts.resolve(settings.models_dir, version))
         cuts = threshold or [0.0, 0.1, 0.2, 0.3, 0.5]
-        with _spread(engine, address, jobs, work) as spread:
-            found = asked_of_log(settings, cuts, other, spread)
+        with steps() as step, _spread(engine, address, jobs, work) as spread:
+            found = asked_of_log(settings, cuts, other, spread, step)
         show_what_if(Console(highlight=False, soft_wrap=True), found)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.decide.heads import Heads
 from router.registry.artifact import Artifact
 from router.text.structure import NAMES
 from router.types import FloatArray
@@ -42,7 +41,7 @@ def assembled(
     The arrays depend on the fit, `reference`, `seen` and `known` alone, so equal fits give equal
     bytes.
     """
-    arrays: dict[str, Any] = {n: getattr(fitted.heads, n) for n in Heads.__slots__}
+    arrays: dict[str, Any] = fitted.heads.arrays()
     arrays |= {n: arrays[n].astype(np.float32) for n in _SINGLE}
     if known is not None:
         arrays["known"] = known.array.astype(np.float32)

@@ -15,7 +15,13 @@ from scipy.optimize import minimize
 
 from router.decide.heads import sigmoid
 from router.types import FloatArray, IntArray
-from training.fit.constants import BIAS_C, LEVEL_C, LOSS_TOLERANCE, MAX_ITERATIONS
+from training.fit.constants import (
+    BIAS_C,
+    LEVEL_C,
+    LOSS_TOLERANCE,
+    MAX_ITERATIONS,
+    STEPS_REMEMBERED,
+)
 
 _Bounds = list[tuple[float | None, float | None]]
 
@@ -124,7 +130,11 @@ class _Problem:
             jac=True,
             method="L-BFGS-B",
             bounds=None if sign is None else self._bounds(sign),
-            options={"maxiter": MAX_ITERATIONS, "ftol": LOSS_TOLERANCE},
+            options={
+                "maxiter": MAX_ITERATIONS,
+                "ftol": LOSS_TOLERANCE,
+                "maxcor": STEPS_REMEMBERED,
+            },
         )
         return self._terms(self.step * end.x)
 

@@ -6,6 +6,7 @@ Format: https://html.spec.whatwg.org/multipage/server-sent-events.html
 import asyncio
 from contextlib import suppress
 
+from sqlalchemy import Engine
 from starlette.types import Receive, Scope, Send
 
 from router.engine.record import Record
@@ -13,6 +14,7 @@ from router.errors import RequestRefused
 from router.gateway.constants import PAGE_BEAT_S, PAGE_GATHER_S, PAGES_OPEN
 from router.gateway.page.files import GUARDED
 from router.gateway.responses import UnlessGone
+from router.outcomes.queries import newest_at
 
 _HEADERS = {
     "content-type": "text/event-stream",
@@ -28,15 +30,26 @@ class Feed:
     def __init__(self) -> None:
         self._open: set[asyncio.Event] = set()
         self._ending = False
+        self._newest = 0.0
 
     def watch(self, record: Record) -> None:
         """Take note of a request at its end."""
-        for happened in self._open:
-            happened.set()
+        self._tell()
+
+    async def look(self, engine: Engine) -> None:
+        """Take note of what other gateways answered; nothing is asked where no page is open."""
+        if self._open:
+            newest = await asyncio.to_thread(newest_at, engine) or 0.0
+            if newest > self._newest:
+                self._tell()
+            self._newest = newest
 
     def end(self) -> None:
         """The server stops: let every page go, or it would wait for them."""
         self._ending = True
+        self._tell()
+
+    def _tell(self) -> None:
         for happened in self._open:
             happened.set()
 

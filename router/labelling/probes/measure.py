@@ -12,11 +12,11 @@ from router.backends.discovery import LocalModel, digest_of
 from router.decide.heads import logit, sigmoid
 from router.decide.router import Router
 from router.decide.shift import fitted_shift
-from router.labelling import Progress
 from router.labelling.local import Local
 from router.labelling.probes.checks import passed
 from router.labelling.probes.load import Probe
 from router.outcomes import queries
+from router.outcomes.pieces import Progress, untold
 from router.registry import artifact as artifacts
 from router.registry.ability import ability_for, normalised, with_ability
 from router.registry.registry import Registry
@@ -52,7 +52,7 @@ async def answer_probes(
     model: LocalModel,
     probes: Sequence[Probe],
     *,
-    progress: Progress = lambda done, of: None,
+    progress: Progress = untold,
 ) -> dict[str, bool]:
     """Ask every probe that this model, by its digest, has not answered; probe_id -> passed.
 

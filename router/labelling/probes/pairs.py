@@ -16,11 +16,11 @@ from router.decide.dependence import copied_share, pair_name, relation
 from router.decide.heads import logit
 from router.decide.router import Router
 from router.engine.constants import SECOND_TEMPERATURE
-from router.labelling import Progress
 from router.labelling.local import Local
 from router.labelling.probes.checks import passed
 from router.labelling.probes.load import Probe
 from router.labelling.probes.measure import MAX_TOKENS
+from router.outcomes.pieces import Progress, untold
 from router.registry import artifact as artifacts
 from router.registry.registry import Registry
 from router.text.asks import asks_for
@@ -50,7 +50,7 @@ async def copied_on(
     second: str,
     probes: Sequence[Probe],
     *,
-    progress: Progress = lambda done, of: None,
+    progress: Progress = untold,
 ) -> Copied:
     """Both models' answers to `probes`, set beside each other. Raises BackendError."""
     look = router.second_look()

@@ -98,6 +98,7 @@ def test_doctor_says_what_to_do_and_fails(call: object) -> None:
     assert "No price" in call("serve", ROUTER_CLOUD_MODEL="acme/x").stderr  # type: ignore[operator]
     well = call("doctor")  # type: ignore[operator]
     assert well.returncode == 0, well.stdout
+    assert "fix:" not in well.stdout
 
 
 def test_a_key_is_shown_once_and_kept_as_a_hash(call: object) -> None:

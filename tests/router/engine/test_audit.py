@@ -56,8 +56,9 @@ def drawn(tmp_path: Path, router: Router) -> Any:
 
 
 def test_audited_requests_are_studied_first(drawn: Any, router: Router) -> None:
-    found = logged.to_study(router, queries.answered(drawn), queries.studied(drawn))
-    assert [one.audited for one in found] == [True, False, False]
+    waiting = logged.waiting(drawn, router, ())
+    found = queries.with_words(drawn, waiting.first)
+    assert [one.audited for one in found] == [True, False, False] and waiting.count == 3
 
 
 def test_the_terminal_asks_for_ratings_of_the_audit(
@@ -70,4 +71,4 @@ def test_the_terminal_asks_for_ratings_of_the_audit(
     with drawn.connect() as connection:
         (row,) = connection.execute(select(feedback)).mappings().all()
     assert (row["decision_id"], row["score"], row["tier"]) == ("d00002", 1.0, "local")
-    assert queries.to_rate(drawn) == []
+    assert queries.left_to_rate(drawn) == 0

@@ -388,7 +388,9 @@ def test_a_beginning_does_not_teach_as_an_answer(run: Run, local: upstream.Upstr
     gateway = run(**PATIENT)
     gateway.chat(ASK, stream=True)
     engine = gateway.engine
-    assert [one.local for one in queries.answered(engine)] == [None]
+    (piece,) = queries.unstudied(engine)
+    assert [one.local for one in queries.with_words(engine, piece.ids)] == [None]
+    assert not list(queries.unjudged(engine, "judge"))
     assert list(export.answers(engine)) == []
 
 

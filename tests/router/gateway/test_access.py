@@ -9,7 +9,7 @@ import pytest
 from router.app import Service
 from router.errors import ConfigError
 from router.gateway.auth import hash_of
-from router.gateway.serve import bound
+from router.gateway.listening import bound
 from router.settings import load_settings
 from tests import ROOT
 from tests.servers import upstream
@@ -153,8 +153,8 @@ def test_the_example_names_every_setting_and_is_valid(
     uncommented = settings.sub("", text)
     given = tomllib.loads(uncommented)
     assert set(given) == set(Settings.model_fields)
-    # Only one of five may be set.
-    rules = ("cloud_share", "quality_share", "quality_floor", "value_usd")
+    # Only one of five may be set, and only one champion is followed.
+    rules = ("cloud_share", "quality_share", "quality_floor", "value_usd", "models_url")
     for name in rules:
         del given[name]
     (tmp_path / "router.toml").write_text(text)

@@ -9,10 +9,8 @@ from router.outcomes.queries import Rated
 
 def bet(at: float, score: float = 1.0, asked_by: str = "app", audited: bool = True) -> Bet:
     said = Rated(
-        api="chat",
-        words=None,
-        features=None,
         decision=f"d{at}",
+        group=f"d{at}",
         at=90_000.0 + at,
         key="owner",
         asked_at=at,

@@ -385,5 +385,5 @@ def test_an_opinion_on_a_row_that_waits_comes_after_it(tmp_path: Path) -> None:
         await asyncio.wrap_future(log.call(given))
 
     asyncio.run(main())
-    assert queries.studied(log.engine) == {"a"}
+    assert queries.labels_until(log.engine) == (0, 1)
     log.close()

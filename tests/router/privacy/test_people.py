@@ -2,13 +2,19 @@
 
 import json
 import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
 from random import Random
 from uuid import UUID
 
+import numpy as np
 import pytest
 
 from router.privacy import PrivacyFilter
+from router.privacy.constants import PEOPLE_REACH
 from router.privacy.detectors import Builtin, People
+from router.privacy.people import Floats, hashed, tagger, tokens_of
 from tests.privacy_recall.measure import alarms, recall, together
 from tests.privacy_recall.ordinary import everyday, made
 
@@ -97,3 +103,21 @@ def test_an_address_is_known_by_its_form_where_it_is_said_to_be_one(text: str) -
 
 def test_the_form_alone_is_no_address() -> None:
     assert ADDRESSES.kinds("Compare Chapter 12, 2010 Edition with Table 3, 1999 Berlin.") == ()
+
+
+def test_what_is_remembered_of_tokens_changes_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small the memory is, and whoever else fills it at the same time."""
+    monkeypatch.setattr("router.privacy.people.TOKENS_KNOWN", 7)
+    small = replace(tagger())  # with a memory of its own
+    texts = [[t.text for t in tokens_of(prompt)] for prompt in islice(everyday(), 200)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(small.scores, texts * 3))
+    for tokens, scores in zip(texts * 3, found, strict=True):
+        assert np.allclose(scores, tagger().scores(tokens), atol=1e-5)
+    assert np.allclose(small.scores(["Rose"])[0], _added_up("Rose"), atol=1e-5)
+
+
+def _added_up(token: str) -> Floats:
+    """The scores of a token alone, feature by feature."""
+    weights, bias = tagger().weights, tagger().bias
+    return sum((weights[bucket, PEOPLE_REACH] for bucket in hashed(token)), start=bias)

@@ -1,5 +1,7 @@
 """The fast tokenisation gives the ids of the tokenizer it stands in for."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,9 @@ ODD = [
     "naïve café",
     "日本語",
     "e=mc^2",
+    "ΟΔΟΣ ΣΊΣΥΦΟΣ İSTANBUL Straße",
+    "“It’s — well… 5€” said\u00a0she\u200b\u200b \u200b",
+    "한국어 " * 400,
 ]
 
 
@@ -50,6 +55,14 @@ def test_any_ascii_text_has_the_tokenizers_ids(text: str) -> None:
     assert router.extractor.wordpiece.ids([text]) == expected(router, [text])
 
 
+@given(st.lists(st.one_of(st.text(max_size=40), st.sampled_from(ODD)), max_size=6), st.data())
+def test_any_text_has_the_tokenizers_ids(parts: list[str], data: st.DataObject) -> None:
+    """Signs of any script, spaces of any kind, and words that were met before."""
+    router = default_router()
+    text = data.draw(st.sampled_from([" ", "\u3000", "\u2028", "’", "ß"])).join(parts)
+    assert router.extractor.wordpiece.ids([text, text]) == expected(router, [text, text])
+
+
 def test_what_was_read_before_changes_nothing(
     router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,3 +71,13 @@ def test_what_was_read_before_changes_nothing(
     fresh = [WordPiece(piece.tokenizer, MAX_TOKENS).ids([text], lexicon=True)[0] for text in texts]
     monkeypatch.setattr(wordpiece, "CHUNKS_REMEMBERED", 2)
     assert piece.ids(texts * 2, lexicon=True) == fresh * 2
+
+
+def test_what_the_lexicon_remembers_changes_nothing(router: Router, everyday: Dataset) -> None:
+    """Stems of several words are found wherever their first word was met before."""
+    lexicon = router.extractor.wordpiece.lexicon
+    phrases = [stem for stems in lexicon._several.values() for stem in stems]
+    texts = [*everyday.prompts["prompt"].str.lower(), *phrases]
+    texts += [f"({a}, {b.split()[0]}\n{a}" for a, b in pairwise(phrases)]
+    assert len(phrases) > 100
+    assert [lexicon.of_text(t) for t in texts] == [lexicon._scanned(t) for t in texts]

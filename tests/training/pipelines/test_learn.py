@@ -18,6 +18,7 @@ from router.outcomes.tables import decisions, feedback, opinions
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from router.registry.registry import Registry
+from router.registry.shared import SharedModels
 from router.settings import Settings, load_settings
 from router.text.request import request_from_prompt
 from tests.training import logs
@@ -203,13 +204,17 @@ def own(tmp_path: Path, honest: Engine) -> Settings:
     )
 
 
-def test_what_is_better_is_promoted_tracked_and_can_be_taken_back(own: Settings) -> None:
+def test_what_is_better_is_promoted_tracked_and_can_be_taken_back(
+    own: Settings, tmp_path: Path
+) -> None:
     from training.tracking import CHALLENGER, CHAMPION, EXPERIMENT, Tracking
 
+    own = own.model_copy(update={"models_url": f"file://{tmp_path}/there"})
     run = train_on_log(own, since=0, until=UNTIL, at_once=True)
     version = run.learned.artifact.version
     assert run.status == "promoted"
     assert artifacts.resolve(own.models_dir).name == version
+    assert SharedModels(f"file://{tmp_path}/there").current == version
     tracking = Tracking(own.models_dir.parent)
     assert tracking.version_of(CHAMPION) == version
     assert tracking.version_of(CHALLENGER) is None

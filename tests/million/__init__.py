@@ -1,0 +1,1 @@
+"""What the commands take on a log of a million requests."""
