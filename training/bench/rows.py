@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from router.decide.heads import sigmoid
+from router.errors import DataError
 from router.types import FloatArray, IntArray
 from training.bench.constants import (
     ANY_WORD,
@@ -108,6 +109,8 @@ def made_rows(rows: int, everyday: Path, seed: int = 0) -> Iterator[pd.DataFrame
     """
     tables = [read_table(f) for f in sorted(everyday.glob("*.jsonl"))]
     prompts = [p for t in tables for p in t["prompt"].astype(str) if p.isascii()]
+    if not prompts:
+        raise DataError(f"{everyday} holds no English prompts; name data/everyday (--everyday).")
     chain = Chain.of(prompts)
     truth = Truth.drawn(chain, np.random.default_rng(seed))
     for number, start in enumerate(range(0, rows, FILE_ROWS)):

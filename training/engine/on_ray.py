@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from router.errors import MissingExtra
+from router.errors import MissingExtra, TrainingError
 from training.engine.base import Piece, Result, Shared
 from training.engine.constants import STORE_BYTES
 
@@ -21,7 +21,8 @@ class OnRay:
     """See `training.engine.base.Engine`.
 
     `address`: of a running cluster, `auto` for the one of this machine; None starts one of
-    `workers` processes, which `close` ends. Raises MissingExtra without the extra `[ray]`.
+    `workers` processes, which `close` ends. Raises MissingExtra without the extra `[ray]`,
+    TrainingError where there is no cluster.
     """
 
     name = "ray"
@@ -42,12 +43,19 @@ class OnRay:
                 "object_store_memory": STORE_BYTES,
                 "include_dashboard": False,
             }
-            ray.init(
-                address=address or "local",
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                **({} if address else own),
-            )
+            try:
+                ray.init(
+                    address=address or "local",
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                    **({} if address else own),
+                )
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                where = f"at {address}" if address else "of its own"
+                raise TrainingError(
+                    f"Ray {where} could not be used ({type(error).__name__}); start one with "
+                    "`ray start --head`, or leave --address out."
+                ) from error
         if address:
             found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
             self.workers = max(int(found.get("CPU", workers)), 1)

@@ -40,8 +40,10 @@ TOLERANCE = 1e-4  # scikit-learn's default
 FINE_TOLERANCE = 1e-6
 # Chosen: of L-BFGS over pieces, where a pass is dear; with 10, as is usual, half as many again.
 STEPS_REMEMBERED = 30
-# Of many pieces: chosen, so that the passes over a few cost less than those that they save.
-EARLY_SHARE, EARLY_TOLERANCE = 0.1, 1e-5
+# Beyond so many prompts the tolerance grows with them, up to scikit-learn's default. Chosen: then
+# passes do not grow in number, and what they would still move is far less than what chance does.
+FINE_PROMPTS = 50_000
+EARLY_SHARE = 0.1  # chosen, so that passes over a few pieces cost less than those that they save
 
 # Calibration: strength of the prior as curvature of the log loss; one row of an even case has 0.25.
 # Chosen: held-out folds of a fit are many; rows set aside are few and come after that scaling.

@@ -28,11 +28,12 @@ from training.engine.stages import written
 from training.fit.constants import (
     BASE_SCALE,
     EARLY_SHARE,
-    EARLY_TOLERANCE,
+    FINE_PROMPTS,
     FINE_TOLERANCE,
     MAX_ITERATIONS,
     MODEL_SCALE,
     STEPS_REMEMBERED,
+    TOLERANCE,
 )
 from training.fit.design import Counts, Scaling, dense, sparse
 from training.fit.head import TIERS, Base, ability_name
@@ -107,11 +108,12 @@ def fit(
     pieces: Sequence[Stored],
     folder: Path,
     c: Mapping[str, float],
+    prompts: int,
 ) -> dict[str, FloatArray]:
     """The weights of the heads of the tiers in `c`, scikit-learn's C; see `Columns.split`.
 
-    `folder`: for the columns, which are computed once. Of many pieces a few come first, from whose
-    optimum the way to that of all is short.
+    `folder`: for the columns, which are computed once. `prompts`: how many are fitted on. Of many
+    pieces a few come first, from whose optimum the way to that of all is short.
     """
     paths = [folder / Path(piece.path).name for piece in pieces]
     todo = [(p, str(path)) for p, path in zip(pieces, paths, strict=True) if not path.exists()]
@@ -119,10 +121,11 @@ def fit(
         pass
     files = [str(path) for path in paths]
     theta: FloatArray = np.zeros(sum(columns.width(t) for t in c))
+    tolerance = min(FINE_TOLERANCE * max(prompts / FINE_PROMPTS, 1.0), TOLERANCE)
     early = files[:: round(1 / EARLY_SHARE)]
     if len(early) > 1:
-        theta = _minimised(engine, columns, chunked(early), c, theta, EARLY_TOLERANCE)
-    theta = _minimised(engine, columns, chunked(files), c, theta, FINE_TOLERANCE)
+        theta = _minimised(engine, columns, chunked(early), c, theta, tolerance)
+    theta = _minimised(engine, columns, chunked(files), c, theta, tolerance)
     return _by_tier(columns, tuple(c), theta)
 
 

@@ -399,8 +399,9 @@ class _Fit:
             base=self.base,
         )
         c = {t: choice.c for t, choice in choices.items() if choice.c is not None}
+        prompts = max(n for n, _ in self.survey.labelled.values())
         found = stages.arrays(
-            "weights", "", lambda: fit(self.engine, columns, self.pieces, stages.folder, c)
+            "weights", "", lambda: fit(self.engine, columns, self.pieces, stages.folder, c, prompts)
         )
         weights, models = [], {}
         for tier in TIERS:

@@ -21,8 +21,10 @@ from router.text.features import Features
 from tests import ROOT
 from tests.servers.postgres import Postgres, programs
 from training.bench.rows import write
+from training.data import log as logs
 from training.data.dataset import Dataset, checked
 from training.data.featurize import featurize
+from training.data.log import read_window
 from training.data.pieces import frames, units
 from training.data.splits import parts
 from training.engine.base import Engine
@@ -32,6 +34,7 @@ from training.evaluate.metrics import auc
 from training.fit.encoder import of_artifact
 from training.pipelines.in_pieces import train_in_pieces
 from training.pipelines.prompts import Trained, train
+from training.run import reading
 
 pytestmark = pytest.mark.slow
 EQUAL = 1e-3  # in probability: as near as a fit in pieces must be to that in memory
@@ -152,6 +155,25 @@ def test_ray_gives_the_same_bits_even_where_a_worker_is_killed_in_each_stage(
     killing = Killing(over_ray, tmp_path)
     assert same_arrays(in_pieces, fitted(parquet, shipped, tmp_path / "work", killing))
     assert {p.name for p in tmp_path.glob("*.killed")} == {"map.killed", "apply.killed"}
+
+
+def test_a_log_is_read_over_ray_as_it_is_here(
+    shipped: Artifact, tmp_path: Path, over_ray: OnRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "UNIT_ROWS", 150)
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    engine = open_database(url)
+    transfer.load(TRAFFIC, engine)
+    over = reading(over_ray, tmp_path, url, shipped)
+    span = {"since": 0.0, "until": 4e9, "maturity_s": 3600.0, "texts": False}
+    here, there = (
+        read_window(engine, over.extractor(), **span, spread=spread)  # type: ignore[arg-type]
+        for spread in (None, over)
+    )
+    engine.dispose()
+    assert here.digest == there.digest and here.signals == there.signals
+    at = np.arange(len(here))
+    assert here.embeddings(at) == pytest.approx(there.embeddings(at), abs=EQUAL)
 
 
 class Killing:
@@ -309,3 +331,8 @@ def test_the_truth_of_made_rows_is_found_again(shipped: Artifact, tmp_path: Path
     mine = made[made["tier"] == "local"]
     best = auc(mine["truth"].to_numpy(), mine["score"].to_numpy())
     assert found["auc"] - 0.5 > 0.6 * (best - 0.5)  # of ten thousand prompts, of words by hundreds
+
+
+def test_rows_need_prompts_to_be_made_of(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no English prompts"):
+        write(10, tmp_path, tmp_path)
