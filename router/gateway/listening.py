@@ -1,15 +1,21 @@
 """The socket that clients connect to."""
 
 import socket
+import sys
 
 from router.errors import ConfigError
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """A socket on that address; port 0 takes a free one. Raises ConfigError."""
+def bound(host: str, port: int, shared: bool = False) -> socket.socket:
+    """A socket on that address; port 0 takes a free one. Raises ConfigError.
+
+    `shared`: others of this user may listen there too, and Linux spreads connections over them.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared and sys.platform == "linux":
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listening.bind((host, port))
     except OSError as error:

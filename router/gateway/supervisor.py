@@ -1,7 +1,7 @@
 """Several workers on one address, and the small process that starts them and keeps them alive.
 
-The supervisor opens the socket that all workers take connections from. It loads no model and
-answers nothing. A worker that dies is started again; one that ends before any has ever served, as
+The supervisor has the address, at which all workers take connections. It loads no model and answers
+nothing. A worker that dies is started again; one that ends before any has ever served, as
 for a wrong setting, ends them all. Where the supervisor itself dies, its workers drain and end.
 """
 
@@ -43,7 +43,9 @@ def supervise(settings: Settings, given: dict[str, Any]) -> int:
         )
     counts = tempfile.mkdtemp(prefix="router-counts-")
     try:
-        with bound(settings.host, settings.port) as listening:
+        with bound(settings.host, settings.port) as alone:  # nobody else has it
+            host, port = alone.getsockname()[:2]
+        with bound(host, port, shared=True) as listening:
             return asyncio.run(_Supervisor(settings.workers, given, listening, counts).run())
     finally:
         shutil.rmtree(counts, ignore_errors=True)

@@ -3,8 +3,11 @@
 import json
 import os
 import socket
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any, Self
+
+from router.gateway.listening import bound
 
 _TOLD = "_ROUTER_WORKER"  # in the environment; no setting
 
@@ -13,9 +16,9 @@ _TOLD = "_ROUTER_WORKER"  # in the environment; no setting
 class Worker:
     """One of the processes that answer at one address.
 
-    `number`: from 0. `listening`, `supervisor`: file descriptors of the socket that clients connect
-    to, and of one whose other end is closed when the supervisor ends. `given`: settings that were
-    given on its command line.
+    `number`: from 0. `listening`, `supervisor`: file descriptors of a socket that has the address,
+    and of one whose other end is closed when the supervisor ends. `given`: settings that were given
+    on its command line.
     """
 
     number: int
@@ -34,8 +37,17 @@ class Worker:
         return {_TOLD: json.dumps(asdict(self))}
 
     def listener(self) -> socket.socket:
-        """The socket that clients connect to."""
-        return socket.socket(fileno=self.listening)
+        """The socket that clients connect to.
+
+        On Linux one of its own at the same address: where all wait at one socket, the first to wake
+        takes most connections, and clients keep them. Elsewhere the supervisor's.
+        """
+        supervisors = socket.socket(fileno=self.listening)
+        if sys.platform != "linux":
+            return supervisors
+        with supervisors:
+            host, port = supervisors.getsockname()[:2]
+        return bound(host, port, shared=True)
 
 
 class Line:

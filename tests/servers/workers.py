@@ -113,9 +113,10 @@ def besieged(those: Workers, kills: int, answers: int) -> list[str]:
                 continue
 
     def whole(died: int) -> list[int]:
-        """The workers, once there are as many as before."""
+        """The workers, once as many answer as before."""
         pids = those.pids()
-        return pids if len(pids) == before and died not in pids else []
+        there = len(pids) == before and died not in pids
+        return pids if there and those.answering() == set(range(before)) else []
 
     pids = those.pids()
     before = len(pids)

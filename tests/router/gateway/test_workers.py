@@ -90,6 +90,14 @@ def test_workers_end_with_their_supervisor(two: Workers) -> None:
     until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in left), 30)
 
 
+def test_no_other_gateway_shares_the_address(two: Workers, tmp_path: Path) -> None:
+    port = int(two.url.rsplit(":", 1)[1])
+    for count in (1, 2):
+        command = serving(workers=count, port=port, log_url=f"sqlite:///{tmp_path}/other.db")
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and "cannot be used" in done.stderr
+
+
 def test_what_is_wrong_is_said_once_and_ends_them_all(tmp_path: Path) -> None:
     (tmp_path / "journal").touch()
     given = {"workers": 3, "port": 0, "journal_dir": str(tmp_path / "journal")}
