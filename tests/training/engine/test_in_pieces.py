@@ -65,7 +65,7 @@ def features(rows: Dataset, shipped: Artifact) -> Features:
 
 @pytest.fixture(scope="module")
 def over_ray() -> Iterator[OnRay]:
-    pytest.importorskip("ray", reason="needs the [ray] extra; `make test` installs it")
+    pytest.importorskip("ray", reason="needs the [ray] extra; `make test-ray` installs it")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
         engine = OnRay(workers=2)
