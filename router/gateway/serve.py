@@ -153,6 +153,8 @@ def _report(service: Service, address: str) -> None:
         say(f"[green]cloud[/]  {settings.cloud_model}")
     else:
         say("[yellow]cloud[/]  not configured; set ANTHROPIC_API_KEY to escalate to Claude")
+    if settings.workers > 1:
+        say(f"workers {settings.workers}, and one process that keeps them alive")
     say(
         f"policy {policy.version}: {policy.router.operating_point.words()}, "
         f"cascade {settings.cascade}, "
