@@ -57,7 +57,7 @@ class OnRay:
                     "`ray start --head`, or leave --address out."
                 ) from error
         if address:
-            found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            found: dict[str, float] = ray.cluster_resources()
             self.workers = max(int(found.get("CPU", workers)), 1)
 
     def map(
