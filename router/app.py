@@ -278,7 +278,9 @@ class Service:
             model: object = str(folder.resolve())
         except RouterError:
             model = None
-        return stamp, model, self.registry.challenger, own_models().exists()
+        # By the same sign that the settings know it by: the folder is there before its versions.
+        own = (own_models() / artifacts.POINTER).is_file()
+        return stamp, model, self.registry.challenger, own
 
     async def _discovered(self) -> LocalServer:
         settings = self.settings

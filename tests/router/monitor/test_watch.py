@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Coroutine
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from sqlalchemy import insert, select
 
+from router.app import Service
 from router.decide.router import Router
 from router.gateway.metrics import Metrics
 from router.monitor.alarms import Kind, traffic_of
@@ -24,6 +26,7 @@ from router.registry.ability import with_ability
 from router.registry.artifact import Artifact
 from router.registry.registry import Registry
 from router.registry.serving import writable
+from router.settings import load_settings
 from tests.servers.fixtures import Run
 from tests.servers.running import EASY, Gateway, until
 from tests.training import logs
@@ -268,7 +271,7 @@ def test_other_weights_under_the_same_name_count_as_unmeasured(shipped: Artifact
 def test_the_shipped_folder_is_never_written_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from router.settings import load_settings, shipped_models
+    from router.settings import shipped_models
 
     monkeypatch.setattr("router.settings.own_models", lambda: tmp_path / "own")
     monkeypatch.setattr("router.registry.serving.own_models", lambda: tmp_path / "own")
@@ -280,3 +283,23 @@ def test_the_shipped_folder_is_never_written_to(
         and artifacts.resolve(own).name == artifacts.resolve(shipped_models()).name
     )
     assert load_settings().models_dir == own
+
+
+def test_an_own_folder_is_taken_up_though_it_was_seen_without_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made before the first version is copied into it, which takes a while."""
+    own = tmp_path / "own"
+    for module in ("router.settings", "router.registry.serving", "router.app"):
+        monkeypatch.setattr(f"{module}.own_models", lambda: own)
+    reread = partial(load_settings, log_url=f"sqlite:///{tmp_path}/o.db")
+
+    async def work() -> Path:
+        async with Service(reread(), reread) as service:
+            own.mkdir()
+            await service._reload_if_changed()
+            await asyncio.to_thread(writable, service.settings)
+            await service._reload_if_changed()
+            return service.settings.models_dir
+
+    assert asyncio.run(work()) == own
