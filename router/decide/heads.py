@@ -69,7 +69,7 @@ class Heads:
             (self.syllables, self.syllable_idf),
         )
         words, pairs, syllables = (
-            np.column_stack([(weights * idf.astype(np.float64)).T, idf.astype(np.float64) ** 2])
+            np.column_stack([*(weights * idf.astype(np.float64)), idf.astype(np.float64) ** 2])
             for weights, idf in blocks
         )
         return words, pairs, syllables

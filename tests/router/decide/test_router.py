@@ -182,3 +182,8 @@ def test_reading_keeps_short_right_answers_and_sends_poor_ones_away(model: str) 
         before = [router.predict(prompt) for prompt, _ in said]
         after = router.predict_after_batch(before, [answer for _, answer in said])
         assert [one.tier for one in after] == [tier] * len(said)
+
+
+def test_what_is_known_of_a_word_lies_in_one_row(router: Router) -> None:
+    """Else looking up a few rows copies the whole table first, which takes longer than all else."""
+    assert all(table.flags.c_contiguous for table in router.heads._tables)
