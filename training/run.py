@@ -18,7 +18,7 @@ from router.registry import artifact as artifacts
 from router.registry import gates
 from router.registry.registry import Change, Registry
 from router.registry.serving import serving, writable
-from router.registry.shared import publisher
+from router.registry.shared import publishers
 from router.settings import Settings
 from router.text.features import SCHEMA
 from training.data.log import Spread, Window, read_window
@@ -85,9 +85,7 @@ def train_on_log(
         folder = models / learned.artifact.version
         tracking.log_training_run(learned, folder, {"since": since, "until": until})
         listeners = [events.listener(engine), tracking.listener(models)]
-        if settings.models_url is not None:
-            listeners.append(publisher(settings.models_url, models))
-        registry = Registry(models, *listeners)
+        registry = Registry(models, *listeners, *publishers(settings.models_url, models))
         rolled_back = events.rolled_back(engine, learned.artifact.version)
         at_once = at_once or settings.shadow_requests == 0
         status = _settled(registry, learned, champion.version, rolled_back, at_once)

@@ -322,12 +322,10 @@ def rollback() -> None:
     settings = load_settings()
     with extra("gateway"), opened_log(settings) as engine:
         from router.outcomes.events import listener
-        from router.registry.shared import publisher
+        from router.registry.shared import publishers
 
-        hand_on = (
-            [publisher(settings.models_url, settings.models_dir)] if settings.models_url else []
-        )
-        registry = Registry(settings.models_dir, listener(engine), *hand_on)
+        models = settings.models_dir
+        registry = Registry(models, listener(engine), *publishers(settings.models_url, models))
         version = registry.roll_back("by hand.")
     print(f"{version} is current; a running gateway takes it within seconds.")
 

@@ -14,7 +14,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,19 @@ def pack_vectors(vectors: NDArray[np.floating[Any]]) -> bytes:
     return bytes(save_arrays({"vectors": packed, "scale": scale.astype(np.float32)}))
 
 
+@contextmanager
+def arriving(target: Path) -> Iterator[Path]:
+    """A folder beside `target` to write a version to; it is moved there whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
+    try:
+        yield partial
+        partial.chmod(0o755)
+        os.rename(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def save(artifact: Artifact, models_dir: Path) -> Path:
     """Write `artifact` to `models_dir/<version>` and return that folder.
 
@@ -141,17 +155,11 @@ def save(artifact: Artifact, models_dir: Path) -> Path:
         manifest["verifier"] = {**manifest.get("verifier", {}), "schema": VERIFIER_SCHEMA}
     manifest["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     files[MANIFEST] = (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode()
-    partial: str | None = None
     try:
-        models_dir.mkdir(parents=True, exist_ok=True)
-        partial = tempfile.mkdtemp(prefix=".partial-", dir=models_dir)
-        for name, data in files.items():
-            write_synced(Path(partial) / name, data)
-        Path(partial).chmod(0o755)
-        os.rename(partial, target)
+        with arriving(target) as partial:
+            for name, data in files.items():
+                write_synced(partial / name, data)
     except OSError as error:
-        if partial:
-            shutil.rmtree(partial, ignore_errors=True)
         raise ArtifactError(
             f"The model {version} could not be written to {models_dir} ({error.strerror}); "
             "free space or choose a writable folder. Models that were there are unchanged."

@@ -8,9 +8,6 @@ the package itself is large and belongs to learning.
 
 import asyncio
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -76,17 +73,11 @@ async def _fetched(http: httpx.AsyncClient, url: str, number: str, target: Path)
     if place.scheme != _SERVED:
         raise _unread(url, "it does not serve its files; start it with --artifacts-destination")
     base = f"{url}{_FILES}{quote(place.path)}/artifacts/{target.name}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
-    try:
+    with artifacts.arriving(target) as partial:
         left = MOST_BYTES - await _copied(http, base, partial / artifacts.MANIFEST, MOST_BYTES)
         for name in json.loads((partial / artifacts.MANIFEST).read_bytes())["files"]:
             left -= await _copied(http, base, partial / artifacts.checked_version(name), left)
         await asyncio.to_thread(artifacts.load, partial)
-        partial.chmod(0o755)
-        os.rename(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 async def _copied(http: httpx.AsyncClient, base: str, target: Path, most: int) -> int:

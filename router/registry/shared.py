@@ -8,9 +8,6 @@ its manifest all the same. Protocols and their credentials are fsspec's
 """
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,9 +102,7 @@ class SharedModels:
 
     def _fetch(self, files: Any, source: str, target: Path) -> None:
         """Copy a version's files and check them; `target` is there whole or not at all."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
-        try:
+        with artifacts.arriving(target) as partial:
             names, left = [artifacts.MANIFEST], MOST_BYTES
             for name in names:
                 path = f"{source}/{artifacts.checked_version(name)}"
@@ -121,10 +116,6 @@ class SharedModels:
                 if name == artifacts.MANIFEST:
                     names += json.loads((partial / name).read_bytes())["files"]
             artifacts.load(partial)
-            partial.chmod(0o755)
-            os.rename(partial, target)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
 
     @contextmanager
     def _opened(self, what: str) -> Iterator[tuple[Any, str]]:
@@ -163,8 +154,12 @@ def _pointed(files: Any, root: str) -> str:
     return artifacts.checked_version(raw.decode("utf-8", "replace").strip())
 
 
-def publisher(url: str, folder: Path) -> Listener:
-    """What hands on every version that becomes current in `folder`, by whichever move."""
+def publishers(url: str | None, folder: Path) -> list[Listener]:
+    """Who hands on every version that becomes current in `folder`, by whichever move; nobody
+    without a `url`.
+    """
+    if url is None:
+        return []
 
     def hear(move: Move) -> None:
         if move.change not in (Change.PROMOTED, Change.ROLLED_BACK):
@@ -178,7 +173,7 @@ def publisher(url: str, folder: Path) -> Listener:
                 "router models publish"
             ) from error
 
-    return hear
+    return [hear]
 
 
 def shown(url: str) -> str:

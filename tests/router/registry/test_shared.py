@@ -18,7 +18,7 @@ from router.monitor.following import Following
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
 from router.registry.registry import Registry
-from router.registry.shared import SharedModels, publisher
+from router.registry.shared import SharedModels, publishers
 from router.settings import load_settings
 from tests.commands import command
 from tests.servers.fixtures import S3_LOGIN, Run, free_port, s3_server
@@ -152,7 +152,7 @@ def test_a_package_that_is_missing_is_named(
 def test_promotions_and_ways_back_are_handed_on(tmp_path: Path, shipped: Artifact) -> None:
     url = f"file://{tmp_path}/there"
     folder = machine(tmp_path / "a", shipped, "v1", "v2").folder
-    registry = Registry(folder, publisher(url, folder))
+    registry = Registry(folder, *publishers(url, folder))
     registry.promote("v2")
     assert SharedModels(url).current == "v2"
     registry.shadow("v1")
