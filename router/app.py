@@ -1,7 +1,6 @@
 """The parts of a running router: built from settings, exchanged when these change."""
 
 import asyncio
-import hashlib
 import logging
 import os
 import socket
@@ -38,7 +37,7 @@ from router.outcomes.budget import Caps, Ledger
 from router.outcomes.constants import ARRIVAL_LOOK_S, ARRIVAL_S, SHARE_PRUNE_S, SHARE_PULL_S
 from router.outcomes.database import is_server
 from router.outcomes.lease import Leases
-from router.outcomes.shared import Shared
+from router.outcomes.shared import Shared, hashed
 from router.outcomes.writer import OutcomeLog, open_log
 from router.prices import Prices
 from router.privacy import PrivacyFilter
@@ -155,7 +154,7 @@ class Service:
         Raises LogError.
         """
         place = f"{socket.gethostname()}:{self.settings.models_dir.resolve()}"
-        return await self.leases.mine(f"versions-{hashlib.sha256(place.encode()).hexdigest()[:32]}")
+        return await self.leases.mine(f"versions-{hashed(place.encode())}")
 
     async def arrived(self, decision: str) -> None:
         """Wait, for two seconds at most, until a decision that another gateway made just now is in

@@ -7,7 +7,6 @@ the request that opened it, which gives the tier where it began unless that chan
 takes a prefix for not cached.
 """
 
-import hashlib
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import msgspec
 from router.engine.constants import CONVERSATIONS_REMEMBERED
 from router.engine.expected import Preamble, Prefix
 from router.engine.record import Record
-from router.outcomes.shared import Note, Shared
+from router.outcomes.shared import Note, Shared, hashed
 from router.types import Request, Tier
 
 _T = TypeVar("_T")
@@ -131,13 +130,9 @@ def _remember(known: OrderedDict[str, _T], key: str, value: _T) -> None:
 
 def _key(record: Record, request: Request) -> str:
     said = f"{record.call.key}\0{request.client}\0{request.opening}"
-    return _hashed(said.encode(errors="replace"))
+    return hashed(said.encode(errors="replace"))
 
 
 def _preamble_key(record: Record, model: str) -> str:
     """Whose key it came with does not matter: the cloud's cache is one for all."""
-    return _hashed(f"{model}\0".encode(errors="replace") + record.call.preamble)
-
-
-def _hashed(said: bytes) -> str:
-    return hashlib.blake2b(said, digest_size=16).hexdigest()
+    return hashed(f"{model}\0".encode(errors="replace") + record.call.preamble)

@@ -1,6 +1,5 @@
 """Telling other gateways on the log what this one learned, and hearing what they did."""
 
-import hashlib
 import logging
 import socket
 import time
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 from router.backends.resilience import Breaker
 from router.engine.conversations import CONVERSATION, PREAMBLE, Conversations
 from router.engine.signatures import SIGNATURE, Signatures
-from router.outcomes.shared import KEY, Note, Shared
+from router.outcomes.shared import KEY, Note, Shared, hashed
 from router.settings import Settings, is_loopback
 from router.types import Tier
 
@@ -72,4 +71,4 @@ class Sharing:
         settings = self._settings()
         url = settings.local_url if tier == "local" else settings.cloud_url
         host = socket.gethostname() if is_loopback(urlsplit(url).hostname or "") else ""
-        return hashlib.sha256(f"{host}\0{url}".encode()).hexdigest()[:32]
+        return hashed(f"{host}\0{url}".encode())

@@ -1,11 +1,10 @@
 """Which model signed which thinking: a signature is valid for that model alone."""
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
 
 from router.engine.constants import SIGNATURES_REMEMBERED
-from router.outcomes.shared import Note, Shared
+from router.outcomes.shared import Note, Shared, hashed
 
 SIGNATURE = "signature"
 
@@ -53,4 +52,4 @@ class Signatures:
 
 
 def _hash(signature: str) -> str:
-    return hashlib.blake2b(signature.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return hashed(signature.encode("utf-8", "replace"))

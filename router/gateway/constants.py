@@ -25,6 +25,8 @@ SWITCH_S = 0.0005  # chosen: the log's thread gets its turn within a fraction of
 LATENCY_BUCKETS_S = (0.005, 0.02, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
 # The supervisor of several workers.
+# The variable that names the folder of their counts; prometheus_client reads it on its import.
+COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 STEADY_S = 60.0  # chosen: a worker that lived so long is started again at once
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # chosen: before a worker that died young
 COUNTS_S = 1.0  # chosen: how old what one worker says of another may be

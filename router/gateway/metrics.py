@@ -12,12 +12,11 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from router.app import Service
 from router.engine.record import Record
-from router.gateway.constants import LATENCY_BUCKETS_S
+from router.gateway.constants import COUNTS_FOLDER, LATENCY_BUCKETS_S
 from router.monitor.constants import LIMIT
 from router.monitor.watch import Watch
 from router.outcomes.journal import Behind
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the variable that prometheus_client reads on its import
 # What several workers make of a gauge together; of "sum" a worker that is no more still counts.
 _Together = Literal["livemax", "livesum", "sum"]
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -44,7 +43,7 @@ class Metrics:
 
     def __init__(self, service: Service, watch: Watch | None = None) -> None:
         self._service, self._watch = service, watch
-        self.shared = FOLDER in environ
+        self.shared = COUNTS_FOLDER in environ
         self.under_way = UnderWay()
         self._registry = CollectorRegistry()
         self.described: list[tuple[str, tuple[str, ...], str]] = []  # name, labels, words

@@ -21,13 +21,18 @@ from typing import Any
 from prometheus_client.multiprocess import mark_process_dead
 
 from router.errors import ConfigError
-from router.gateway.constants import KILL_S, LONGEST_PAUSE_S, SHORTEST_PAUSE_S, STEADY_S
+from router.gateway.constants import (
+    COUNTS_FOLDER,
+    KILL_S,
+    LONGEST_PAUSE_S,
+    SHORTEST_PAUSE_S,
+    STEADY_S,
+)
 from router.gateway.listening import bound
 from router.gateway.worker import Worker
 from router.settings import Settings
 
 _log = logging.getLogger("router.gateway")
-_COUNTS = "PROMETHEUS_MULTIPROC_DIR"  # see router.gateway.metrics; prometheus_client reads it
 
 
 def supervise(settings: Settings, given: dict[str, Any]) -> int:
@@ -115,7 +120,7 @@ class _Supervisor:
                 sys.executable,
                 *sys.orig_argv[1:],
                 stdin=DEVNULL,
-                env={**environ, _COUNTS: self._counts, **worker.environment()},
+                env={**environ, COUNTS_FOLDER: self._counts, **worker.environment()},
                 pass_fds=(worker.listening, worker.supervisor),
                 process_group=0,  # Ctrl-C is the supervisor's, which lets them drain
             )

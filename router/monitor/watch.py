@@ -67,9 +67,8 @@ class Watch:
             alarms = (*alarms, Alarm(Kind.CALIBRATION, test.words()))
         for alarm in alarms:
             new = alarm.kind not in {a.kind for a in self.alarms}
-            if new and await self.service.leases.mine(
-                "alarms"
-            ):  # every gateway sees it, one says so
+            # Every gateway sees it, one says so.
+            if new and await self.service.leases.mine("alarms"):
                 _log.warning(alarm.words)
                 said = note("alarm", router.version, alarm.words)
                 await asyncio.wrap_future(self.service.log.call(said))

@@ -7,6 +7,7 @@ with what it knows itself. No word of a request is among it.
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,11 @@ class Note:
     value: str
 
 
+def hashed(said: bytes) -> str:
+    """A name for what nobody shall read in the log: 32 hexadecimal digits."""
+    return hashlib.blake2b(said, digest_size=16).hexdigest()
+
+
 class Shared:
     """One gateway's part. `holder`: a name that no other process has; `down`: whether the database
     takes nothing now. To be opened and closed on one event loop.
@@ -57,9 +63,8 @@ class Shared:
         self._waiting: dict[tuple[str, str], str] = {}
         self._put = asyncio.Event()
         self._since: float | None = None
-        self._seen: dict[
-            tuple[str, str], float
-        ] = {}  # what the last pulls gave, and when it was put
+        # What the last pull gave, and when it was put.
+        self._seen: dict[tuple[str, str], float] = {}
         self._silent_until = 0.0
         # Of its own: a database that hangs must not take the threads that requests are read in.
         self._threads = ThreadPoolExecutor(2, "shared")
