@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,6 +17,7 @@ from rich.console import Console
 from router.cli.console import extra
 from router.registry import artifact as artifacts
 from router.settings import load_settings
+from training.cli.engines import Address, Where, spread
 
 if TYPE_CHECKING:
     from training.run import SpreadOver
@@ -33,11 +34,8 @@ def register(app: typer.Typer) -> None:
 
 
 EngineName = Annotated[
-    Literal["memory", "local", "ray"],
+    Where,
     typer.Option(help="The log in one go; in pieces in this process; in pieces over Ray's."),
-]
-Address = Annotated[
-    str | None, typer.Option(help="Of a Ray cluster, auto for this machine's; default: a new one.")
 ]
 Jobs = Annotated[int, typer.Option(help="Processes of a new Ray.")]
 Work = Annotated[
@@ -122,11 +120,8 @@ def _spread(
     if name == "memory":
         yield None
         return
-    from training.engine.choose import engine_of
-
-    engine = engine_of(name, address, jobs)
-    with TemporaryDirectory(prefix="router-pieces-") as own:
-        try:
-            yield engine, work or Path(own)
-        finally:
-            engine.close()
+    with (
+        spread(name, address, jobs) as engine,
+        TemporaryDirectory(prefix="router-pieces-") as own,
+    ):
+        yield engine, work or Path(own)

@@ -15,8 +15,8 @@ from training.cli import loop as cli_loop
 from training.cli import people as cli_people
 from training.cli import picture as cli_picture
 from training.cli import rows as cli_rows
+from training.cli.engines import Address, spread
 from training.cli.options import (
-    Address,
     Data,
     EngineName,
     Json,
@@ -26,7 +26,6 @@ from training.cli.options import (
     console,
     folder_of,
     read_all,
-    spread,
     steps,
     write_json,
 )

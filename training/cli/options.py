@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,11 +15,10 @@ from router.cli.console import stoppable
 from router.cli.progress import shown
 from router.errors import ArtifactError, RouterError
 from router.registry import artifact as artifacts
+from training.cli.engines import Where
 from training.cli.lasting import Lasting
 from training.data.dataset import Dataset, combined
 from training.data.readers import read
-from training.engine.base import Engine
-from training.engine.choose import engine_of
 
 console = Console(highlight=False)
 _UNSAVED = "The version in use is as it was; the same command begins anew."
@@ -29,11 +28,8 @@ SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave faulty rows out
 Models = Annotated[Path, typer.Option(help="Folder of model versions.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")]
 EngineName = Annotated[
-    Literal["memory", "local", "ray"],
+    Where,
     typer.Option(help="All in memory; in pieces in this process; in pieces over Ray's."),
-]
-Address = Annotated[
-    str | None, typer.Option(help="Of a Ray cluster, auto for this machine's; default: a new one.")
 ]
 Seed = Annotated[int, typer.Option(help="Seed of folds and bootstraps.")]
 
@@ -48,16 +44,6 @@ def steps() -> Iterator[Any]:
     with stoppable(_UNSAVED), shown(lambda: lasting.words(monotonic())):
         yield lambda step: lasting.begun(step, monotonic())
         lasting.ended(monotonic())
-
-
-@contextmanager
-def spread(name: str, address: str | None, workers: int) -> Iterator[Engine]:
-    """An engine by its name, whose processes end with the block."""
-    engine = engine_of(name, address, workers)
-    try:
-        yield engine
-    finally:
-        engine.close()
 
 
 def folder_of(name: str) -> Path:

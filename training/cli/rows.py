@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from training.cli.options import Address, Json, Seed, console, steps, write_json
+from training.cli.engines import Address
+from training.cli.options import Json, Seed, console, steps, write_json
 
 _EVERYDAY = Path("data/everyday")
 
