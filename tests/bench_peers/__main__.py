@@ -26,12 +26,12 @@ import httpx
 
 from tests.bench_peers.decision import beside_uncommon_route
 from tests.bench_peers.peers import Peer, environment, peers
+from tests.servers.bench import STUB
 from tests.servers.fixtures import free_port, wait_for
 
 CLIENTS = (1, 32, 256)
 MOST_FAILED = 0.01  # of its requests; else it has no row: an error is quick
 GATEWAY_CORE, LOAD_CORE = "0", "1"
-STUB = "import sys; from tests.servers.bench import stub; stub(*sys.argv[1:])"
 LUA = """
 local n = 0
 local words = {{"river", "mountain", "capital", "planet", "engine", "garden", "doctor", "letter",
@@ -193,7 +193,7 @@ def beside(folder: Path, rounds: int, seconds: int) -> None:
     """The gateways, one stub for all; one that does not start or answer is named and left out."""
     port = free_port()
     stub = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-c", STUB, str(port), "0"]
+    command = [*STUB, str(port), "0"]
     with running(command, LOAD_CORE, folder / "stub.log") as process:
         wait_for(f"{stub}/v1/models", process, folder / "stub.log")  # type: ignore[arg-type]
         with ExitStack() as stack:

@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import httpx
 
@@ -134,6 +135,27 @@ def stub(port: str, pause_s: str) -> None:
     uvloop.run(main())
 
 
+STUB = [
+    sys.executable,
+    "-c",
+    "import sys; from tests.servers.bench import stub; stub(*sys.argv[1:])",
+]
+
+
+def passing_to(backend: str, log_url: str, **settings: Any) -> list[str]:
+    """The command of a gateway whose requests all go to `backend`, with nothing to wait for."""
+    return serving(
+        local_url=backend,
+        cloud_url=backend,
+        log_url=log_url,
+        cascade="off",
+        threshold=1.0,
+        local_limits={"at_once": 1000},
+        auto_probe=False,
+        **settings,
+    )
+
+
 def load(url: str, clients: int, seconds: int, script: Path) -> tuple[float, float, float]:
     """p50 and p99 in ms, and requests per second."""
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "-s", str(script), url]
@@ -201,12 +223,10 @@ def main() -> None:
     script = folder / "load.lua"
     script.write_text(LUA)
     ports = [free_port() for _ in range(3)]
-    code = "import sys; from tests.servers.bench import stub; stub(*sys.argv[1:])"
-    python = [sys.executable, "-c"]
     direct, slow, url = (f"http://127.0.0.1:{p}" for p in ports)
     running = [
-        subprocess.Popen([*python, code, str(ports[0]), "0"]),
-        subprocess.Popen([*python, code, str(ports[1]), "0.05"]),
+        subprocess.Popen([*STUB, str(ports[0]), "0"]),
+        subprocess.Popen([*STUB, str(ports[1]), "0.05"]),
     ]
     log = folder / "log"
     try:
@@ -231,16 +251,8 @@ def measure(
     """All of it; gateways that are started are added to `running`."""
 
     def gateway(backend: str) -> "subprocess.Popen[bytes]":
-        command = serving(
-            port=int(url.rsplit(":", 1)[1]),
-            local_url=backend,
-            cloud_url=backend,
-            log_url=f"sqlite:///{folder}/o.db",
-            cascade="off",
-            threshold=1.0,
-            local_limits={"at_once": 1000},
-            auto_probe=False,
-        )
+        port = int(url.rsplit(":", 1)[1])
+        command = passing_to(backend, f"sqlite:///{folder}/o.db", port=port)
         with log.open("ab") as out:
             process = subprocess.Popen(command, stdout=out, stderr=out)
         running.append(process)

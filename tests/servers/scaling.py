@@ -21,10 +21,9 @@ from statistics import median
 
 import httpx
 
-from tests.servers.bench import LUA, load
+from tests.servers.bench import LUA, STUB, load, passing_to
 from tests.servers.fixtures import free_port, wait_for
 from tests.servers.running import until
-from tests.servers.served import serving
 
 CLIENTS = 32
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -67,17 +66,8 @@ def cpu_s(pid: int) -> float:
 def scaled(folder: Path, stub: str, workers: int, number: int = 0) -> Scaled:
     """Start one; returns when all its workers answer."""
     port, log = free_port(), folder / f"log-{workers}-{number}"
-    command = serving(
-        port=port,
-        workers=workers,
-        local_url=stub,
-        cloud_url=stub,
-        log_url=f"sqlite:///{folder}/{workers}-{number}.db",
-        cascade="off",
-        threshold=1.0,
-        local_limits={"at_once": 1000},
-        auto_probe=False,
-    )
+    log_url = f"sqlite:///{folder}/{workers}-{number}.db"
+    command = passing_to(stub, log_url, port=port, workers=workers)
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out)
     made = Scaled(process, workers, f"http://127.0.0.1:{port}")
@@ -105,12 +95,11 @@ def main(workers: str = "2", rounds: str = "5", seconds: str = "4") -> None:
     """Measure and print a table."""
     if shutil.which("wrk") is None:
         raise SystemExit("The bench needs wrk: apt-get install wrk.")
-    code = "import sys; from tests.servers.bench import stub; stub(*sys.argv[1:])"
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder, port = Path(name), free_port()
         script, stub = folder / "load.lua", f"http://127.0.0.1:{port}"
         script.write_text(LUA)
-        backend = subprocess.Popen([sys.executable, "-c", code, str(port), "0"])
+        backend = subprocess.Popen([*STUB, str(port), "0"])
         stack.callback(backend.kill)
         wait_for(f"{stub}/v1/models", backend, folder / "stub")
         alone = [scaled(folder, stub, 1, number) for number in range(int(workers))]

@@ -221,6 +221,15 @@ async def local(connection: Connection, got: Got) -> None:
         await connection.json(said())
 
 
+async def slowly(connection: Connection, got: Got) -> None:
+    """A stream of six words, slow enough for something to happen meanwhile."""
+    await connection.start_stream()
+    for event in chunks("one two three four five six"):
+        await connection.event(event)
+        await asyncio.sleep(0.15)
+    connection.writer.close()
+
+
 async def cloud(connection: Connection, got: Got) -> None:
     """A well-behaved Claude."""
     if got.path.endswith("/count_tokens"):

@@ -1,6 +1,5 @@
 """The gateway as a process of its own: killed, and asked to end."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -55,14 +54,7 @@ def test_sigterm_lets_a_stream_finish(
 ) -> None:
     running, url, _ = process
 
-    async def slow(connection: upstream.Connection, got: upstream.Got) -> None:
-        await connection.start_stream()
-        for event in upstream.chunks("one two three four five six"):
-            await connection.event(event)
-            await asyncio.sleep(0.15)
-        connection.writer.close()
-
-    local.script = slow
+    local.script = upstream.slowly
     body = {"model": "local", "stream": True, "messages": [{"role": "user", "content": EASY}]}
     with httpx.stream("POST", url + "/v1/chat/completions", json=body, timeout=20) as answer:
         lines = answer.iter_lines()

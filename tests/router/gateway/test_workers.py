@@ -1,6 +1,5 @@
 """Several workers behind one address, as processes of their own."""
 
-import asyncio
 import signal
 import subprocess
 import threading
@@ -53,14 +52,7 @@ def test_a_worker_killed_under_load_loses_nothing_and_comes_back(two: Workers) -
 
 
 def test_sigterm_lets_streams_of_all_workers_finish(two: Workers, local: upstream.Upstream) -> None:
-    async def slow(connection: upstream.Connection, got: upstream.Got) -> None:
-        await connection.start_stream()
-        for event in upstream.chunks("one two three four five six"):
-            await connection.event(event)
-            await asyncio.sleep(0.15)
-        connection.writer.close()
-
-    local.script = slow
+    local.script = upstream.slowly
     body = {"model": "local", "stream": True, "messages": [{"role": "user", "content": EASY}]}
     begun = threading.Barrier(9)
 
