@@ -17,6 +17,7 @@ from pyarrow import ArrowException
 from router.errors import DataError
 from router.outcomes.database import open_database
 from router.outcomes.export import outcomes
+from router.outcomes.pieces import pieces
 from router.outcomes.queries import extent, spans
 from training.data.readers import SUFFIXES, as_rows, read_table
 from training.engine.constants import FRAME_ROWS, UNIT_ROWS
@@ -143,13 +144,7 @@ def _of_log(url: str, rows: int) -> list[Unit]:
 def _of_span(unit: Unit, rows: int) -> Iterator[pd.DataFrame]:
     engine = open_database(unit.place)
     try:
-        lot: list[dict[str, object]] = []
-        for row in outcomes(engine, since=unit.first, until=unit.last):
-            lot.append(row)
-            if len(lot) >= rows:
-                yield pd.DataFrame(lot)
-                lot = []
-        if lot:
+        for lot in pieces(outcomes(engine, since=unit.first, until=unit.last), rows):
             yield pd.DataFrame(lot)
     finally:
         engine.dispose()
