@@ -5,3 +5,4 @@ FRAME_ROWS = 16_384  # chosen: rows in memory as text at a time, some 20 MB
 CHUNKS = 16  # chosen: shares of the pieces that are summed alone, so that 16 processes have work
 # Chosen: what passes through Ray's store are summaries and gradients, a megabyte each.
 STORE_BYTES = 100 * 2**20
+KNOCK_S = 5.0  # chosen: a cluster that does not take a connection by then is not there

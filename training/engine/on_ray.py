@@ -9,12 +9,13 @@ piece takes, and what comes back are summaries.
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from router.errors import MissingExtra, TrainingError
 from training.engine.base import Piece, Result, Shared
-from training.engine.constants import STORE_BYTES
+from training.engine.constants import KNOCK_S, STORE_BYTES
 
 
 class OnRay:
@@ -37,25 +38,26 @@ class OnRay:
             raise MissingExtra("ray", "ray") from error
         self._ray, self.workers = ray, workers
         self._started = not ray.is_initialized()
-        if self._started:
-            own: dict[str, Any] = {
-                "num_cpus": workers,
-                "object_store_memory": STORE_BYTES,
-                "include_dashboard": False,
-            }
-            try:
+        own: dict[str, Any] = {
+            "num_cpus": workers,
+            "object_store_memory": STORE_BYTES,
+            "include_dashboard": False,
+        }
+        try:
+            _knock(address)
+            if self._started:
                 ray.init(
                     address=address or "local",
                     logging_level=logging.ERROR,
                     log_to_driver=False,
                     **({} if address else own),
                 )
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                where = f"at {address}" if address else "of its own"
-                raise TrainingError(
-                    f"Ray {where} could not be used ({type(error).__name__}); start one with "
-                    "`ray start --head`, or leave --address out."
-                ) from error
+        except (OSError, RuntimeError, ValueError) as error:
+            where = f"at {address}" if address else "of its own"
+            raise TrainingError(
+                f"Ray {where} could not be used ({type(error).__name__}); start one with "
+                "`ray start --head`, or leave --address out."
+            ) from error
         if address:
             found: dict[str, float] = ray.cluster_resources()
             self.workers = max(int(found.get("CPU", workers)), 1)
@@ -102,6 +104,13 @@ class OnRay:
         """See `Engine.close`."""
         if self._started:
             self._ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """See that somebody listens at HOST:PORT: Ray itself would wait for minutes. Raises OSError."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), KNOCK_S).close()
 
 
 class _Actor:

@@ -19,6 +19,7 @@ from router.outcomes.database import open_database
 from router.registry.artifact import Artifact
 from router.text.features import Features
 from tests import ROOT
+from tests.servers.fixtures import free_port
 from tests.servers.postgres import Postgres, programs
 from training.bench.rows import write
 from training.data import log as logs
@@ -320,6 +321,12 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtra, match=r"hybrid-router\[ray\]"):
         OnRay()
+
+
+def test_an_address_where_nobody_listens_is_one_sentence() -> None:
+    pytest.importorskip("ray", reason="needs the [ray] extra; `make test-ray` installs it")
+    with pytest.raises(TrainingError, match="ray start --head"):
+        OnRay(f"127.0.0.1:{free_port()}")
 
 
 def test_the_truth_of_made_rows_is_found_again(shipped: Artifact, tmp_path: Path) -> None:
