@@ -4,9 +4,9 @@ import hashlib
 import logging
 import sqlite3
 import threading
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -14,6 +14,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from router.errors import LogError, LogUnreachable, MissingExtra
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _log = logging.getLogger("router.outcomes")
 # Held until the transaction ends.
@@ -99,19 +102,34 @@ def _unopened(name: str, error: Exception, kind: type[LogError] = LogError) -> L
 def migrate(engine: Engine) -> None:
     """Bring the tables to the newest form (Alembic); of several processes one at a time."""
     from alembic import command
-    from alembic.config import Config
     from alembic.migration import MigrationContext
+
+    with _migrating, engine.begin() as connection:
+        lock(connection)
+        there = MigrationContext.configure(connection).get_current_revision()
+        if there == _newest():
+            return
+        if there is not None:
+            _log.warning("The outcome log is brought to its newest form, a long one in minutes.")
+        config = _alembic()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@cache
+def _newest() -> str | None:
+    """The newest form of the tables; to find it out is to load every migration."""
     from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_alembic()).get_current_head()
+
+
+def _alembic() -> "Config":
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with _migrating, engine.begin() as connection:
-        lock(connection)
-        config.attributes["connection"] = connection
-        there = MigrationContext.configure(connection).get_current_revision()
-        if there not in (None, ScriptDirectory.from_config(config).get_current_head()):
-            _log.warning("The outcome log is brought to its newest form, a long one in minutes.")
-        command.upgrade(config, "head")
+    return config
 
 
 def lock(connection: Connection) -> None:
