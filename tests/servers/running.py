@@ -1,11 +1,15 @@
 """The gateway in a thread of the test, over real sockets, and how a test waits for it."""
 
 import asyncio
+import socket
 import sqlite3
+import ssl
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -16,6 +20,7 @@ from router.app import Service
 from router.gateway.heads import Heads
 from router.gateway.listening import bound
 from router.gateway.routes import create_app
+from router.outcomes.database import open_database
 from router.settings import Settings, load_settings
 
 T = TypeVar("T")
@@ -33,12 +38,49 @@ def until(condition: Callable[[], T], seconds: float = 20) -> T:
     return found
 
 
+@cache
+def _empty_log() -> bytes:
+    """A database with its tables, and no row: to make those takes longer than many a test."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "outcomes.db"
+        open_database(f"sqlite:///{path}").dispose()
+        return path.read_bytes()
+
+
+class _Server(uvicorn.Server):
+    """Ends the moment it is told to, if nobody is connected; uvicorn looks ten times a second, and
+    gives clients a tenth more. There are a thousand tests.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+
+    def end(self) -> None:
+        self.should_exit = True
+        self._told.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self._told.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.server_state.connections:
+            await super().shutdown(sockets)
+        else:
+            for server in self.servers:
+                server.close()
+
+
 class Gateway:
     """`with Gateway(tmp_path, local_url=...) as gateway: gateway.chat("hi")`."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.database = folder / "outcomes.db"
-        settings.setdefault("log_url", f"sqlite:///{self.database}")
+        if "log_url" not in settings:
+            settings["log_url"] = f"sqlite:///{self.database}"
+            if not self.database.exists():
+                self.database.write_bytes(_empty_log())
         settings.setdefault("cascade", "off")
         self.settings: Settings = load_settings(**settings)
         self._ready = threading.Event()
@@ -63,8 +105,7 @@ class Gateway:
                 self.service = service
                 app = create_app(service)
                 config = uvicorn.Config(app, log_level="error", lifespan="off", http=Heads)
-                self._server = uvicorn.Server(config)
-                self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+                self._server = _Server(config)
                 self._ready.set()
                 await self._server.serve([listening])
 
@@ -73,12 +114,14 @@ class Gateway:
         assert self._ready.wait(30)
         if self._failure:
             raise self._failure
-        self.client = httpx.Client(base_url=self.url, timeout=60)
+        no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # to read them takes long
+        self.client = httpx.Client(base_url=self.url, timeout=60, verify=no_certificates)
         return self
 
     def __exit__(self, *error: object) -> None:
         self.client.close()
-        self._server.should_exit = True
+        if self._thread.is_alive():  # a test may have ended it before
+            self.loop.call_soon_threadsafe(self._server.end)
         self._thread.join(20)
 
     def chat(self, text: str, model: str = "auto", **more: Any) -> httpx.Response:
