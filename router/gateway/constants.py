@@ -35,6 +35,7 @@ KILL_S = DRAIN_S + 15.0  # chosen: to drain requests, and then the journal
 # The doctor.
 ENOUGH_CONTEXT_TOKENS = 16_384  # chosen: below, tools such as coding agents hardly ever fit
 CLOUD_CHECK_S = 10.0  # chosen: a person waits for it
+MODELS_CHECK_S = 6.0  # chosen: S3 takes one with the import of its package; a gateway waits longer
 
 # The embedded model.
 EMBEDDED_CONTEXT_TOKENS = 8192  # what SmolLM2-135M-Instruct was trained for
