@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 import sqlite3
 import threading
 from functools import partial
@@ -34,6 +35,13 @@ _PATIENCE: dict[str, dict[str, object]] = {
         "options": "-c lock_timeout=5000",
     },
 }
+# What a PostgreSQL server says to whom it never lets in. Before a connection stands the driver has
+# no SQLSTATE (28000, 28P01, 3D000, 42501), only these words; a server that speaks another language
+# than English (lc_messages) is not understood, and is waited for like one that is down.
+_NEVER = re.compile(
+    r"(password|Peer|certificate) authentication failed|no password supplied|pg_hba\.conf"
+    r'|(role|database) ".*" does not exist|not permitted to log in|permission denied for database'
+)
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _migrating = threading.Lock()  # Alembic's context is one for all threads
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -82,17 +90,20 @@ def unready(engine: Engine) -> LogError | None:
 
 
 def _may_pass(engine: Engine, error: Exception) -> bool:
-    """Whether waiting may help: for a server it may, for a file if somebody else has it locked."""
+    """Whether waiting may help: for a server that refuses nobody, for a file that is locked."""
     if not isinstance(error, OperationalError):
         return False
-    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_BUSY)
-    return engine.dialect.name != "sqlite" or code & 0xFF in _LOCKED
+    if engine.dialect.name != "sqlite":
+        return not _NEVER.search(str(error.orig))
+    return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_BUSY) & 0xFF in _LOCKED
 
 
 def _unopened(name: str, error: Exception, kind: type[LogError] = LogError) -> LogError:
     look = "check log_url, the rights of its folder and the space on the disk"
     if kind is LogUnreachable:
         look = "see that its server runs, that no other program locks it, and that log_url is right"
+    elif _NEVER.search(str(error)):
+        look = "name a user, a password and a database in log_url that its server lets in"
     return kind(f"The outcome log at {name} cannot be opened ({_cause(error)}); {look}.")
 
 
@@ -167,4 +178,5 @@ def _safe(url: str) -> str:
 def _cause(error: Exception) -> str:
     """The driver's own words, without the statement and its parameters."""
     inner = getattr(error, "orig", None) or error
-    return str(inner).splitlines()[0][:200] if str(inner) else type(inner).__name__
+    lines = str(inner).splitlines() or [type(inner).__name__]
+    return next(filter(_NEVER.search, lines), lines[0])[:200]  # of several hosts, who refuses

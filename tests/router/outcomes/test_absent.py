@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, Connection, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from router.errors import LogError, LogUnreachable
 from router.outcomes import database
@@ -50,6 +51,79 @@ def test_it_answers_and_says_how_far_behind_it_is_and_catches_up(
     engine.dispose()
     assert set(answered) < set(kept)
     assert gateway.chat(HARD).headers["x-router-tier"] == "cloud"
+    gateway.__exit__()  # before the server stops
+
+
+@pytest.fixture
+def guarded(server: Postgres) -> Iterator[tuple[URL, Connection]]:
+    """Where `me` is let in with the password `right`, and a superuser's connection."""
+    engine = create_engine(server.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE ROLE me SUPERUSER LOGIN PASSWORD 'right'")
+        connection.exec_driver_sql("CREATE ROLE nobody NOLOGIN")
+        rules = Path(connection.exec_driver_sql("SHOW hba_file").scalar_one())
+        rules.write_text("host all me all scram-sha-256\nhost postgres all all trust\n")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+        allowed = make_url(server.url).set(username="me", password="right")
+        until(lambda: not opens(allowed.set(password="wrong")))
+        yield allowed, connection
+    engine.dispose()
+
+
+def opens(url: URL) -> bool:
+    engine = create_engine(url)
+    try:
+        engine.connect().close()
+    except OperationalError:
+        return False
+    finally:
+        engine.dispose()
+    return True
+
+
+@pytest.mark.servers
+def test_whom_postgresql_never_lets_in_does_not_wait(
+    guarded: tuple[URL, Connection], tmp_path: Path
+) -> None:
+    place = f"127.0.0.1:{guarded[0].port}"
+    for who, where, words in (
+        ("me:a-secret", f"{place}/postgres", 'password authentication failed for user "me"'),
+        ("me", f"{place}/postgres", "no password supplied"),
+        ("me:right", f"{place}/elsewhere", 'database "elsewhere" does not exist'),
+        ("stranger", f"{place}/postgres", 'role "stranger" does not exist'),
+        ("nobody", f"{place}/postgres", 'role "nobody" is not permitted to log in'),
+        ("stranger", f"{place}/elsewhere", "no pg_hba.conf entry"),
+        ("me:a-secret", f"/postgres?host={place}&host=127.0.0.1:1", "authentication failed"),
+    ):
+        with pytest.raises(LogError, match="lets in") as caught:
+            open_log(f"postgresql+psycopg://{who}@{where}", tmp_path / "journal")
+        assert not isinstance(caught.value, LogUnreachable)
+        said = str(caught.value)
+        assert words in said and "\n" not in said
+        assert "secret" not in said and "right" not in said
+    assert not (tmp_path / "journal").exists()
+
+
+@pytest.mark.servers
+def test_a_password_that_changes_under_a_gateway_makes_rows_wait(
+    guarded: tuple[URL, Connection], run: Run, tmp_path: Path
+) -> None:
+    url, superuser = guarded
+    address = url.render_as_string(hide_password=False)
+    gateway = run(log_url=address, journal_dir=tmp_path / "journal")
+    assert gateway.chat(EASY).status_code == 200
+    gateway.flush()
+    superuser.exec_driver_sql("ALTER ROLE me PASSWORD 'other'")
+    superuser.exec_driver_sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'me'"
+    )
+    assert gateway.chat(EASY).status_code == 200
+    until(lambda: gateway.service.log.failing)
+    assert gateway.chat(EASY).status_code == 200
+    assert gateway.client.get("/readyz").json()["behind"]["rows"] == 2
+    superuser.exec_driver_sql("ALTER ROLE me PASSWORD 'right'")
+    until(lambda: not gateway.service.log.late)
+    assert superuser.exec_driver_sql("SELECT count(*) FROM decisions").scalar() == 3
     gateway.__exit__()  # before the server stops
 
 
