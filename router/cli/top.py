@@ -154,9 +154,9 @@ def _budgets(seen: "Glance") -> list[str]:
 
 def _latency(seen: "Glance") -> str:
     each = [
-        f"[{_COLOURS[tier]}]{tier}[/] half within {pace.half_s:.1f} s, 95 % within "
-        f"{pace.most_s:.1f} s (last {pace.answers})"
-        for tier, pace in seen.paces.items()
+        f"[{_COLOURS[tier]}]{tier}[/] half within {took.p50_s:.1f} s, 90 % within "
+        f"{took.p90_s:.1f} s, 99 % within {took.p99_s:.1f} s (last {took.answers})"
+        for tier, took in seen.latencies.items()
     ]
     return "; ".join(each) or "no answer yet"
 

@@ -54,7 +54,6 @@ PAGE_FILES_S = 5.0  # chosen: manifests of versions are files
 PAGE_CURVE_S = 30.0  # chosen: the curve moves with hundreds of requests
 PAGE_DAYS = 30  # chosen: what the page calls a month; bills are much alike
 PAGE_DECISIONS = 50  # chosen: what one scrolls through
-PAGE_TIMES = 2000  # chosen: answers that quantiles of latency rest on
 PAGE_CHOICES = 10_000  # chosen: requests that the curve rests on; a second of one core
 PAGE_SNIPPET_CHARS = 160  # chosen: two lines
 PAGE_TEXTS = 1000  # chosen: beginnings that are remembered, 160 characters each

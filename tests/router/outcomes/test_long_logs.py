@@ -84,7 +84,7 @@ QUESTIONS: dict[str, tuple[Callable[[Engine], Any], str]] = {
     "savings": (lambda e: savings(e, NOW - 1e5), "decisions_sums"),
     "the last requests": (lambda e: live.last_seen(e, 12), "decisions_sums"),
     "the last of one key": (lambda e: live.last_seen(e, 12, "home"), "decisions_key"),
-    "latency": (lambda e: live.took(e, 500), "decisions_sums"),
+    "latency": (lambda e: live.took(e, 2000), "decisions_sums"),
     "the curve": (lambda e: live.choices(e, NOW - 1e6, 500), "decisions_sums"),
     "what drift looks at": (lambda e: queries.recent_requests(e, 200), "decisions_sums"),
     "whether it is idle": (queries.newest_at, "decisions_sums"),
