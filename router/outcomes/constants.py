@@ -44,3 +44,5 @@ ARRIVAL_S, ARRIVAL_LOOK_S = 2.0, 0.05
 PIECE_ROWS = 500  # chosen: some megabytes with all words
 WORDS_ROWS = 50  # chosen: an agent's request is some hundred kilobytes, and more once it is parsed
 NUMBERS_ROWS = 10_000  # chosen: a megabyte
+# Chosen: of what was said last, looked through for one version's: a tenth of a second.
+SAID_ROWS = 100_000
