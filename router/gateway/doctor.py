@@ -14,10 +14,10 @@ from router.backends.constants import OLLAMA_CONTEXT_TOKENS
 from router.backends.discovery import LocalServer, discover
 from router.backends.http import Http
 from router.engine.plan import CLOUD_URL
-from router.errors import BackendError, BackendRejected, RouterError
+from router.errors import BackendError, BackendRejected, LogLocked, RouterError
 from router.gateway.constants import CLOUD_CHECK_S, ENOUGH_CONTEXT_TOKENS, MODELS_CHECK_S
 from router.outcomes.constants import SEGMENT_BYTES
-from router.outcomes.database import journal_folder, open_database
+from router.outcomes.database import engine_of, journal_folder, unready
 from router.prices import Prices
 from router.registry.serving import serving
 from router.registry.shared import SharedModels, shown
@@ -161,9 +161,14 @@ def _shared(settings: Settings) -> Iterator[Check]:
 
 def _log(settings: Settings) -> Check:
     try:
-        open_database(settings.log_url).dispose()
+        engine = engine_of(settings.log_url)
+        reason = unready(engine)  # and no waiting for one that is locked
+        engine.dispose()
     except RouterError as error:
         return Check("outcome log", False, str(error), "set log_url")
+    if reason is not None:
+        held = isinstance(reason, LogLocked)
+        return Check("outcome log", False, str(reason), "wait for it" if held else "set log_url")
     return Check("outcome log", True, f"open, store = {settings.store}")
 
 

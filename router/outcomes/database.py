@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from functools import partial
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from platformdirs import user_data_path
@@ -14,7 +15,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
-from router.errors import LogError, LogUnreachable, MissingExtra
+from router.errors import LogError, LogLocked, LogUnreachable, MissingExtra
+from router.outcomes.constants import LOCKED_S, RETRY_S
 
 _log = logging.getLogger("router.outcomes")
 # Held until the transaction ends.
@@ -43,6 +45,7 @@ _NEVER = re.compile(
     r'|(role|database) ".*" does not exist|not permitted to log in|permission denied for database'
 )
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's SQLSTATE
 _migrating = threading.Lock()  # Alembic's context is one for all threads
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -52,10 +55,18 @@ def open_database(url: str, durable: bool = False) -> Engine:
 
     `url`: as SQLAlchemy writes them, `sqlite:////home/me/outcomes.db` or
     `postgresql+psycopg://user@host/name`. `durable`: a commit survives the death of the machine, as
-    it does on PostgreSQL, and not of the process alone.
+    it does on PostgreSQL, and not of the process alone. A log that another program holds is waited
+    for, with a word, LOCKED_S at most.
     """
     engine = engine_of(url, durable)
-    if (reason := unready(engine)) is not None:
+    ends, reason = monotonic() + LOCKED_S, unready(engine)
+    if isinstance(reason, LogLocked):
+        _log.warning("%s It is waited for, %.0f seconds at most.", reason, LOCKED_S)
+    while isinstance(reason, LogLocked) and monotonic() < ends:
+        sleep(RETRY_S)
+        reason = unready(engine)
+    if reason is not None:
+        engine.dispose()
         raise reason
     return engine
 
@@ -84,24 +95,28 @@ def unready(engine: Engine) -> LogError | None:
     try:
         migrate(engine)
     except (SQLAlchemyError, OSError) as error:
-        kind = LogUnreachable if _may_pass(engine, error) else LogError
-        return _unopened(engine.url.render_as_string(), error, kind)
+        return _unopened(engine.url.render_as_string(), error, _kind(engine, error))
     return None
 
 
-def _may_pass(engine: Engine, error: Exception) -> bool:
-    """Whether waiting may help: for a server that refuses nobody, for a file that is locked."""
+def _kind(engine: Engine, error: Exception) -> type[LogError]:
+    """Whether waiting may help: it does not for a file's faults, nor if the server refuses."""
     if not isinstance(error, OperationalError):
-        return False
-    if engine.dialect.name != "sqlite":
-        return not _NEVER.search(str(error.orig))
-    return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_BUSY) & 0xFF in _LOCKED
+        return LogError
+    if engine.dialect.name == "sqlite":
+        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_BUSY)
+        return LogLocked if code & 0xFF in _LOCKED else LogError
+    if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+        return LogLocked
+    return LogError if _NEVER.search(str(error.orig)) else LogUnreachable
 
 
 def _unopened(name: str, error: Exception, kind: type[LogError] = LogError) -> LogError:
     look = "check log_url, the rights of its folder and the space on the disk"
-    if kind is LogUnreachable:
-        look = "see that its server runs, that no other program locks it, and that log_url is right"
+    if kind is LogLocked:
+        look = "let the program that holds it finish, perhaps bringing it up to date, or end that"
+    elif kind is LogUnreachable:
+        look = "see that its server runs, and that log_url is right"
     elif _NEVER.search(str(error)):
         look = "name a user, a password and a database in log_url that its server lets in"
     return kind(f"The outcome log at {name} cannot be opened ({_cause(error)}); {look}.")

@@ -1,19 +1,26 @@
 """A gateway that starts while its database is not there."""
 
+import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
-from router.errors import LogError, LogUnreachable
+from router.errors import LogError, LogLocked, LogUnreachable
+from router.gateway.doctor import examine
 from router.outcomes import database
-from router.outcomes.database import open_database
+from router.outcomes.database import engine_of, open_database
 from router.outcomes.writer import open_log
+from router.settings import load_settings
 from tests.router.outcomes.test_journal import dead_worker, flush, ids_in, locked, url_in
-from tests.servers.fixtures import Run
+from tests.servers.fixtures import Run, free_port
 from tests.servers.postgres import Postgres, programs
+from tests.servers.postgres import database as other_database
 from tests.servers.running import EASY, HARD, until
 
 
@@ -140,6 +147,62 @@ def test_a_file_that_is_locked_is_waited_for(
     until(lambda: not log.failing)
     assert ids_in(log.engine) == []
     log.close()
+
+
+@contextmanager
+def held(url: str) -> Iterator[None]:
+    """Another program is bringing the log at `url` up to date."""
+    other = engine_of(url)
+    with other.begin() as connection:
+        database.lock(connection)
+        yield
+    other.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def held_url(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """A log's address; whoever opens it is soon told that it is held."""
+    monkeypatch.setitem(database._PATIENCE, "sqlite", {"timeout": 0.05})
+    short = {"options": "-c lock_timeout=50"}
+    monkeypatch.setitem(database._PATIENCE, "postgresql", short)
+    monkeypatch.setattr(database, "RETRY_S", 0.01)
+    if request.param == "sqlite":
+        yield url_in(tmp_path)
+        return
+    with other_database(request.getfixturevalue("postgres_url"), f"held_{uuid4().hex}") as url:
+        yield url
+
+
+def test_a_command_waits_for_a_log_that_is_held_and_says_so_once(
+    held_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_database(held_url).dispose()
+    with ThreadPoolExecutor(1) as pool:
+        with held(held_url):
+            opening = pool.submit(open_database, held_url)
+            until(lambda: "waited for" in caplog.text)
+            assert not opening.done()
+        engine = opening.result(60)
+    assert ids_in(engine) == []
+    engine.dispose()
+    (said,) = caplog.messages
+    assert "the program that holds it" in said and "\n" not in said
+
+
+def test_a_log_that_is_held_for_too_long_is_an_error_and_the_doctor_does_not_wait(
+    held_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    dead = f"http://127.0.0.1:{free_port()}"
+    settings = load_settings(log_url=held_url, local_url=dead, cloud_url=dead)
+    with held(held_url):
+        found = {check.part: check for check in asyncio.run(examine(settings))}["outcome log"]
+        assert (found.good, found.fix) == (False, "wait for it")
+        assert not caplog.messages
+        monkeypatch.setattr(database, "LOCKED_S", 0.0)
+        with pytest.raises(LogLocked, match="let the program that holds it finish"):
+            open_database(held_url)
 
 
 def test_what_a_dead_worker_leaves_is_drained_by_one_that_lives(
