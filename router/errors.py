@@ -17,7 +17,8 @@ RouterError
 ├── PromotionRefused    the challenger is not good enough
 ├── RequestRefused      the gateway will not do what a request asks (`status`, `code`)
 ├── LogError            the outcome log cannot be opened, written or read
-│   ├── LogUnreachable      not now: its server is down, or its file is locked
+│   ├── LogUnreachable      not now: its server is down
+│   │   └── LogLocked           or another program holds it
 │   └── JournalFull         what would note the next answers has no room left
 └── BackendError        a backend did not answer (`status`, `retry`, `trips`)
     ├── BackendUnreachable  no connection: refused, reset, name not found
@@ -138,6 +139,10 @@ class LogError(RouterError):
 
 class LogUnreachable(LogError):
     """The outcome log's database is down or locked; later it may be there."""
+
+
+class LogLocked(LogUnreachable):
+    """Another program holds the outcome log, for minutes where it brings a long one up to date."""
 
 
 class JournalFull(LogError):

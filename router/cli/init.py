@@ -340,7 +340,9 @@ def _run(line: tuple[str, ...]) -> None:
 
 def _clients(talk: _Dialogue, settings: "Settings") -> None:
     """The lines to paste."""
-    at = f"http://{settings.host}:{settings.port}"
+    from router.gateway.listening import address_of
+
+    at = address_of(settings.host, settings.port)
     token = "ANTHROPIC_AUTH_TOKEN=none"  # any word, as the gateway has no keys
     talk.say("clients", f"Claude Code:   ANTHROPIC_BASE_URL={at} {token} claude")
     talk.say("clients", f"OpenAI's SDK:  OPENAI_BASE_URL={at}/v1 OPENAI_API_KEY=none, model auto")

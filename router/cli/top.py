@@ -51,17 +51,19 @@ async def _watch(
     from rich.live import Live
 
     from router.backends.http import Http
+    from router.gateway.listening import address_of
     from router.monitor.glance import glance
     from router.outcomes.budget import Caps
 
+    address = address_of(settings.host, settings.port)
     caps = Caps(settings.budget_day_usd, settings.budget_month_usd)
     http = Http()
     with opened_log(settings) as engine:
 
         async def look() -> Group:
-            said = await _metrics(http, settings)
+            said = await _metrics(http, address)
             found = await asyncio.to_thread(glance, engine, caps, said, time.time(), last)
-            return _screen(found, _address(settings))
+            return _screen(found, address)
 
         try:
             if once:
@@ -75,18 +77,12 @@ async def _watch(
             await http.close()
 
 
-def _address(settings: "Settings") -> str:
-    """Where the gateway of these settings is reached from this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
-    return f"http://{host}:{settings.port}"
-
-
-async def _metrics(http: "Http", settings: "Settings") -> str | None:
+async def _metrics(http: "Http", address: str) -> str | None:
     """What the gateway counts; None where none answers, or not without a key."""
     from router.errors import BackendError
 
     try:
-        return await http.text(f"{_address(settings)}/metrics", timeout_s=1.0)
+        return await http.text(f"{address}/metrics", timeout_s=1.0)
     except BackendError:
         return None
 
@@ -154,9 +150,9 @@ def _budgets(seen: "Glance") -> list[str]:
 
 def _latency(seen: "Glance") -> str:
     each = [
-        f"[{_COLOURS[tier]}]{tier}[/] half within {pace.half_s:.1f} s, 95 % within "
-        f"{pace.most_s:.1f} s (last {pace.answers})"
-        for tier, pace in seen.paces.items()
+        f"[{_COLOURS[tier]}]{tier}[/] half within {took.p50_s:.1f} s, 90 % within "
+        f"{took.p90_s:.1f} s, 99 % within {took.p99_s:.1f} s (last {took.answers})"
+        for tier, took in seen.latencies.items()
     ]
     return "; ".join(each) or "no answer yet"
 

@@ -300,10 +300,11 @@ class Dispatcher:
             record.failed(error)
         if isinstance(error, RouterError):
             error.headers = record.headers()
+        record.close()
         for watch in self._watchers:
             watch(record)
         try:
-            written = self.log.write(record.row())
+            written = self.log.write(record.row)
         except JournalFull:
             if error is None:
                 raise

@@ -25,7 +25,10 @@ _KEPT_FIELDS = ("messages", "system", "tools", "response_format", "output_config
 
 @dataclass(slots=True, kw_only=True)
 class Record:
-    """One request on its way: what was found out, planned and done; `row` and `headers` read it."""
+    """One request on its way: what was found out, planned and done; `headers` tells of it.
+
+    `row`: of the outcome log, once it has ended.
+    """
 
     id: str
     at: float
@@ -67,6 +70,7 @@ class Record:
     first_token_s: float | None = None
     waited_s: float = 0.0
     latency_s: float = 0.0
+    row: dict[str, Any] = field(default_factory=dict)
 
     @property
     def looked_at(self) -> bool:
@@ -154,14 +158,14 @@ class Record:
             return "features"
         return settings.store
 
-    def row(self) -> dict[str, Any]:
-        """The row of the outcome log; of a private request no word is kept."""
+    def close(self) -> None:
+        """Make its row, of a private request without a word; nothing is noted after that."""
         plan, known, answer, held = self.plan, self.decision, self.answer, self.held
         after = self.at_end or self.after
         words = self.keeps == "full" and self.screening is not None
         planned = plan is not UNPLANNED
         usage = answer.usage if answer else None
-        return {
+        self.row = {
             "id": self.id,
             "at": self.at,
             "api": self.call.dialect,

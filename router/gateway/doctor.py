@@ -3,8 +3,10 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from shutil import disk_usage
+from threading import Thread
 
 from router.app import chosen_model, detectors_of
 from router.backends import claude
@@ -12,12 +14,13 @@ from router.backends.constants import OLLAMA_CONTEXT_TOKENS
 from router.backends.discovery import LocalServer, discover
 from router.backends.http import Http
 from router.engine.plan import CLOUD_URL
-from router.errors import BackendError, BackendRejected, RouterError
-from router.gateway.constants import CLOUD_CHECK_S, ENOUGH_CONTEXT_TOKENS
+from router.errors import BackendError, BackendRejected, LogLocked, RouterError
+from router.gateway.constants import CLOUD_CHECK_S, ENOUGH_CONTEXT_TOKENS, MODELS_CHECK_S
 from router.outcomes.constants import SEGMENT_BYTES
-from router.outcomes.database import journal_folder, open_database
+from router.outcomes.database import engine_of, journal_folder, unready
 from router.prices import Prices
 from router.registry.serving import serving
+from router.registry.shared import SharedModels, shown
 from router.settings import Settings, secret
 
 
@@ -43,7 +46,8 @@ async def examine(settings: Settings) -> list[Check]:
     finally:
         await asyncio.gather(http.close(), cloud_http.close())
     parts = (_prices, _model, _log, _journal, _wall)
-    return [*_local(settings, server), cloud, *(part(settings) for part in parts)]
+    own = [part(settings) for part in parts]
+    return [*_local(settings, server), cloud, *own, *_shared(settings)]
 
 
 def _local(settings: Settings, server: LocalServer) -> Iterator[Check]:
@@ -128,11 +132,43 @@ def _model(settings: Settings) -> Check:
     return Check("router's model", True, found.version)
 
 
+def _shared(settings: Settings) -> Iterator[Check]:
+    """The models folder that is followed, where one is: whether it can be read in time."""
+    if settings.models_url is None:
+        return
+    there, named = SharedModels(settings.models_url), Future[str]()
+
+    def look() -> None:
+        try:
+            named.set_result(there.current)
+        except RouterError as error:
+            named.set_exception(error)
+
+    # The end of the command waits for no such thread: fsspec may try for minutes.
+    Thread(target=look, name="models-url", daemon=True).start()
+    place, reach = shown(there.url), "set models_url to a folder that this machine can read"
+    try:
+        name = named.result(MODELS_CHECK_S)
+    except TimeoutError:
+        words = f"{place} did not answer within {MODELS_CHECK_S:g} seconds"
+        yield Check("shared models", False, words, f"{reach}, or mend the way to it")
+    except RouterError as error:
+        fix = f"{reach}, or publish a version there: router models publish"
+        yield Check("shared models", False, str(error), fix)
+    else:
+        yield Check("shared models", True, f"{name} is current at {place}")
+
+
 def _log(settings: Settings) -> Check:
     try:
-        open_database(settings.log_url).dispose()
+        engine = engine_of(settings.log_url)
+        reason = unready(engine)  # and no waiting for one that is locked
+        engine.dispose()
     except RouterError as error:
         return Check("outcome log", False, str(error), "set log_url")
+    if reason is not None:
+        held = isinstance(reason, LogLocked)
+        return Check("outcome log", False, str(reason), "wait for it" if held else "set log_url")
     return Check("outcome log", True, f"open, store = {settings.store}")
 
 

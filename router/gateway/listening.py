@@ -1,4 +1,4 @@
-"""The socket that clients connect to."""
+"""The socket that clients connect to, and the address that they call it by."""
 
 import socket
 import sys
@@ -25,3 +25,13 @@ def bound(host: str, port: int, shared: bool = False) -> socket.socket:
             "stop what uses it or choose another port."
         ) from error
     return listening
+
+
+def address_of(host: str, port: int) -> str:
+    """What a client on this machine calls that listens on `host`, which may be all addresses.
+
+    >>> address_of("0.0.0.0", 8787), address_of("::1", 8787), address_of("box.lan", 8787)
+    ('http://127.0.0.1:8787', 'http://[::1]:8787', 'http://box.lan:8787')
+    """
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -16,7 +16,7 @@ from rich.console import Console
 from router.app import Service
 from router.gateway.constants import BACKLOG, COUNTS_S, DRAIN_S, GC_THRESHOLDS, IDLE_S, SWITCH_S
 from router.gateway.heads import Heads
-from router.gateway.listening import bound
+from router.gateway.listening import address_of, bound
 from router.gateway.memory import keep_large_blocks_apart
 from router.gateway.metrics import Metrics
 from router.gateway.page.feed import Feed
@@ -102,7 +102,7 @@ async def _run(
     async with Service(settings, reread, number) as service, watching(service) as watch:
         host, port = listening.getsockname()[:2]
         if not number:
-            _report(service, f"http://{host}:{port}")
+            _report(service, address_of(host, port))
         feed, metrics = Feed(), Metrics(service, watch)
         if metrics.shared:
             service.repeat("metrics", COUNTS_S, metrics.work)

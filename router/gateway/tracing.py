@@ -65,7 +65,7 @@ class Tracing:
         from opentelemetry.trace import SpanKind, Status, StatusCode
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        row = record.row()
+        row = record.row
         operation = "text_completion" if row["api"] in _COMPLETIONS else "chat"
         span = self._tracer.start_span(
             f"{operation} {record.model or record.call.model}".strip(),

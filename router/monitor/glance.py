@@ -5,25 +5,16 @@ The log alone is enough; what only a running gateway knows (breakers, alarms) is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median
 
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
-from router.monitor.constants import ANSWERS_TIMED, BARS, BARS_SPAN_S, SAVED_SPAN_S
+from router.monitor.constants import BARS, BARS_SPAN_S, SAVED_SPAN_S
+from router.monitor.latency import Latency, latencies
 from router.outcomes import live
 from router.outcomes.budget import Caps, Standing, standings
 from router.outcomes.events import Event, recent
 from router.outcomes.savings import Savings, savings
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long a tier takes, in seconds: half of its answers, and 19 of 20, are there by then."""
-
-    answers: int
-    half_s: float
-    most_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +41,7 @@ class Glance:
     traffic: live.Traffic
     saved: Savings
     budgets: list[Standing]
-    paces: dict[str, Pace]
+    latencies: dict[str, Latency]
     last: list[live.Seen]
     events: list[Event]
     gauges: Gauges | None
@@ -63,7 +54,7 @@ def glance(engine: Engine, caps: Caps, metrics: str | None, now: float, last: in
         traffic=live.traffic(engine, now - BARS_SPAN_S, now, BARS),
         saved=savings(engine, now - SAVED_SPAN_S),
         budgets=standings(engine, caps, None, now),
-        paces=_paces(live.took(engine, ANSWERS_TIMED)),
+        latencies=latencies(engine),
         last=live.last_seen(engine, last),
         events=recent(engine, 3),
         gauges=None if metrics is None else gauges(metrics),
@@ -84,12 +75,3 @@ def gauges(metrics: str) -> Gauges:
         alarms=int(single.get("router_alarms", 0)),
         failing=tuple(s.labels["task"] for s in tasks),
     )
-
-
-def _paces(took: list[live.Took]) -> dict[str, Pace]:
-    out = {}
-    for tier in ("local", "cloud"):
-        times = sorted(one.latency_s for one in took if one.tier == tier)
-        if times:
-            out[tier] = Pace(len(times), median(times), times[int(0.95 * (len(times) - 1))])
-    return out

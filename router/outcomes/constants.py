@@ -20,6 +20,10 @@ RETRY_S = 1.0  # chosen: between two tries while the database takes nothing
 ORPHANS_S = 5.0
 CLOSE_S = 10.0  # chosen: what is not drained by then waits for the next start
 
+# Chosen: how long a command waits for a log that another program holds; a million rows are brought
+# to the newest form in half a minute.
+LOCKED_S = 600.0
+
 # The account, and what a person looks at.
 ACCOUNT_S = 1.0  # chosen: how long what others spent may go unnoticed before a call is planned
 PARSED_CHARS = 1_000_000  # chosen: of a request, read to show its words
@@ -44,3 +48,5 @@ ARRIVAL_S, ARRIVAL_LOOK_S = 2.0, 0.05
 PIECE_ROWS = 500  # chosen: some megabytes with all words
 WORDS_ROWS = 50  # chosen: an agent's request is some hundred kilobytes, and more once it is parsed
 NUMBERS_ROWS = 10_000  # chosen: a megabyte
+# Chosen: of what was said last, looked through for one version's: a tenth of a second.
+SAID_ROWS = 100_000

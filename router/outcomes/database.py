@@ -2,10 +2,12 @@
 
 import hashlib
 import logging
+import re
 import sqlite3
 import threading
 from functools import cache, partial
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
@@ -13,7 +15,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
-from router.errors import LogError, LogUnreachable, MissingExtra
+from router.errors import LogError, LogLocked, LogUnreachable, MissingExtra
+from router.outcomes.constants import LOCKED_S, RETRY_S
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -37,7 +40,15 @@ _PATIENCE: dict[str, dict[str, object]] = {
         "options": "-c lock_timeout=5000",
     },
 }
+# What a PostgreSQL server says to whom it never lets in. Before a connection stands the driver has
+# no SQLSTATE (28000, 28P01, 3D000, 42501), only these words; a server that speaks another language
+# than English (lc_messages) is not understood, and is waited for like one that is down.
+_NEVER = re.compile(
+    r"(password|Peer|certificate) authentication failed|no password supplied|pg_hba\.conf"
+    r'|(role|database) ".*" does not exist|not permitted to log in|permission denied for database'
+)
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's SQLSTATE
 _migrating = threading.Lock()  # Alembic's context is one for all threads
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -47,10 +58,18 @@ def open_database(url: str, durable: bool = False) -> Engine:
 
     `url`: as SQLAlchemy writes them, `sqlite:////home/me/outcomes.db` or
     `postgresql+psycopg://user@host/name`. `durable`: a commit survives the death of the machine, as
-    it does on PostgreSQL, and not of the process alone.
+    it does on PostgreSQL, and not of the process alone. A log that another program holds is waited
+    for, with a word, LOCKED_S at most.
     """
     engine = engine_of(url, durable)
-    if (reason := unready(engine)) is not None:
+    ends, reason = monotonic() + LOCKED_S, unready(engine)
+    if isinstance(reason, LogLocked):
+        _log.warning("%s It is waited for, %.0f seconds at most.", reason, LOCKED_S)
+    while isinstance(reason, LogLocked) and monotonic() < ends:
+        sleep(RETRY_S)
+        reason = unready(engine)
+    if reason is not None:
+        engine.dispose()
         raise reason
     return engine
 
@@ -79,23 +98,30 @@ def unready(engine: Engine) -> LogError | None:
     try:
         migrate(engine)
     except (SQLAlchemyError, OSError) as error:
-        kind = LogUnreachable if _may_pass(engine, error) else LogError
-        return _unopened(engine.url.render_as_string(), error, kind)
+        return _unopened(engine.url.render_as_string(), error, _kind(engine, error))
     return None
 
 
-def _may_pass(engine: Engine, error: Exception) -> bool:
-    """Whether waiting may help: for a server it may, for a file if somebody else has it locked."""
+def _kind(engine: Engine, error: Exception) -> type[LogError]:
+    """Whether waiting may help: it does not for a file's faults, nor if the server refuses."""
     if not isinstance(error, OperationalError):
-        return False
-    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_BUSY)
-    return engine.dialect.name != "sqlite" or code & 0xFF in _LOCKED
+        return LogError
+    if engine.dialect.name == "sqlite":
+        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_BUSY)
+        return LogLocked if code & 0xFF in _LOCKED else LogError
+    if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+        return LogLocked
+    return LogError if _NEVER.search(str(error.orig)) else LogUnreachable
 
 
 def _unopened(name: str, error: Exception, kind: type[LogError] = LogError) -> LogError:
     look = "check log_url, the rights of its folder and the space on the disk"
-    if kind is LogUnreachable:
-        look = "see that its server runs, that no other program locks it, and that log_url is right"
+    if kind is LogLocked:
+        look = "let the program that holds it finish, perhaps bringing it up to date, or end that"
+    elif kind is LogUnreachable:
+        look = "see that its server runs, and that log_url is right"
+    elif _NEVER.search(str(error)):
+        look = "name a user, a password and a database in log_url that its server lets in"
     return kind(f"The outcome log at {name} cannot be opened ({_cause(error)}); {look}.")
 
 
@@ -185,4 +211,5 @@ def _safe(url: str) -> str:
 def _cause(error: Exception) -> str:
     """The driver's own words, without the statement and its parameters."""
     inner = getattr(error, "orig", None) or error
-    return str(inner).splitlines()[0][:200] if str(inner) else type(inner).__name__
+    lines = str(inner).splitlines() or [type(inner).__name__]
+    return next(filter(_NEVER.search, lines), lines[0])[:200]  # of several hosts, who refuses

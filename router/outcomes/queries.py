@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from router.decide.after import AgreementLabel
-from router.outcomes.constants import NUMBERS_ROWS, WORDS_ROWS
+from router.outcomes.constants import NUMBERS_ROWS, SAID_ROWS, WORDS_ROWS
 from router.outcomes.export import body_of, group_of, local_answer_of, request_of
 from router.outcomes.tables import decisions, feedback, opinions, probes, shadow
 from router.types import BoolArray, Decision, FloatArray, Request
@@ -403,7 +403,7 @@ def labels_until(engine: Engine) -> tuple[int, int]:
 
 def fresh_labels(engine: Engine, version: str, limit: int) -> list[Rated]:
     """The last `limit` things said of local answers that a version decided on, in the order they
-    came.
+    came; of the SAID_ROWS that were said last, so that a version without any is soon looked up.
     """
     about_local = or_(_f.tier == "local", and_(_f.tier.is_(None), _d.tier == "local"))
     agreement = (
@@ -415,9 +415,11 @@ def fresh_labels(engine: Engine, version: str, limit: int) -> list[Rated]:
     asked = (_d.at.label("asked_at"), _d.key.label("asked_by"))
     said = (_d.id.label("decision"), _f.at, _f.key, *asked, _f.source, _f.score, _d.p_local)
     final = func.coalesce(_d.p_local_after, _d.p_local).label("p_final")
+    newest = select(func.max(feedback.c.id)).scalar_subquery()
     query = (
         select(*_KEPT[:2], *said, final, agreement, _d.audited)
         .join(feedback, _d.id == _f.decision_id)
+        .where(_f.id > newest - SAID_ROWS)
         .where(_d.router_version == version, about_local, _d.p_local.is_not(None))
         .order_by(_f.id.desc())
         .limit(limit)

@@ -6,7 +6,6 @@ private and whose words were kept.
 
 import asyncio
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from math import ceil
@@ -28,11 +27,11 @@ from router.gateway.constants import (
     PAGE_PATIENCE_S,
     PAGE_SNIPPET_CHARS,
     PAGE_TEXTS,
-    PAGE_TIMES,
 )
 from router.gateway.page.kept import KeptAnswers
 from router.gateway.page.viewer import Viewer
 from router.monitor.curve import curve, reliability
+from router.monitor.latency import latencies
 from router.monitor.lights import lights
 from router.monitor.watch import Watch
 from router.outcomes import events, live
@@ -159,10 +158,8 @@ class Numbers:
         }
 
     def _latency(self) -> Json:
-        times = live.took(self._service.log.engine, PAGE_TIMES)
-        return {
-            tier: _quantiles([t for t in times if t.tier == tier]) for tier in ("local", "cloud")
-        }
+        found = latencies(self._service.log.engine)
+        return {tier: asdict(found[tier]) if tier in found else None for tier in ("local", "cloud")}
 
     def _in_force(self, viewer: Viewer) -> Json:
         policy, watch = self._service.policy, self._watch
@@ -227,18 +224,6 @@ class Numbers:
                 for tier in ("local", "cloud")
             },
         }
-
-
-def _quantiles(times: Sequence[live.Took]) -> Json | None:
-    if not times:
-        return None
-    whole = np.quantile([t.latency_s for t in times], (0.5, 0.9, 0.99)).tolist()
-    first = [t.first_s for t in times if t.first_s is not None]
-    return {
-        "answers": len(times),
-        **dict(zip(("p50_s", "p90_s", "p99_s"), whole, strict=True)),
-        "first_s": float(np.median(first)) if first else None,
-    }
 
 
 def _heard(flushed: "asyncio.Future[None]") -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from router.engine.record import Record
 from router.errors import MissingExtra
 from router.gateway.tracing import Tracing, tracing
 from tests.servers import upstream
@@ -51,6 +52,20 @@ def test_a_span_says_who_answered_what_it_cost_and_why(run: Run) -> None:
     assert (second.end_time or 0) - (second.start_time or 0) == pytest.approx(
         rows[1]["latency_s"] * 1e9, rel=1e-3
     )
+
+
+def test_the_row_is_made_once_for_the_span_and_the_log(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Record] = []
+    close = Record.close
+    monkeypatch.setattr(Record, "close", lambda self: (closed.append(self), close(self))[1])
+    gateway = run()
+    kept = traced(gateway)
+    gateway.chat(EASY)
+    (row,), (span,), (record,) = gateway.rows(), spans(kept), closed
+    assert record.row.items() <= row.items()
+    assert dict(span.attributes or {})["router.decision_id"] == record.row["id"]
 
 
 def test_no_word_is_in_a_span_unless_it_is_wanted_and_never_of_what_is_private(run: Run) -> None:

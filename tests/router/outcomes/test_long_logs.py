@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, event, inspect
+from sqlalchemy import Engine, event, inspect, select
 
 from router.decide.router import Router
 from router.labelling import judge, logged
@@ -17,6 +17,7 @@ from router.outcomes import events, export, live, queries, transfer
 from router.outcomes.budget import Caps, settled_usd, standings
 from router.outcomes.database import MIGRATIONS, migrate, open_database
 from router.outcomes.savings import savings
+from router.outcomes.tables import decisions, feedback
 from tests.million import rows
 from tests.million.measure import taken
 from tests.servers.postgres import database
@@ -84,7 +85,7 @@ QUESTIONS: dict[str, tuple[Callable[[Engine], Any], str]] = {
     "savings": (lambda e: savings(e, NOW - 1e5), "decisions_sums"),
     "the last requests": (lambda e: live.last_seen(e, 12), "decisions_sums"),
     "the last of one key": (lambda e: live.last_seen(e, 12, "home"), "decisions_key"),
-    "latency": (lambda e: live.took(e, 500), "decisions_sums"),
+    "latency": (lambda e: live.took(e, 2000), "decisions_sums"),
     "the curve": (lambda e: live.choices(e, NOW - 1e6, 500), "decisions_sums"),
     "what drift looks at": (lambda e: queries.recent_requests(e, 200), "decisions_sums"),
     "whether it is idle": (queries.newest_at, "decisions_sums"),
@@ -112,6 +113,21 @@ def test_a_question_that_somebody_waits_for_goes_along_an_index(engine: Engine, 
 def test_sums_read_no_row_of_the_log(engine: Engine) -> None:
     plan = plan_of(engine, lambda e: savings(e, 0.0))
     assert "COVERING INDEX" in plan or "Index Only Scan" in plan
+
+
+def test_labels_of_a_version_are_looked_for_among_what_was_said_last(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine.connect() as connection:
+        said = select(decisions.c.router_version).join(feedback).order_by(feedback.c.id.desc())
+        versions = connection.execute(said).scalars().all()
+    of = partial(queries.fresh_labels, engine, limit=100)
+    before = next(version for version in versions if version != versions[0])
+    assert of(before)
+    monkeypatch.setattr(queries, "SAID_ROWS", versions.index(before))
+    assert of(versions[0]) and not of(before)
+    plan = plan_of(engine, lambda e: of("nobody's"))
+    assert "SCAN feedback" not in plan and "Seq Scan on feedback" not in plan
 
 
 def test_what_reads_the_whole_log_asks_for_it_in_pieces(

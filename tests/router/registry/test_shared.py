@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 import s3fs
 
 from router.errors import ArtifactCorrupt, ArtifactError, ArtifactExists, ConfigError, MissingExtra
+from router.gateway.doctor import Check, examine
 from router.monitor.following import Following
 from router.registry import artifact as artifacts
 from router.registry.artifact import Artifact
@@ -191,9 +193,10 @@ def test_a_gateway_takes_it_up_and_serves_on_when_the_bucket_is_gone(
             with pytest.raises(ArtifactError, match="no models folder at s3://models/all"):
                 once()
             s3fs.S3FileSystem.clear_instance_cache()
-            monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-            with pytest.raises(ArtifactError, match=r"could not be read \(EndpointConnectionError"):
-                once()  # the server is gone too
+            with monkeypatch.context() as moved:  # back before the server takes back its own
+                moved.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+                with pytest.raises(ArtifactError, match=r"read \(EndpointConnectionError"):
+                    once()  # the server is gone too
     assert gateway.chat("Good morning.").status_code == 200
     assert gateway.service.policy.router.version == "v1"
     assert not any(word in caplog.text for word in S3_LOGIN)
@@ -216,6 +219,41 @@ def test_a_person_publishes_from_the_command_line(tmp_path: Path, shipped: Artif
     Registry(folder).promote("v2")
     code, out, _ = say("models", "rollback", models_url=there)
     assert code == 0 and SharedModels(there).current == "v1"
+
+
+def test_the_doctor_says_what_is_wrong_with_the_folder_that_is_followed(
+    s3: str, tmp_path: Path, shipped: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(url: str | None) -> list[Check]:
+        dead = f"http://127.0.0.1:{free_port()}"
+        places = {"local_url": dead, "cloud_url": dead, "log_url": f"sqlite:///{tmp_path}/o.db"}
+        checks = asyncio.run(examine(load_settings(**places, models_url=url)))
+        return [check for check in checks if check.part == "shared models"]
+
+    def moved(port: int) -> None:
+        s3fs.S3FileSystem.clear_instance_cache()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+
+    assert found(None) == []
+    url = f"s3://models/{uuid4().hex}"
+    (empty,) = found(url)
+    assert not empty.good and "no models folder at" in empty.words
+    assert empty.fix.endswith("router models publish")
+    SharedModels(url).publish(machine(tmp_path / "a", shipped, "v1").folder, "v1")
+    assert found(url) == [Check("shared models", True, f"v1 is current at {url}")]
+    fsspec.filesystem("s3").pipe_file(f"{url}/{artifacts.POINTER}", b"../../etc")
+    (wrong,) = found(url)
+    assert not wrong.good and "not a version name" in wrong.words
+    moved(free_port())
+    (nobody,) = found(url)
+    assert not nobody.good and "(EndpointConnectionError)" in nobody.words
+    assert "models_url" in nobody.fix
+    monkeypatch.setattr("router.gateway.doctor.MODELS_CHECK_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        moved(silent.getsockname()[1])
+        (late,) = found(url)
+    assert not late.good and "did not answer within 0.2 seconds" in late.words
+    assert "mend the way to it" in late.fix
 
 
 def test_only_one_place_is_followed() -> None:
