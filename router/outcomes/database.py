@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from router.errors import LogError, LogLocked, LogUnreachable, MissingExtra
@@ -98,7 +98,7 @@ def unready(engine: Engine) -> LogError | None:
     try:
         migrate(engine)
     except (SQLAlchemyError, OSError) as error:
-        return _unopened(engine.url.render_as_string(), error, _kind(engine, error))
+        return _unopened(_safe(engine.url), error, _kind(engine, error))
     return None
 
 
@@ -201,9 +201,10 @@ def _careful_sqlite(durable: bool, connection: Any, record: object) -> None:
     cursor.close()
 
 
-def _safe(url: str) -> str:
+def _safe(url: str | URL) -> str:
+    """For a message: without a password, nor the query, which may hold one."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return make_url(url).set(query={}).render_as_string(hide_password=True)
     except ArgumentError:
         return "log_url"
 

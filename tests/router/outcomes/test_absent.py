@@ -88,6 +88,15 @@ def opens(url: URL) -> bool:
     return True
 
 
+@pytest.mark.parametrize(
+    "place", ["me:a-secret@127.0.0.1:1/x", "me@127.0.0.1:1/x?password=a-secret"]
+)
+def test_no_message_holds_a_password(place: str) -> None:
+    with pytest.raises(LogUnreachable, match=r"127\.0\.0\.1:1/x") as caught:
+        open_database(f"postgresql+psycopg://{place}")
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.servers
 def test_whom_postgresql_never_lets_in_does_not_wait(
     guarded: tuple[URL, Connection], tmp_path: Path
