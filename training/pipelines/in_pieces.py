@@ -6,9 +6,8 @@ leaves its result in a working folder, named after all that went into it, so a r
 goes on after its last whole stage.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from router.decide.heads import sigmoid
 from router.decide.shift import fitted_shift
 from router.errors import DataError, TrainingError
 from router.registry.artifact import Artifact
-from router.text.features import SCHEMA, FeatureExtractor, Features, stacked
+from router.text.features import SCHEMA, Features, stacked
 from router.types import FloatArray, IntArray
 from training.data.conversations import conversations
 from training.data.dataset import Dataset
@@ -49,6 +48,7 @@ from training.fit.head import (
 from training.fit.heads import Fitted, base_logits, check_labels, heads_of
 from training.fit.summed import Columns, base_terms, counts, fit, logits_of
 from training.pipelines.constants import CONVERSATION_ROWS, JUDGED_PROMPTS, TEST_SHARE
+from training.pipelines.featurized import featurized
 from training.pipelines.prompts import (
     Part,
     Progress,
@@ -154,38 +154,11 @@ def _started(
     progress("computing features")
     key = fingerprint(SCHEMA, source.description, encoders.digest(source), skip_bad, found)
     stages = Stages(work / key)
-    encoders.write(source, stages.folder / "encoder")
-    return key, stages, _featurized(engine, stages, found, skip_bad)
+    return key, stages, featurized(engine, stages.folder, found, source, skip_bad)
 
 
 def _weights(base: Artifact) -> str:
     return fingerprint(*(float(base.arrays[n].sum()) for n in ("embedding", "words", "pairs")))
-
-
-def _featurized(
-    engine: Engine, stages: Stages, found: Sequence[Unit], skip_bad: bool
-) -> list[Stored]:
-    """Every unit's features on disk; those that are there already are left."""
-    paths = [stages.folder / f"piece-{i:05}.safetensors" for i in range(len(found))]
-    todo = [(str(path), unit) for path, unit in zip(paths, found, strict=True) if not path.exists()]
-    make = partial(_featurizer, str(stages.folder / "encoder"), skip_bad)
-    for _ in engine.map(make, todo):
-        pass
-    pieces = [Stored(str(path)) for path in paths]
-    if not any(piece.about["prompts"] for piece in pieces):
-        raise DataError("None of the rows that were named has a score; there is nothing to fit.")
-    return pieces
-
-
-def _featurizer(encoder: str, skip_bad: bool) -> Callable[[tuple[str, Unit]], int]:
-    """What makes and keeps the features of a unit; the encoder is loaded once."""
-    return partial(_featurize, encoders.extractor_in(Path(encoder)), skip_bad)
-
-
-def _featurize(extractor: FeatureExtractor, skip_bad: bool, todo: tuple[str, Unit]) -> int:
-    path, unit = todo
-    piece = store(Path(path), frames(unit), unit.name, extractor, skip_bad=skip_bad)
-    return int(piece.about["prompts"])
 
 
 @dataclass(frozen=True, kw_only=True)
