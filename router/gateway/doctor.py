@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from shutil import disk_usage
 from threading import Thread
 
+import httpx
+
 from router.app import chosen_model, detectors_of
 from router.backends import claude
 from router.backends.constants import OLLAMA_CONTEXT_TOKENS
@@ -19,6 +21,7 @@ from router.gateway.constants import CLOUD_CHECK_S, ENOUGH_CONTEXT_TOKENS, MODEL
 from router.outcomes.constants import SEGMENT_BYTES
 from router.outcomes.database import engine_of, journal_folder, unready
 from router.prices import Prices
+from router.registry.followed import champion, without_login
 from router.registry.serving import serving
 from router.registry.shared import SharedModels, shown
 from router.settings import Settings, secret
@@ -39,15 +42,16 @@ async def examine(settings: Settings) -> list[Check]:
     http, cloud_http = Http(), Http(proxies=True)
     key = settings.local_api_key
     try:
-        server, cloud = await asyncio.gather(
+        server, cloud, followed = await asyncio.gather(
             discover(http, settings.local_url, secret(key)),
             cloud_check(cloud_http, settings),
+            _followed(settings),
         )
     finally:
         await asyncio.gather(http.close(), cloud_http.close())
     parts = (_prices, _model, _log, _journal, _wall)
     own = [part(settings) for part in parts]
-    return [*_local(settings, server), cloud, *own, *_shared(settings)]
+    return [*_local(settings, server), cloud, *own, *_shared(settings), *followed]
 
 
 def _local(settings: Settings, server: LocalServer) -> Iterator[Check]:
@@ -157,6 +161,22 @@ def _shared(settings: Settings) -> Iterator[Check]:
         yield Check("shared models", False, str(error), fix)
     else:
         yield Check("shared models", True, f"{name} is current at {place}")
+
+
+async def _followed(settings: Settings) -> list[Check]:
+    """The MLflow server whose champion is followed, where one is."""
+    if settings.mlflow_url is None:
+        return []
+    url = settings.mlflow_url.rstrip("/")
+    try:
+        async with httpx.AsyncClient(timeout=MODELS_CHECK_S) as http:
+            name = await champion(http, url)
+    except RouterError as error:
+        fix = "set mlflow_url to a server that this machine can reach, or start it: mlflow server"
+        return [Check("MLflow", False, str(error), fix)]
+    at = without_login(url)
+    words = f"{name} is champion at {at}" if name else f"{at} answers; it has no champion yet"
+    return [Check("MLflow", True, words)]
 
 
 def _log(settings: Settings) -> Check:

@@ -8,6 +8,8 @@ the package itself is large and belongs to learning.
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -32,37 +34,46 @@ async def follow(http: httpx.AsyncClient, url: str, registry: Registry) -> str |
     Returns its name if it was taken up now. What happens to it here later, that it is measured or
     left for the one before, holds until another is champion there. Raises ArtifactError.
     """
-    try:
+    with _said(url):
         found = await _champion(http, url)
         number = str(found.get("version", "")) if found else ""
         mark = registry.folder / FOLLOWED
         if found is None or (mark.is_file() and mark.read_text().strip() == number):
             return None
-        tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
-        name = artifacts.checked_version(str(tags.get("version", "")))
+        name = _name(found)
         if not (registry.folder / name).exists():
             await _fetched(http, url, number, registry.folder / name)
         if registry.current != name:
             words = f"{name} is champion of the MLflow server."
             await asyncio.to_thread(registry.promote, name, words)
         artifacts.write_synced(mark, f"{number}\n".encode())
-    except (httpx.HTTPError, OSError) as error:
-        raise _unread(url, type(error).__name__) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _unread(url, "an answer that is not MLflow's") from error
     return name
+
+
+async def champion(http: httpx.AsyncClient, url: str) -> str | None:
+    """The version that the server at `url` has as champion, if any. Raises ArtifactError."""
+    with _said(url):
+        found = await _champion(http, url)
+        return None if found is None else _name(found)
 
 
 async def _champion(http: httpx.AsyncClient, url: str) -> dict[str, Any] | None:
     """The registered version that the alias names; None while there is none."""
     asked = {"name": REGISTERED, "alias": CHAMPION}
     answer = await http.get(f"{url}{_API}/registered-models/alias", params=asked)
-    if answer.status_code == httpx.codes.NOT_FOUND or (
-        answer.status_code == httpx.codes.BAD_REQUEST and "alias" in answer.text
-    ):
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        if answer.json()["error_code"] != "RESOURCE_DOES_NOT_EXIST":  # its word, not some server's
+            raise ValueError
+        return None
+    if answer.status_code == httpx.codes.BAD_REQUEST and "alias" in answer.text:
         return None
     found: dict[str, Any] = answer.raise_for_status().json()["model_version"]
     return found
+
+
+def _name(found: dict[str, Any]) -> str:
+    tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
+    return artifacts.checked_version(str(tags.get("version", "")))
 
 
 async def _fetched(http: httpx.AsyncClient, url: str, number: str, target: Path) -> None:
@@ -102,6 +113,17 @@ def without_login(url: str) -> str:
     """
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+@contextmanager
+def _said(url: str) -> Iterator[None]:
+    """What goes wrong with a server, in a sentence."""
+    try:
+        yield
+    except (httpx.HTTPError, OSError) as error:
+        raise _unread(url, type(error).__name__) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _unread(url, "an answer that is not MLflow's") from error
 
 
 def _unread(url: str, why: str) -> ArtifactError:

@@ -18,6 +18,7 @@ from router.registry import followed
 from router.registry.registry import Registry
 from router.settings import shipped_models
 
+NOTHING = b'{"error_code": "RESOURCE_DOES_NOT_EXIST"}'  # what MLflow says with its 404
 SHIPPED = artifacts.resolve(shipped_models())
 ALIAS = "/api/2.0/mlflow/registered-models/alias"
 PLACE = "/api/2.0/mlflow/model-versions/get-download-uri"
@@ -47,7 +48,7 @@ def url(pages: dict[str, bytes]) -> Iterator[str]:
             self.send_response(404 if said is None else 200)
             self.end_headers()
             with suppress(ConnectionError):  # who hangs up in the middle of a bomb
-                self.wfile.write(said or b"{}")
+                self.wfile.write(said or NOTHING)
 
         def log_message(self, format: str, *values: object) -> None:
             pass
