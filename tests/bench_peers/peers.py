@@ -9,7 +9,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 
 from tests import ROOT
-from tests.servers.bench import SERVE
+from tests.servers.bench import passing_to
 
 PYTHON = ROOT / ".venv-bench" / "bin"
 NODE = ROOT / ".npm-bench" / "node_modules"
@@ -36,7 +36,7 @@ class Peer:
 
 
 def _ours(folder: Path, port: int, stub: str) -> list[str]:
-    return [sys.executable, "-c", SERVE, str(port), stub, f"sqlite:///{folder}/o.db"]
+    return passing_to(stub, f"sqlite:///{folder}/o.db", port=port)
 
 
 def _litellm(folder: Path, port: int, stub: str) -> list[str]:
