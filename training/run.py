@@ -1,6 +1,6 @@
 """One training run: read the log, learn, save, track, and promote what is better."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from router.decide.extractors import extractor_of
 from router.errors import ArtifactExists
-from router.outcomes import events
+from router.outcomes import counts, events
 from router.outcomes.database import open_database
 from router.registry import artifact as artifacts
 from router.registry import gates
@@ -32,6 +32,11 @@ from training.tracking import Tracking
 
 _HOUR_S = 3600.0
 SpreadOver = tuple[Spreading, Path]  # an engine, and a folder that its processes reach
+Over = Callable[[int], SpreadOver | None]  # for a log of so many requests; None: all in memory
+
+
+def in_memory(requests: int) -> None:
+    """An `Over` for a log of any size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,22 +57,22 @@ def train_on_log(
     seed: int = 0,
     at_once: bool = False,
     store: Path | None = None,
-    spread: SpreadOver | None = None,
+    over: Over = in_memory,
     progress: Progress = lambda step: None,
 ) -> TrainingRun:
     """Learn from the log between two times (Unix seconds) as `settings` say.
 
     A better model is current at once with `at_once` or without `shadow_requests`; else the gateway
     lets it decide in shadow first. `store`: folder of MLflow's database, default beside the models.
-    `spread`: an engine that reads the log in pieces, and a folder for their features.
+    `over`: gives the engine that reads the log in pieces, and a folder for their features.
     Raises LogError, TrainingError or ArtifactError; then the champion is as it was.
     """
     champion = serving(settings.model_copy(update={"version": artifacts.POINTER}))
     engine = open_database(settings.log_url)
     try:
-        progress("reading the log")
+        progress("counting what the log holds")
         check_learnable(engine, since=since, until=until, maturity_s=_maturity_s(settings))
-        window = _window(settings, engine, champion, since, until, spread)
+        window = _window(settings, engine, champion, since, until, over, progress)
         with threadpool_limits(1):  # BLAS threads spin on small fits, and would round differently
             learned = learn(
                 window,
@@ -120,17 +125,17 @@ def asked_of_log(
     settings: Settings,
     thresholds: Sequence[float],
     model: artifacts.Artifact | None = None,
-    spread: SpreadOver | None = None,
+    over: Over = in_memory,
     progress: Progress = lambda step: None,
 ) -> list[WhatIf]:
     """`what_if` on the whole log that `settings` name. Raises DataError."""
     champion = serving(settings)
     engine = open_database(settings.log_url)
     try:
-        progress("reading the log")
+        progress("counting what the log holds")
         now = time()
         check_answerable(engine, thresholds, since=0.0, until=now, as_logged=model is None)
-        window = _window(settings, engine, champion, 0.0, now, spread)
+        window = _window(settings, engine, champion, 0.0, now, over, progress)
     finally:
         engine.dispose()
     progress("estimating what they would have come to")
@@ -144,8 +149,11 @@ def _window(
     champion: artifacts.Artifact,
     since: float,
     until: float,
-    spread: SpreadOver | None,
+    over: Over,
+    progress: Progress,
 ) -> Window:
+    spread = over(counts.requests(engine, since, until))
+    progress(f"reading the log, {_how(spread)}")
     return read_window(
         engine,
         extractor_of(champion),
@@ -155,6 +163,12 @@ def _window(
         texts=False,
         spread=spread and reading(*spread, settings.log_url, champion),
     )
+
+
+def _how(spread: SpreadOver | None) -> str:
+    if spread is None:
+        return "all in memory"
+    return "in pieces over Ray" if spread[0].name == "ray" else "in pieces"
 
 
 def reading(over: Spreading, work: Path, url: str, champion: artifacts.Artifact) -> Spread:

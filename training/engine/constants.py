@@ -1,7 +1,11 @@
 """The numbers of this package that were chosen by hand."""
 
+# Chosen: requests of a log from which on it is read in pieces where no engine is named. Each takes
+# some 15 kB in memory with its features, so fewer are not much beside what the libraries take.
+MEMORY_REQUESTS = 20_000
 UNIT_ROWS = 50_000  # chosen: rows of one piece of work; seconds, so little is lost with a process
 FRAME_ROWS = 16_384  # chosen: rows in memory as text at a time, some 20 MB
+RAY_PROCESSES = 2  # chosen: of a new Ray; more have to be asked for, as each takes its memory
 CHUNKS = 16  # chosen: shares of the pieces that are summed alone, so that 16 processes have work
 # Chosen: what passes through Ray's store are summaries and gradients, a megabyte each.
 STORE_BYTES = 100 * 2**20
