@@ -157,8 +157,8 @@ def _read_span(
     for known in _read(engine, since, until):
         requests, packed = [request for _, request in known], [one.features for one, _ in known]
         pieces.append(features_of(extractor, requests, packed))
-        for one, request in known:
-            about = _named(one, request)
+        for number, (one, request) in enumerate(known):
+            about = _named(one, request, pieces[-1].words[number])
             prompt = request.text if request is not None and texts else ""
             for column in ENTRY_COLUMNS:
                 columns[column].append(getattr(one, column))
@@ -227,7 +227,7 @@ def served_in(engine: Engine, since: float, until: float) -> list[Served]:
         found
         for known in _read(engine, since, until)
         for one, request in known
-        if (found := _served(one, *_named(one, request))) is not None
+        if (found := _served(one, *_named(one, request, _kept_words(one, request)))) is not None
     ]
 
 
@@ -249,9 +249,13 @@ def _read(
             yield known
 
 
-def _named(one: Entry, request: Request | None) -> tuple[str, str]:
-    """What says the same, and the very words: the columns `group` and `text`."""
-    return _group(request, one.features), _name(request, one.id)
+def _named(one: Entry, request: Request | None, words: IntArray) -> tuple[str, str]:
+    """What says the same, and the very words: the columns `group` and `text`.
+
+    `words`: ids of the request's words, which tell where no text was kept.
+    """
+    group = group_of(request.text) if request else hashlib.sha256(words.tobytes()).hexdigest()[:16]
+    return group, _name(request, one.id)
 
 
 def _asks(request: Request | None) -> str:
@@ -282,11 +286,10 @@ def _checks(kept: str | None) -> tuple[str, ...]:
     return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
-def _group(text: Request | None, packed: bytes | None) -> str:
-    if text is not None:
-        return group_of(text.text)
-    words = unpack(packed).words.flat if is_readable(packed) else np.zeros(0)
-    return hashlib.sha256(np.sort(words).tobytes()).hexdigest()[:16]
+def _kept_words(one: Entry, request: Request | None) -> IntArray:
+    if request is not None or not is_readable(one.features):
+        return np.zeros(0, dtype=np.int64)
+    return unpack(one.features).words.flat
 
 
 def _name(text: Request | None, own: str) -> str:
