@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeGuard
 from zipfile import ZipFile
@@ -70,26 +71,36 @@ def _form(header: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def features_of(
-    extractor: FeatureExtractor, requests: Sequence[Request | None], packed: Sequence[bytes | None]
+    extractor: FeatureExtractor,
+    requests: Sequence[Request | None],
+    packed: Sequence[bytes | None],
+    *,
+    vectors: bool = False,
 ) -> Features:
     """Features of logged requests, in order: of kept words where there are some, else kept ones.
 
     Every request must have one of the two, the latter readable. For no request at all, those of a
-    placeholder.
+    placeholder. `vectors`: embeddings are enough; then the rest is empty, but for kept words.
     """
+
+    def made(some: Sequence[Request]) -> Features:
+        return Features.of_vectors(extractor.vectors(some)) if vectors else extractor.extract(some)
+
     written = [i for i, request in enumerate(requests) if request is not None]
     pieces: list[Features] = []
     order: list[int] = []
     for start in range(0, len(written), _BATCH):
         at = written[start : start + _BATCH]
-        pieces.append(extractor.extract([r for i in at if (r := requests[i]) is not None]))
+        pieces.append(made([r for i in at if (r := requests[i]) is not None]))
         order += at
     for i, data in enumerate(packed):
         if requests[i] is None and is_readable(data):
-            pieces.append(unpack(data))
+            known = unpack(data)
+            bare = replace(Features.of_vectors(known.embedding), words=known.words)
+            pieces.append(bare if vectors else known)
             order.append(i)
     if not pieces:
-        return extractor.extract([Request(text="-", chars=1)])
+        return made([Request(text="-", chars=1)])
     found = stacked(pieces)
     if order == sorted(order):
         return found

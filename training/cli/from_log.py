@@ -78,6 +78,7 @@ def learn(
                 store=track,
                 over=over,
                 progress=step,
+                told=step.counted,
             )
         report_run.show(Console(highlight=False, soft_wrap=True), run)
         write_json(json_file, {"status": run.status, **run.learned.as_dict()})
@@ -106,5 +107,5 @@ def what_if(
             other = artifacts.load(artifacts.resolve(settings.models_dir, version))
         cuts = threshold or [0.0, 0.1, 0.2, 0.3, 0.5]
         with steps() as step, over_log(engine, address, jobs, work) as over:
-            found = asked_of_log(settings, cuts, other, over, step)
+            found = asked_of_log(settings, cuts, other, over, step, step.counted)
         show_what_if(Console(highlight=False, soft_wrap=True), found)

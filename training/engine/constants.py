@@ -4,6 +4,7 @@
 # some 15 kB in memory with its features, so fewer are not much beside what the libraries take.
 MEMORY_REQUESTS = 20_000
 UNIT_ROWS = 50_000  # chosen: rows of one piece of work; seconds, so little is lost with a process
+LOG_ROWS = 8192  # chosen: requests of a log in one piece; features and columns, some 50 MB
 FRAME_ROWS = 16_384  # chosen: rows in memory as text at a time, some 20 MB
 RAY_PROCESSES = 2  # chosen: of a new Ray; more have to be asked for, as each takes its memory
 CHUNKS = 16  # chosen: shares of the pieces that are summed alone, so that 16 processes have work
