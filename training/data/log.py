@@ -492,29 +492,27 @@ def _sorted_words(signals: Sequence[Signal]) -> Iterator[str]:
 
 def label_rows(labels: Sequence[Label], window: Window, cloud_model: str) -> pd.DataFrame:
     """Labels in the canonical form (`training.data.dataset`), prompt_id being the decision."""
-    frame = window.frame.set_index("id")
-    rows = []
-    for one in labels:
-        about = frame.loc[one.decision]
-        if one.tier == "local":
-            model = about["local_model"]
-        else:
-            model = about["model"] if about["tier"] == "cloud" else cloud_model
-        rows.append(
-            {
-                "prompt_id": one.decision,
-                "group": one.group,
-                "source": "log",
-                "category": "",
-                "prompt": about["prompt"],
-                "tier": one.tier,
-                "model": model,
-                "score": one.score,
-                "weight": one.weight,
-                "created_at": one.at,
-            }
-        )
-    return pd.DataFrame(rows, columns=_CANONICAL).astype({"score": "float64", "weight": "float64"})
+    about = window.frame.set_index("id").loc[[one.decision for one in labels]]
+    columns = ("tier", "model", "local_model", "prompt")
+    given, of_cloud, of_local, prompt = (about[c].tolist() for c in columns)
+    cloud = (m if t == "cloud" else cloud_model for t, m in zip(given, of_cloud, strict=True))
+    rows = {
+        "prompt_id": [one.decision for one in labels],
+        "group": [one.group for one in labels],
+        "source": "log",
+        "category": "",
+        "prompt": prompt,
+        "tier": [one.tier for one in labels],
+        "model": [
+            local if one.tier == "local" else other
+            for one, local, other in zip(labels, of_local, cloud, strict=True)
+        ],
+        "score": [one.score for one in labels],
+        "weight": [one.weight for one in labels],
+        "created_at": [one.at for one in labels],
+    }
+    frame = pd.DataFrame(rows if labels else [], columns=_CANONICAL)  # names, also of no label
+    return frame.astype({"score": "float64", "weight": "float64"})
 
 
 def soft_rows(window: Window, cloud_model: str) -> pd.DataFrame:
