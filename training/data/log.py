@@ -129,7 +129,7 @@ def read_window(
     `vectors`: of the features embeddings alone, in half the time; nothing can be predicted then.
     `told` hears how many requests are read.
     """
-    how = _How(texts=texts, vectors=vectors)
+    how = _How(texts=texts, learning=learning, vectors=vectors)
     if isinstance(reader, Spread):
         lots, features = reader.read(engine, since, until, how, told)
     else:
@@ -148,8 +148,7 @@ def read_window(
         spoken = frame["id"].isin([one.decision for one in happened]).to_numpy()
         mature = until - frame["at"].to_numpy() >= maturity_s
         quiet = _quiet(frame, answered & ~spoken & mature, loud, maturity_s)
-    unread = ["checks", *(() if learning else _OF_LEARNING), *(_OF_PREDICTING if vectors else ())]
-    frame = frame.drop(columns=unread)
+    frame = frame.drop(columns=["checks", *(() if learning else ("at", "key"))])
     soft = _soft(queries.opinions_on(engine, since, until), frame)
     signals = [*loud, *quiet]
     return Window(
@@ -166,7 +165,25 @@ class _How:
     """What is read of a request; see `read_window`."""
 
     texts: bool
+    learning: bool
     vectors: bool
+
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """Columns of the log that somebody reads then."""
+        left_out = (
+            *("router_version", "status", "p_local_after", "p_cloud_after"),
+            *(() if self.learning else ("threshold", "explored")),
+            *(("model", "local_model") if self.vectors else ()),
+        )
+        return tuple(c for c in ENTRY_COLUMNS if c not in left_out)
+
+    def made(self, request: Request | None, group: str) -> dict[str, str]:
+        """Columns that are made of a request's words, by name."""
+        if not self.learning:
+            return {"group": group}
+        prompt = request.text if request is not None and self.texts else ""
+        return {"group": group, "asks": _asks(request), "prompt": prompt}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +217,8 @@ def _read_span(
     how: _How,
     told: Callable[[int], None] = lambda done: None,
 ) -> _Lot:
-    columns: dict[str, list[Any]] = {c: [] for c in _COLUMNS}
+    logged = how.logged
+    columns: dict[str, list[Any]] = {c: [] for c in (*logged, *how.made(None, ""))}
     pieces: list[Features] = []
     answered: list[bool] = []
     names: list[bytes] = []
@@ -209,17 +227,16 @@ def _read_span(
         pieces.append(features_of(extractor, requests, packed, vectors=how.vectors))
         for number, (one, request) in enumerate(known):
             group = _group(request, pieces[-1].words[number])
-            prompt = request.text if request is not None and how.texts else ""
-            for column in _LOGGED:
+            for column in logged:
                 columns[column].append(getattr(one, column))
-            for column, value in zip(_MADE, (group, _asks(request), prompt), strict=True):
+            for column, value in how.made(request, group).items():
                 columns[column].append(value)
             answered.append(_is_answered(one))
             names.append(_name(request, one.id))
         told(read)
     features = stacked(pieces) if pieces else features_of(extractor, [], [], vectors=how.vectors)
     return _Lot(
-        columns={c: pd.Series(columns.pop(c)) for c in _COLUMNS},
+        columns={c: pd.Series(columns.pop(c)) for c in [*columns]},
         features=features,
         answered=np.array(answered, dtype=bool),
         words=np.frombuffer(b"".join(names), dtype=np.uint64).reshape(-1, 2),
@@ -245,7 +262,7 @@ class Spread:
         """The span's requests, in order, without features, and these in files."""
         later = queries.spans(log, LOG_ROWS)[1:]
         edges = [since, *(e for e in later if since < e < until), until]
-        mark = fingerprint(str(queries.extent(log)), self.url, how.texts, how.vectors)
+        mark = fingerprint(str(queries.extent(log)), self.url, str(how))
         todo = [
             (str(self.folder / f"span-{fingerprint(mark, a, b)}.safetensors"), a, b)
             for a, b in pairwise(edges)
@@ -302,13 +319,6 @@ def served_in(engine: Engine, since: float, until: float) -> list[Served]:
 
 
 _PIECE = 2048  # requests
-# Of the columns of the log those that somebody reads once it is read; `checks` no longer then.
-_UNREAD = ("router_version", "status", "p_local_after", "p_cloud_after")
-_LOGGED = tuple(c for c in ENTRY_COLUMNS if c not in _UNREAD)
-_OF_PREDICTING = ("model", "local_model")
-_OF_LEARNING = ("at", "key", "threshold", "explored", "asks", "prompt")
-_MADE = ("group", "asks", "prompt")
-_COLUMNS = (*_LOGGED, *_MADE)
 _SOFT = ("decision", "at", "local_model", "p_local", "p_cloud", "weight")
 # Of second opinions that tell it: both probabilities without the opinion, and as of a stranger's.
 OF_PAIR = ("local_alone", "cloud_alone", "local_strangers", "cloud_strangers")

@@ -8,7 +8,7 @@ arXiv 1103.4601): a model of the outcome, corrected by what was seen. DR is unbi
 the propensities or the model are right; ours are logged, so they are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -98,7 +98,7 @@ def evaluate_all(
     """
     check(logs[0][0], policy)
     rng = np.random.default_rng(seed)
-    terms = [_terms(log, policy, predicted) for log, predicted, _ in logs]
+    terms = (_terms(log, policy, predicted) for log, predicted, _ in logs)
     intervals = _intervals(terms, logs[0][0].group, rng, rounds)
     return [
         _estimate(log, policy, predicted, span, found)
@@ -246,7 +246,7 @@ def _read(features: Columns) -> Iterator[tuple[slice, FloatArray]]:
 
 
 def _intervals(
-    logs: Sequence[Sequence[tuple[FloatArray, FloatArray]]],
+    logs: Iterable[Sequence[tuple[FloatArray, FloatArray]]],
     group: NDArray[Any],
     rng: np.random.Generator,
     rounds: int,
