@@ -1,8 +1,8 @@
 """The numbers of this package that were chosen by hand."""
 
-# Chosen: requests of a log from which on it is read in pieces where no engine is named. Each takes
-# some 15 kB in memory with its features, so fewer are not much beside what the libraries take.
-MEMORY_REQUESTS = 20_000
+# Chosen: requests of a log from which on it is read in pieces where no engine is named. With 11,000
+# in memory `learn` stays below 500 MB, half of which are its libraries.
+MEMORY_REQUESTS = 10_000
 UNIT_ROWS = 50_000  # chosen: rows of one piece of work; seconds, so little is lost with a process
 LOG_ROWS = 8192  # chosen: requests of a log in one piece; features and columns, some 50 MB
 FRAME_ROWS = 16_384  # chosen: rows in memory as text at a time, some 20 MB
