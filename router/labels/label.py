@@ -77,7 +77,7 @@ def labelled(signals: Iterable[Signal]) -> list[Label]:
     of: dict[tuple[str, str], list[Signal]] = defaultdict(list)
     for signal in signals:
         of[signal.decision, signal.tier].append(signal)
-    labels = [_resolved(_latest(found)) for found in of.values()]
+    labels = [_alone(s[0]) if len(s) == 1 else _resolved(_latest(s)) for s in of.values()]
     return sorted(labels, key=lambda one: (one.at, one.decision, one.tier))
 
 
@@ -107,6 +107,21 @@ def _resolved(signals: Sequence[Signal]) -> Label:
         source=main.source,
         at=max(s.at for s in deciding),
         key=main.key,
+    )
+
+
+def _alone(one: Signal) -> Label:
+    """What the rule comes to for a single signal, as most answers have."""
+    weight, value = one.weight, one.value
+    return Label(
+        decision=one.decision,
+        group=one.group,
+        tier=one.tier,
+        score=value * weight / weight if weight else value,  # as a mean of one is rounded
+        weight=weight,
+        source=one.source,
+        at=one.at,
+        key=one.key,
     )
 
 
@@ -145,11 +160,13 @@ def _scaled(
     for one in labels:
         sums[name(one)] += one.weight
     over = {n: most / w for n, w in sums.items() if n is not None and w > most}
-    if over:
-        said.append(
-            f"{len(over)} {what}(s) with more than {most:.4g} labels' weight count as that."
-        )
-    return [replace(one, weight=one.weight * over.get(name(one), 1.0)) for one in labels]
+    if not over:
+        return labels
+    said.append(f"{len(over)} {what}(s) with more than {most:.4g} labels' weight count as that.")
+    return [
+        replace(one, weight=one.weight * over[n]) if (n := name(one)) in over else one
+        for one in labels
+    ]
 
 
 @dataclass(frozen=True, slots=True)

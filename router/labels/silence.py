@@ -21,6 +21,21 @@ def weighed(signals: Sequence[Signal], audited: Collection[str]) -> list[Signal]
     """
     loud = [s for s in signals if s.source != "quiet"]
     silent = {(s.decision, s.tier) for s in signals if s.source == "quiet"}
+    if (told := told_by(loud, audited, silent)) is None:
+        return loud
+    score, worth = told
+    heard = [replace(s, score=score, worth=worth) for s in signals if s.source == "quiet"]
+    return [*loud, *heard]
+
+
+def told_by(
+    loud: Sequence[Signal], audited: Collection[str], silent: Collection[tuple[str, str]]
+) -> tuple[float, float] | None:
+    """Score and weight of silence by what the audited say; None where they are too few.
+
+    `loud`: all signals but silence. `silent`: (decision, tier) that nobody complained of, of the
+    audited at least.
+    """
     known = {
         (label.decision, label.tier): label.score
         for label in labelled(s for s in loud if s.decision in audited)
@@ -29,10 +44,6 @@ def weighed(signals: Sequence[Signal], audited: Collection[str]) -> list[Signal]
     scores = np.array(list(known.values()))
     mine = np.array([score for about, score in known.items() if about in silent])
     if len(mine) < SILENT_AUDITED or not scores.std():
-        return loud
+        return None
     explained = (mine.mean() - scores.mean()) ** 2 * len(mine) / len(scores) / scores.var()
-    worth = float(min(explained, SILENCE_WEIGHT))
-    heard = [
-        replace(s, score=float(mine.mean()), worth=worth) for s in signals if s.source == "quiet"
-    ]
-    return [*loud, *heard]
+    return float(mine.mean()), float(min(explained, SILENCE_WEIGHT))

@@ -45,6 +45,7 @@ SHARE_PRUNE_S = 600.0  # chosen
 ARRIVAL_S, ARRIVAL_LOOK_S = 2.0, 0.05
 
 # Reading a long log: rows in memory at once.
+HEADERS = 4096  # chosen: of kept arrays, remembered as they were read; half a megabyte
 PIECE_ROWS = 500  # chosen: some megabytes with all words
 WORDS_ROWS = 50  # chosen: an agent's request is some hundred kilobytes, and more once it is parsed
 NUMBERS_ROWS = 10_000  # chosen: a megabyte

@@ -44,12 +44,19 @@ class Decided:
     by_hand: int
 
 
+def requests(engine: Engine, since: float, until: float) -> int:
+    """Count all requests of a span, with words or without."""
+    query = select(func.count()).select_from(decisions).where(within(since, until))
+    with engine.connect() as connection:
+        return connection.execute(query).scalar_one()
+
+
 def evidence(engine: Engine, since: float, until: float, *, faults: Sequence[str]) -> Evidence:
     """Count what there is to learn from; `faults`: words of `router.outcomes.faults`."""
     ours = and_(within(since, until), legible())
-    requests = select(func.count(), _number(and_(_answered(), _found(faults)))).where(ours)
+    answered = select(func.count(), _number(and_(_answered(), _found(faults)))).where(ours)
     with engine.connect() as connection:
-        count, faulty = connection.execute(requests).one()
+        count, faulty = connection.execute(answered).one()
         said, second = (
             connection.execute(
                 select(func.count())

@@ -109,8 +109,19 @@ class Features:
     pairs: Ragged
     syllables: Ragged
 
+    @classmethod
+    def of_vectors(cls, embedding: FloatArray) -> "Features":
+        """Embeddings (n, d) with nothing beside them: structure (n, 0), empty lists."""
+        n = len(embedding)
+        none = Ragged(np.zeros(0, dtype=np.int64), np.zeros(n + 1, dtype=np.int64))
+        return cls(embedding, np.zeros((n, 0)), none, none, none)
+
     def __len__(self) -> int:
         return len(self.words)
+
+    def vectors(self, rows: IntArray) -> FloatArray:
+        """The embeddings of some requests, in the order of `rows`, (n, d)."""
+        return self.embedding[rows]
 
     def take(self, rows: IntArray) -> "Features":
         """The features of some requests, in the order of `rows`."""
@@ -166,11 +177,7 @@ class FeatureExtractor:
 
     def extract(self, requests: Sequence[Request]) -> Features:
         """Features of `requests`, in their order."""
-        texts = [plain(clip(r.text)) for r in requests]
-        codes = [codes_of(t.lower()) for t in texts]
-        ids = self.tokenize(texts, lexicon=True)
-        if any(own is not None for own in codes):
-            ids = ids.where(~self.vocabulary.foreign[ids.flat])
+        texts, codes, ids = self._read(requests)
         owner = ids.owner
         words = distinct(owner, ids.flat, len(texts), len(self.tokens))
         return Features(
@@ -182,6 +189,20 @@ class FeatureExtractor:
             pairs=_pairs(ids, owner),
             syllables=syllables(codes),
         )
+
+    def vectors(self, requests: Sequence[Request]) -> FloatArray:
+        """Their embeddings alone, as `extract` gives them, shape (n, d): half the work."""
+        texts, _, ids = self._read(requests)
+        return self.encoder.encode(texts, ids)
+
+    def _read(self, requests: Sequence[Request]) -> tuple[list[str], list[IntArray | None], Ragged]:
+        """Texts, codes of what is not ASCII, and the token ids of the rest."""
+        texts = [plain(clip(r.text)) for r in requests]
+        codes = [codes_of(t.lower()) for t in texts]
+        ids = self.tokenize(texts, lexicon=True)
+        if any(own is not None for own in codes):
+            ids = ids.where(~self.vocabulary.foreign[ids.flat])
+        return texts, codes, ids
 
 
 def _pairs(ids: Ragged, owner: IntArray) -> Ragged:

@@ -4,12 +4,9 @@ The command line finds them as entry points of the group `router.commands`, so t
 not know training; what is heavy is imported when a command runs.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -17,10 +14,7 @@ from rich.console import Console
 from router.cli.console import extra
 from router.registry import artifact as artifacts
 from router.settings import load_settings
-from training.cli.engines import Address, Where, spread
-
-if TYPE_CHECKING:
-    from training.run import SpreadOver
+from training.cli.engines import Address, Chosen, check_heeded, over_log
 
 _DAY_S = 86_400
 
@@ -34,10 +28,12 @@ def register(app: typer.Typer) -> None:
 
 
 EngineName = Annotated[
-    Where,
-    typer.Option(help="The log in one go; in pieces in this process; in pieces over Ray's."),
+    Chosen,
+    typer.Option(
+        help="By the size of the log; in one go; in pieces in this process; in pieces over Ray's."
+    ),
 ]
-Jobs = Annotated[int, typer.Option(help="Processes of a new Ray.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes of a new Ray; default: 2.")]
 Work = Annotated[
     Path | None, typer.Option(help="Folder for the pieces' features; default: one that goes away.")
 ]
@@ -55,9 +51,9 @@ def learn(
     track: Annotated[
         Path | None, typer.Option(help="Folder of MLflow's store; default: beside the models.")
     ] = None,
-    engine: EngineName = "memory",
+    engine: EngineName = "auto",
     address: Address = None,
-    jobs: Jobs = 2,
+    jobs: Jobs = None,
     work: Work = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the training run here.")
@@ -69,9 +65,10 @@ def learn(
         from training.report import training_run as report_run
         from training.run import train_on_log
 
+        check_heeded(engine, address=address, jobs=jobs, work=work)
         settings = load_settings()
         end = time() if until is None else until
-        with steps() as step, _spread(engine, address, jobs, work) as spread:
+        with steps() as step, over_log(engine, address, jobs, work) as over:
             run = train_on_log(
                 settings,
                 since=end - days * _DAY_S if days else 0.0,
@@ -79,8 +76,9 @@ def learn(
                 seed=seed,
                 at_once=now,
                 store=track,
-                spread=spread,
+                over=over,
                 progress=step,
+                told=step.counted,
             )
         report_run.show(Console(highlight=False, soft_wrap=True), run)
         write_json(json_file, {"status": run.status, **run.learned.as_dict()})
@@ -91,9 +89,9 @@ def what_if(
         list[float] | None, typer.Option(help="Cut on the gain; may be repeated.")
     ] = None,
     version: Annotated[str | None, typer.Option(help="Ask about another version too.")] = None,
-    engine: EngineName = "memory",
+    engine: EngineName = "auto",
     address: Address = None,
-    jobs: Jobs = 2,
+    jobs: Jobs = None,
     work: Work = None,
 ) -> None:
     """Say what other thresholds would have cost and answered, from the log alone."""
@@ -102,26 +100,12 @@ def what_if(
         from training.report.training_run import show_what_if
         from training.run import asked_of_log
 
+        check_heeded(engine, address=address, jobs=jobs, work=work)
         settings = load_settings()
         other = None
         if version is not None:
             other = artifacts.load(artifacts.resolve(settings.models_dir, version))
         cuts = threshold or [0.0, 0.1, 0.2, 0.3, 0.5]
-        with steps() as step, _spread(engine, address, jobs, work) as spread:
-            found = asked_of_log(settings, cuts, other, spread, step)
+        with steps() as step, over_log(engine, address, jobs, work) as over:
+            found = asked_of_log(settings, cuts, other, over, step, step.counted)
         show_what_if(Console(highlight=False, soft_wrap=True), found)
-
-
-@contextmanager
-def _spread(
-    name: str, address: str | None, jobs: int, work: Path | None
-) -> Iterator["SpreadOver | None"]:
-    """An engine and a folder for what it leaves; None for all in memory."""
-    if name == "memory":
-        yield None
-        return
-    with (
-        spread(name, address, jobs) as engine,
-        TemporaryDirectory(prefix="router-pieces-") as own,
-    ):
-        yield engine, work or Path(own)

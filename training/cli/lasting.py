@@ -23,6 +23,7 @@ class Lasting:
         self._took: dict[str, float] = {}
         self._step = "starting"
         self._since: float | None = None
+        self._count: tuple[int, int] | None = None
 
     @classmethod
     def of_last_run(cls, argv: Sequence[str], watched: bool) -> "Lasting":
@@ -39,7 +40,11 @@ class Lasting:
     def begun(self, step: str, now: float) -> None:
         """A step begins, and with it the one before has ended."""
         self._add(now)
-        self._step, self._since = step, now
+        self._step, self._since, self._count = step, now, None
+
+    def counted(self, done: int, of: int) -> None:
+        """So many parts of the step are done."""
+        self._count = (done, of)
 
     def ended(self, now: float) -> None:
         """All of it is done: keep how long each step took. A file that cannot be written is not."""
@@ -52,11 +57,18 @@ class Lasting:
             self._file.write_text(json.dumps(kept), encoding="utf-8")
 
     def words(self, now: float) -> str:
-        """One line: the step, its time so far, and what is left if it goes as the last time."""
+        """One line: the step, its time so far, and what is left if it goes as the last time.
+
+        Of a step whose parts are counted how many are done, and what is left of it at its pace.
+        """
         so_far = 0.0 if self._since is None else now - self._since
+        done, of = self._count or (0, 0)
+        parts = f"{done:,} of {of:,} done, " if of else ""
         left = self.left_s(so_far)
         until = "" if left is None else f", about {clock(left)} left by the last time"
-        return f"{self._step}: {clock(so_far)} so far{until}"
+        if done and left is None:
+            until = f", about {clock(so_far / done * (of - done))} left of it"
+        return f"{self._step}: {parts}{clock(so_far)} so far{until}"
 
     def left_s(self, so_far: float) -> float | None:
         """Seconds left of a step that has taken `so_far`, and of those that followed it."""

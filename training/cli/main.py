@@ -15,7 +15,7 @@ from training.cli import loop as cli_loop
 from training.cli import people as cli_people
 from training.cli import picture as cli_picture
 from training.cli import rows as cli_rows
-from training.cli.engines import Address, spread
+from training.cli.engines import Address, check_heeded, spread
 from training.cli.options import (
     Data,
     EngineName,
@@ -60,7 +60,10 @@ def fit(
     ] = None,
     skip_bad: SkipBad = False,
     seed: Seed = 0,
-    jobs: Annotated[int, typer.Option(help="Processes: of the held-out folds, or of ray.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes: of the held-out folds, or of a new Ray; default: 1."),
+    ] = None,
     engine: EngineName = "memory",
     address: Address = None,
     work: Annotated[
@@ -77,6 +80,8 @@ def fit(
     from training.fit.encoder import find
     from training.pipelines import prompts as pipeline
 
+    of_ray = None if engine == "memory" else jobs
+    check_heeded(engine, address=address, jobs=of_ray, work=work)
     start = None if base == "none" else artifacts.load(folder_of(base))
     settings: dict[str, Any] = {
         "base": start,
@@ -89,11 +94,11 @@ def fit(
         if engine == "memory":
             step("reading the outcomes")
             rows = read_all([Path(place) for place in data], skip_bad)
-            trained = pipeline.train(rows, source, **settings, jobs=jobs, progress=step)
+            trained = pipeline.train(rows, source, **settings, jobs=jobs or 1, progress=step)
         else:
             from training.pipelines.in_pieces import train_in_pieces
 
-            with spread(engine, address, jobs) as spread_over:
+            with spread(engine, address, jobs or 1) as spread_over:
                 trained = train_in_pieces(
                     data,
                     source,

@@ -34,15 +34,30 @@ EngineName = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of folds and bootstraps.")]
 
 
+class Steps:
+    """Called with its name where a step begins; of a long one `counted` hears how far it is."""
+
+    def __init__(self, lasting: Lasting) -> None:
+        self._lasting = lasting
+
+    def __call__(self, step: str) -> None:
+        """A step of this name begins."""
+        self._lasting.begun(step, monotonic())
+
+    def counted(self, done: int, of: int) -> None:
+        """So many of its parts are done."""
+        self._lasting.counted(done, of)
+
+
 @contextmanager
-def steps() -> Iterator[Any]:
+def steps() -> Iterator[Steps]:
     """Show the current step and how long the last run took from there; yields what names a step.
 
     Ctrl-C says that nothing was saved: versions are written whole, at the end.
     """
     lasting = Lasting.of_last_run(sys.argv, sys.stderr.isatty())
     with stoppable(_UNSAVED), shown(lambda: lasting.words(monotonic())):
-        yield lambda step: lasting.begun(step, monotonic())
+        yield Steps(lasting)
         lasting.ended(monotonic())
 
 

@@ -1,13 +1,15 @@
 """Features of many requests as files: what is asked of them at once is in memory, no more."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from router.text.features import Features, stacked
-from router.text.ragged import bounds_of
-from router.types import IntArray
+from router.text.features import Features
+from router.text.ragged import Ragged, bounds_of, concatenated
+from router.types import FloatArray, IntArray
 from training.data.stored import Stored, arrays_of
 from training.engine.stages import written
 
@@ -32,23 +34,49 @@ class KeptFeatures(Features):
 
     def take(self, rows: IntArray) -> Features:
         """See `Features.take`; the pieces are read one after the other."""
-        order = np.argsort(rows, kind="stable")
-        ascending = np.asarray(rows)[order]
-        edges = np.searchsorted(ascending, self._first)
-        found = [
-            piece.features(np.unique(ascending[a:b] - first))
-            for piece, a, b, first in zip(self._pieces, edges, edges[1:], self._first, strict=False)
-            if b > a
-        ]
+        distinct = np.unique(rows)
+        found = [piece.features(at) for piece, at in self._places(distinct)]
         if not found:
-            return self._pieces[0].features(np.zeros(1, dtype=np.int64)).take(ascending)
-        return stacked(found).take(np.searchsorted(np.unique(ascending), rows))
+            return self._pieces[0].features(np.zeros(1, dtype=np.int64)).take(distinct)
+        every = _given_up(found)
+        if np.array_equal(distinct, rows):
+            return every  # of many requests a copy would be gigabytes
+        return every.take(np.searchsorted(distinct, rows))
+
+    def vectors(self, rows: IntArray) -> FloatArray:
+        """See `Features.vectors`; only embeddings are read."""
+        distinct = np.unique(rows)
+        found = [piece.vectors(at) for piece, at in self._places(distinct)]
+        if not found:
+            return self._pieces[0].vectors(np.zeros(1, dtype=np.int64))[:0]
+        every: FloatArray = np.concatenate(found)
+        return every[np.searchsorted(distinct, rows)]
+
+    def _places(self, rows: IntArray) -> Iterator[tuple[Stored, IntArray]]:
+        """The pieces that ascending rows lie in, with the numbers that they have there."""
+        edges = np.searchsorted(rows, self._first)
+        for piece, a, b, first in zip(self._pieces, edges, edges[1:], self._first, strict=False):
+            if b > a:
+                yield piece, rows[a:b] - first
 
     def pieces(self, size: int) -> Iterator[Features]:
         """See `Features.pieces`; each file is read once."""
         for piece in self._pieces:
             for _, block in piece.blocks(size):
                 yield block
+
+
+def _given_up(pieces: list[Features]) -> Features:
+    """`stacked` that empties its list: beside all of it lies one block twice, and no more."""
+    blocks = [[getattr(one, f.name) for one in pieces] for f in fields(Features)]
+    pieces.clear()
+    joined: list[Any] = []
+    for block in blocks:
+        joined.append(
+            concatenated(block) if isinstance(block[0], Ragged) else np.concatenate(block)
+        )
+        block.clear()
+    return Features(*joined)
 
 
 def keep(path: Path, features: Features) -> Stored:

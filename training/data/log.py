@@ -5,32 +5,34 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from router.labels.label import Label, Signal
 from router.labels.signals import Served, implicit
-from router.labels.silence import weighed
+from router.labels.silence import told_by
 from router.labels.sources import SOURCES
 from router.monitor.constants import PRIVATE_KIND
-from router.outcomes import queries
+from router.outcomes import counts, queries
 from router.outcomes.database import open_database
 from router.outcomes.export import group_of
 from router.outcomes.kept import features_of, is_readable, unpack
+from router.outcomes.pieces import Progress, untold
 from router.outcomes.queries import ENTRY_COLUMNS, Entry, Opinion, Said
 from router.text.asks import asks_for
 from router.text.features import FeatureExtractor, Features, stacked
-from router.types import FloatArray, IntArray, Request
+from router.types import BoolArray, FloatArray, IntArray, Request
 from training.data.dataset import REFERENCE
 from training.data.kept_features import KeptFeatures, keep
 from training.data.stored import Stored
 from training.engine.base import Engine as Spreading
-from training.engine.constants import UNIT_ROWS
+from training.engine.constants import LOG_ROWS
 from training.engine.stages import fingerprint
 
 _OWN_FEEDBACK = ("judge",)  # sources that nobody can claim over HTTP
@@ -57,7 +59,7 @@ class Window:
 
     def embeddings(self, at: IntArray) -> FloatArray:
         """Of some requests, (n, d)."""
-        return self.features.take(at).embedding
+        return self.features.vectors(at)
 
     @property
     def pair(self) -> dict[str, str]:
@@ -71,8 +73,13 @@ class Window:
 
     @property
     def claims(self) -> dict[tuple[str, str], float]:
-        """(decision, tier) -> what the model that served expected of the answer, 0..1."""
-        known = self.frame[self.frame["p_local"].notna() & self.frame["p_cloud"].notna()]
+        """(decision, tier) -> what the model that served expected of the answer, 0..1.
+
+        Of the decisions that anybody spoke of: evidence is held against what was said.
+        """
+        said = {one.decision for one in self.signals if one.source != "quiet"}
+        mine = self.frame[self.frame["id"].isin([*said.union(self.soft["decision"])])]
+        known = mine[mine["p_local"].notna() & mine["p_cloud"].notna()]
         return {
             (decision, tier): float(p)
             for tier in ("local", "cloud")
@@ -103,71 +110,137 @@ class Window:
 
 def read_window(
     engine: Engine,
-    extractor: FeatureExtractor,
+    reader: "FeatureExtractor | Spread",
     *,
     since: float,
     until: float,
     maturity_s: float,
     texts: bool = True,
-    spread: "Spread | None" = None,
+    learning: bool = True,
+    vectors: bool = False,
+    told: Progress = untold,
 ) -> Window:
     """Everything from `since` to `until` (Unix time in seconds). Raises LogError, DataError.
 
-    Read in pieces: of a request stay its columns and its features, what was said in it besides
-    goes with its piece. `texts`: whether the column `prompt` has the text that the features were
-    made of, for people to read; else it is empty.
+    `reader`: makes the features here, or reads the log in pieces: of a request stay its columns and
+    its features, what was said in it besides goes with its piece. `texts`: whether the column
+    `prompt` has the text that the features were made of, for people to read; else it is empty.
+    `learning`: whether silence is a signal and the digest made, which nobody else asks for.
+    `vectors`: of the features embeddings alone, in half the time; nothing can be predicted then.
+    `told` hears how many requests are read.
     """
-    if spread is None:
-        lots = [_read_span(engine, extractor, since, until, texts)]
-        features = lots[0].features
+    how = _How(texts=texts, learning=learning, vectors=vectors)
+    if isinstance(reader, Spread):
+        lots, features = reader.read(engine, since, until, how, told)
     else:
-        lots, features = spread.read(engine, since, until, texts)
-    frame = pd.concat([lot.frame for lot in lots], ignore_index=True)
-    served = [one for lot in lots for one in lot.served]
-    every = [
+        of = counts.requests(engine, since, until) if told is not untold else 0
+        lots = [_read_span(engine, reader, since, until, how, lambda done: told(done, of))]
+        features = lots[0].features
+    lots = [lot for lot in lots if len(lot.answered)] or lots[:1]
+    answered, words = (np.concatenate([getattr(lot, n) for lot in lots]) for n in _OF_LOTS)
+    frame = _joined_columns(lots)
+    loud = [
         *_said(queries.said_of(engine, since, until), frame),
-        *implicit(served, until, maturity_s),
+        *(happened := implicit(_eventful(frame, answered, words), until, np.inf)),
     ]
-    signals = weighed(every, set(frame.loc[frame["audited"].eq(True), "id"]))
+    quiet: list[Signal] = []
+    if learning:
+        spoken = frame["id"].isin([one.decision for one in happened]).to_numpy()
+        mature = until - frame["at"].to_numpy() >= maturity_s
+        quiet = _quiet(frame, answered & ~spoken & mature, loud, maturity_s)
+    frame = frame.drop(columns=["checks", *(() if learning else ("at", "key"))])
     soft = _soft(queries.opinions_on(engine, since, until), frame)
+    signals = [*loud, *quiet]
     return Window(
         frame=frame,
         features=features,
         signals=signals,
         soft=soft,
-        digest=_digest(frame, signals, soft),
+        digest=_digest(frame, signals, soft) if learning else "",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Lot:
-    """What one span of the log gives."""
+class _How:
+    """What is read of a request; see `read_window`."""
 
-    frame: pd.DataFrame
+    texts: bool
+    learning: bool
+    vectors: bool
+
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """Columns of the log that somebody reads then."""
+        left_out = (
+            *("router_version", "status", "p_local_after", "p_cloud_after"),
+            *(() if self.learning else ("threshold", "explored")),
+            *(("model", "local_model") if self.vectors else ()),
+        )
+        return tuple(c for c in ENTRY_COLUMNS if c not in left_out)
+
+    def made(self, request: Request | None, group: str) -> dict[str, str]:
+        """Columns that are made of a request's words, by name."""
+        if not self.learning:
+            return {"group": group}
+        prompt = request.text if request is not None and self.texts else ""
+        return {"group": group, "asks": _asks(request), "prompt": prompt}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Lot:
+    """What one span of the log gives, in the order of time.
+
+    `columns`: of the window's frame. `answered` (n,). `words` (n, 2): names the very words.
+    """
+
+    columns: dict[str, "pd.Series[Any]"]
     features: Features
-    served: list[Served]
+    answered: BoolArray
+    words: NDArray[np.uint64]
+
+
+_OF_LOTS = ("answered", "words")
+
+
+def _joined_columns(lots: Sequence[_Lot]) -> pd.DataFrame:
+    """The columns of all lots, which give them up one by one: there is never all of it twice."""
+    names = list(lots[0].columns)
+    joined = {n: pd.concat([lot.columns.pop(n) for lot in lots], ignore_index=True) for n in names}
+    return pd.DataFrame(joined, copy=False)
 
 
 def _read_span(
-    engine: Engine, extractor: FeatureExtractor, since: float, until: float, texts: bool
+    engine: Engine,
+    extractor: FeatureExtractor,
+    since: float,
+    until: float,
+    how: _How,
+    told: Callable[[int], None] = lambda done: None,
 ) -> _Lot:
-    columns: dict[str, list[Any]] = {c: [] for c in _COLUMNS}
+    logged = how.logged
+    columns: dict[str, list[Any]] = {c: [] for c in (*logged, *how.made(None, ""))}
     pieces: list[Features] = []
-    served: list[Served] = []
-    for known in _read(engine, since, until):
+    answered: list[bool] = []
+    names: list[bytes] = []
+    for read, known in _read(engine, since, until):
         requests, packed = [request for _, request in known], [one.features for one, _ in known]
-        pieces.append(features_of(extractor, requests, packed))
-        for one, request in known:
-            about = _named(one, request)
-            prompt = request.text if request is not None and texts else ""
-            for column in ENTRY_COLUMNS:
+        pieces.append(features_of(extractor, requests, packed, vectors=how.vectors))
+        for number, (one, request) in enumerate(known):
+            group = _group(request, pieces[-1].words[number])
+            for column in logged:
                 columns[column].append(getattr(one, column))
-            for column, value in zip(_MADE, (*about, _asks(request), prompt), strict=True):
+            for column, value in how.made(request, group).items():
                 columns[column].append(value)
-            if (found := _served(one, *about)) is not None:
-                served.append(found)
-    features = stacked(pieces) if pieces else features_of(extractor, [], [])
-    return _Lot(frame=pd.DataFrame(columns), features=features, served=served)
+            answered.append(_is_answered(one))
+            names.append(_name(request, one.id))
+        told(read)
+    features = stacked(pieces) if pieces else features_of(extractor, [], [], vectors=how.vectors)
+    return _Lot(
+        columns={c: pd.Series(columns.pop(c)) for c in [*columns]},
+        features=features,
+        answered=np.array(answered, dtype=bool),
+        words=np.frombuffer(b"".join(names), dtype=np.uint64).reshape(-1, 2),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,36 +257,40 @@ class Spread:
     extractor: Callable[[], FeatureExtractor]
 
     def read(
-        self, log: Engine, since: float, until: float, texts: bool
+        self, log: Engine, since: float, until: float, how: _How, told: Progress
     ) -> tuple[list[_Lot], Features]:
         """The span's requests, in order, without features, and these in files."""
-        later = queries.spans(log, UNIT_ROWS)[1:]
+        later = queries.spans(log, LOG_ROWS)[1:]
         edges = [since, *(e for e in later if since < e < until), until]
-        mark = fingerprint(str(queries.extent(log)), self.url, texts)
+        mark = fingerprint(str(queries.extent(log)), self.url, str(how))
         todo = [
             (str(self.folder / f"span-{fingerprint(mark, a, b)}.safetensors"), a, b)
             for a, b in pairwise(edges)
         ]
-        make = partial(_span_reader, self.url, self.extractor, texts)
-        found = dict(self.engine.map(make, todo))
+        of = counts.requests(log, since, until) if told is not untold else 0
+        make = partial(_span_reader, self.url, self.extractor, how)
+        found: dict[str, _Lot] = {}
+        for path, lot in self.engine.map(make, todo):
+            found[path] = lot
+            told(min(len(found) * LOG_ROWS, of), of)
         lots = [found[path] for path, _, _ in todo]
-        kept = [Stored(path) for path, _, _ in todo if len(found[path].frame)]
+        kept = [Stored(path) for path, _, _ in todo if len(found[path].answered)]
         return lots, KeptFeatures(kept or [Stored(todo[0][0])])
 
 
 def _span_reader(
-    url: str, extractor: Callable[[], FeatureExtractor], texts: bool
+    url: str, extractor: Callable[[], FeatureExtractor], how: _How
 ) -> Callable[[tuple[str, float, float]], tuple[str, _Lot]]:
-    return partial(_keep_span, url, extractor(), texts)
+    return partial(_keep_span, url, extractor(), how)
 
 
 def _keep_span(
-    url: str, extractor: FeatureExtractor, texts: bool, todo: tuple[str, float, float]
+    url: str, extractor: FeatureExtractor, how: _How, todo: tuple[str, float, float]
 ) -> tuple[str, _Lot]:
     path, since, until = todo
     engine = open_database(url)
     try:
-        lot = _read_span(engine, extractor, since, until, texts)
+        lot = _read_span(engine, extractor, since, until, how)
     finally:
         engine.dispose()
     keep(Path(path), lot.features)
@@ -224,16 +301,24 @@ def _keep_span(
 def served_in(engine: Engine, since: float, until: float) -> list[Served]:
     """The answered requests of a span as implicit signals see them, without any features."""
     return [
-        found
-        for known in _read(engine, since, until)
+        Served(
+            id=one.id,
+            at=one.at,
+            group=_group(request, _kept_words(one, request)),
+            text=_name(request, one.id).hex(),
+            key=one.key,
+            tier=one.tier,
+            rule=one.rule,
+            checks=_checks(one.checks),
+            escalated=one.escalated,
+        )
+        for _, known in _read(engine, since, until)
         for one, request in known
-        if (found := _served(one, *_named(one, request))) is not None
+        if _is_answered(one) and one.tier is not None
     ]
 
 
 _PIECE = 2048  # requests
-_MADE = ("group", "text", "asks", "prompt")
-_COLUMNS = (*ENTRY_COLUMNS, *_MADE)
 _SOFT = ("decision", "at", "local_model", "p_local", "p_cloud", "weight")
 # Of second opinions that tell it: both probabilities without the opinion, and as of a stranger's.
 OF_PAIR = ("local_alone", "cloud_alone", "local_strangers", "cloud_strangers")
@@ -241,40 +326,28 @@ OF_PAIR = ("local_alone", "cloud_alone", "local_strangers", "cloud_strangers")
 
 def _read(
     engine: Engine, since: float, until: float
-) -> Iterator[list[tuple[Entry, Request | None]]]:
-    """The requests that have words or features, in pieces that are never empty."""
+) -> Iterator[tuple[int, list[tuple[Entry, Request | None]]]]:
+    """The requests that have words or features, in pieces that are never empty.
+
+    Before each piece stands how many requests of all kinds are read with it.
+    """
+    done = 0
     for piece in queries.entries(engine, since, until, _PIECE):
+        done += len(piece)
         read = [(one, one.request) for one in piece]
         if known := [p for p in read if p[1] is not None or is_readable(p[0].features)]:
-            yield known
-
-
-def _named(one: Entry, request: Request | None) -> tuple[str, str]:
-    """What says the same, and the very words: the columns `group` and `text`."""
-    return _group(request, one.features), _name(request, one.id)
+            yield done, known
 
 
 def _asks(request: Request | None) -> str:
     return asks_for(request) if request is not None else PRIVATE_KIND
 
 
-def _served(one: Entry, group: str, text: str) -> Served | None:
-    if one.status != 200 or one.tier is None:
-        return None
-    return Served(
-        id=one.id,
-        at=one.at,
-        group=group,
-        text=text,
-        key=one.key,
-        tier=one.tier,
-        rule=one.rule,
-        checks=_checks(one.checks),
-        escalated=one.escalated,
-    )
+def _is_answered(one: Entry) -> bool:
+    return one.status == 200 and one.tier is not None
 
 
-def _checks(kept: str | None) -> tuple[str, ...]:
+def _checks(kept: object) -> tuple[str, ...]:
     try:
         found = json.loads(kept) if isinstance(kept, str) else []
     except (ValueError, RecursionError):
@@ -282,24 +355,94 @@ def _checks(kept: str | None) -> tuple[str, ...]:
     return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
-def _group(text: Request | None, packed: bytes | None) -> str:
-    if text is not None:
-        return group_of(text.text)
-    words = unpack(packed).words.flat if is_readable(packed) else np.zeros(0)
-    return hashlib.sha256(np.sort(words).tobytes()).hexdigest()[:16]
+def _kept_words(one: Entry, request: Request | None) -> IntArray:
+    if request is not None or not is_readable(one.features):
+        return np.zeros(0, dtype=np.int64)
+    return unpack(one.features).words.flat
 
 
-def _name(text: Request | None, own: str) -> str:
-    return hashlib.sha256(text.text.encode("utf-8", "replace")).hexdigest() if text else own
+def _group(request: Request | None, words: IntArray) -> str:
+    """Names what says the same; `words`: their ids, which tell where no text was kept."""
+    if request is not None:
+        return group_of(request.text)
+    return hashlib.sha256(words.tobytes()).hexdigest()[:16]
+
+
+def _name(request: Request | None, own: str) -> bytes:
+    """16 bytes that name the very words; of a request without any, the request alone."""
+    text = own if request is None else request.text
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()[:16]
+
+
+def _eventful(frame: pd.DataFrame, answered: BoolArray, words: NDArray[np.uint64]) -> list[Served]:
+    """The answered requests that a check found fault with or whose words came again.
+
+    What happened to all others is nothing, so that no object is made of them.
+    """
+    at = np.flatnonzero(answered & (frame["checks"].notna().to_numpy() | _again(answered, words)))
+    mine = frame.iloc[at]
+    names = (words[i].tobytes().hex() for i in at)
+    columns = (mine[c] for c in ("id", "at", "group", "key", "tier", "rule", "escalated"))
+    return [
+        Served(
+            id=own,
+            at=when,
+            group=group,
+            text=text,
+            key=key if isinstance(key, str) else None,
+            tier=tier,
+            rule=rule,
+            checks=_checks(checks),
+            escalated=escalated,
+        )
+        for text, checks, own, when, group, key, tier, rule, escalated in zip(
+            names, mine["checks"], *columns, strict=True
+        )
+    ]
+
+
+def _again(answered: BoolArray, words: NDArray[np.uint64]) -> BoolArray:
+    """Whose words other answered requests have as well, (n,)."""
+    at = np.flatnonzero(answered)
+    order = at[np.lexsort(words[at].T)]
+    same = (words[order[1:]] == words[order[:-1]]).all(axis=1)
+    out = np.zeros(len(answered), dtype=bool)
+    out[order[1:][same]] = out[order[:-1][same]] = True
+    return out
+
+
+def _quiet(
+    frame: pd.DataFrame, quiet: BoolArray, loud: Sequence[Signal], maturity_s: float
+) -> list[Signal]:
+    """Silence on the rows `quiet` as far as the audited tell what it is worth; else none."""
+    drawn = frame["audited"].eq(True).to_numpy(dtype=bool)
+    mine = frame[quiet & drawn]
+    silent = set(zip(mine["id"], mine["tier"], strict=True))
+    if (worth := told_by(loud, set(frame.loc[drawn, "id"]), silent)) is None:
+        return []
+    rows = frame.loc[quiet, ["id", "group", "tier", "at"]]
+    return [
+        Signal(
+            decision=own,
+            group=group,
+            tier=tier,
+            source="quiet",
+            at=at + maturity_s,
+            score=worth[0],
+            worth=worth[1],
+        )
+        for own, group, tier, at in zip(*(rows[c] for c in rows), strict=True)
+    ]
 
 
 def _said(rows: Sequence[Said], frame: pd.DataFrame) -> list[Signal]:
     """Feedback as signals; sources unknown to `router.labels.label` count as a user's."""
-    known = dict(zip(frame["id"], zip(frame["group"], frame["tier"], strict=True), strict=True))
+    mine = frame[frame["id"].isin([one.decision for one in rows])]
+    known = dict(zip(mine["id"], zip(mine["group"], mine["tier"], strict=True), strict=True))
     out = []
     for one in rows:
         group, given = known.get(one.decision, ("", None))
-        tier = one.tier or given
+        tier = one.tier or (given if isinstance(given, str) else None)
         if one.decision not in known or tier is None:
             continue
         source = one.source if one.source in (*_OWN_FEEDBACK, "corrected") else "user"
@@ -324,45 +467,62 @@ def _soft(rows: Sequence[Opinion], frame: pd.DataFrame) -> pd.DataFrame:
     of_pair = [one.of_pair or unknown for one in rows]
     soft["second_model"] = [one.model for one in rows]
     soft[list(OF_PAIR)] = np.array(of_pair, dtype=np.float64).reshape(-1, len(OF_PAIR))
-    soft = soft[soft["decision"].isin(frame["id"])].drop_duplicates("decision", keep="last")
-    soft["group"] = soft["decision"].map(dict(zip(frame["id"], frame["group"], strict=True)))
+    mine = frame[frame["id"].isin(soft["decision"].tolist())]
+    group = dict(zip(mine["id"], mine["group"], strict=True))
+    soft = soft[soft["decision"].isin([*group])].drop_duplicates("decision", keep="last")
+    soft["group"] = soft["decision"].map(group)
     return soft.reset_index(drop=True)
 
 
 def _digest(frame: pd.DataFrame, signals: Sequence[Signal], soft: pd.DataFrame) -> str:
-    parts = [
-        frame[["id", "group", "tier", "local_model"]].to_json(orient="values"),
-        repr(sorted(map(repr, signals))),
-        soft.to_json(orient="values", double_precision=15),
-    ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    """sha256 of JSON and of the sorted signals as Python writes a list of them; fed in pieces."""
+    out = hashlib.sha256()
+    for start in range(0, max(len(frame), 1), _PIECE):
+        piece = frame[["id", "group", "tier", "local_model"]].iloc[start : start + _PIECE]
+        rows = piece.to_json(orient="values").removeprefix("[").removesuffix("]")
+        out.update(f"{',' if start else '['}{rows}".encode())
+    out.update(b"]\n[")
+    between = b""
+    for written in _sorted_words(signals):
+        out.update(between + repr(written).encode())
+        between = b", "
+    out.update(b"]\n" + soft.to_json(orient="values", double_precision=15).encode())
+    return out.hexdigest()
+
+
+def _sorted_words(signals: Sequence[Signal]) -> Iterator[str]:
+    """Signals as Python writes them, sorted; the decision stands first, so it is sorted by that."""
+
+    def decision(one: Signal) -> str:
+        return repr(one.decision)
+
+    for _, same in groupby(sorted(signals, key=decision), decision):
+        yield from sorted(map(repr, same))
 
 
 def label_rows(labels: Sequence[Label], window: Window, cloud_model: str) -> pd.DataFrame:
     """Labels in the canonical form (`training.data.dataset`), prompt_id being the decision."""
-    frame = window.frame.set_index("id")
-    rows = []
-    for one in labels:
-        about = frame.loc[one.decision]
-        if one.tier == "local":
-            model = about["local_model"]
-        else:
-            model = about["model"] if about["tier"] == "cloud" else cloud_model
-        rows.append(
-            {
-                "prompt_id": one.decision,
-                "group": one.group,
-                "source": "log",
-                "category": "",
-                "prompt": about["prompt"],
-                "tier": one.tier,
-                "model": model,
-                "score": one.score,
-                "weight": one.weight,
-                "created_at": one.at,
-            }
-        )
-    return pd.DataFrame(rows, columns=_CANONICAL).astype({"score": "float64", "weight": "float64"})
+    about = window.frame.set_index("id").loc[[one.decision for one in labels]]
+    columns = ("tier", "model", "local_model", "prompt")
+    given, of_cloud, of_local, prompt = (about[c].tolist() for c in columns)
+    cloud = (m if t == "cloud" else cloud_model for t, m in zip(given, of_cloud, strict=True))
+    rows = {
+        "prompt_id": [one.decision for one in labels],
+        "group": [one.group for one in labels],
+        "source": "log",
+        "category": "",
+        "prompt": prompt,
+        "tier": [one.tier for one in labels],
+        "model": [
+            local if one.tier == "local" else other
+            for one, local, other in zip(labels, of_local, cloud, strict=True)
+        ],
+        "score": [one.score for one in labels],
+        "weight": [one.weight for one in labels],
+        "created_at": [one.at for one in labels],
+    }
+    frame = pd.DataFrame(rows if labels else [], columns=_CANONICAL)  # names, also of no label
+    return frame.astype({"score": "float64", "weight": "float64"})
 
 
 def soft_rows(window: Window, cloud_model: str) -> pd.DataFrame:

@@ -79,19 +79,25 @@ def group_folds(
     groups: NDArray[Any], folds: int, rng: np.random.Generator
 ) -> Iterator[tuple[IntArray, IntArray]]:
     """Yield (train, test) row indices of `folds` random folds of whole groups."""
-    unique = np.unique(groups)
-    rng.shuffle(unique)
-    for held_out in np.array_split(unique, folds):
-        test = np.isin(groups, held_out)
-        yield np.flatnonzero(~test), np.flatnonzero(test)
+    unique, number = np.unique(groups, return_inverse=True)
+    order = np.arange(len(unique))
+    rng.shuffle(order)
+    fold = np.zeros(len(unique), dtype=np.int64)
+    for i, held_out in enumerate(np.array_split(order, folds)):
+        fold[held_out] = i
+    of = fold[number]  # names themselves would be looked for one by one, in squares of their number
+    for i in range(folds):
+        yield np.flatnonzero(of != i), np.flatnonzero(of == i)
 
 
 def group_sample(
     groups: NDArray[Any], size: int, rng: np.random.Generator
 ) -> tuple[IntArray, IntArray]:
     """(train, rest) row indices, train being whole groups that add up to about `size` rows."""
-    unique, counts = np.unique(groups, return_counts=True)
+    unique, number, counts = np.unique(groups, return_inverse=True, return_counts=True)
     order = rng.permutation(len(unique))
     enough = int(np.searchsorted(np.cumsum(counts[order]), size)) + 1
-    train = np.isin(groups, unique[order[:enough]])
+    chosen = np.zeros(len(unique), dtype=bool)
+    chosen[order[:enough]] = True
+    train = chosen[number]
     return np.flatnonzero(train), np.flatnonzero(~train)

@@ -19,7 +19,7 @@ from safetensors import safe_open
 
 from router.text.features import FeatureExtractor, Features, stacked
 from router.text.ragged import Ragged, bounds_of
-from router.types import IntArray
+from router.types import FloatArray, IntArray
 from training.data.dataset import LOGGED, TIERS, Dataset, checked
 from training.data.splits import group_hash
 from training.engine.stages import written
@@ -87,6 +87,13 @@ class Stored:
                     syllables,
                 ),
             )
+
+    def vectors(self, at: IntArray) -> FloatArray:
+        """The embeddings of some prompts, numbers ascending, (m, d); nothing else is read."""
+        with safe_open(self.path, "numpy") as file:
+            found = file.get_slice("embedding")[int(at[0]) : int(at[-1]) + 1]
+        vectors: FloatArray = found[at - at[0]].astype(np.float32)
+        return vectors
 
     def features(self, at: IntArray) -> Features:
         """The features of some prompts, numbers ascending; there must be one at least."""

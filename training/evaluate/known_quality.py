@@ -96,9 +96,14 @@ class KnownQuality:
 def known_quality(window: Window) -> KnownQuality:
     """Bounds for every row of `window.frame`."""
     frame, free = window.frame, window.free
-    labels = [x for x in believed(window.signals, free, window.claims).labels if x.strong]
+    # What nobody said is no rating, whatever it is worth, and doubts none.
+    said = [x for x in window.signals if x.source != "quiet"]
+    labels = [x for x in believed(said, free, window.claims).labels if x.strong]
     scores = {(x.decision, x.tier): x.score for x in labels}
-    gain = dict(zip(frame["id"], frame["gain"].fillna(0.0).astype("float64"), strict=True))
+    spoken = np.flatnonzero(frame["id"].isin([d for d, _ in (*scores, *free)]).to_numpy())
+    mine = frame.iloc[spoken]
+    gains = mine["gain"].fillna(0.0).astype("float64")
+    gain = dict(zip(mine["id"], gains, strict=True))
     anchored = _anchored(window, labels)
     lot = window.audit_weights if "audit" in frame else {}
     off = {
@@ -108,18 +113,15 @@ def known_quality(window: Window) -> KnownQuality:
         )
         for tier in _TIERS
     }
-    pairs = list(zip(frame["id"], frame["tier"], strict=True))
-    bounds = []
-    for about in pairs:
+    low, high = np.zeros(len(frame)), np.ones(len(frame))
+    by_rating, by_agreement = np.zeros((2, len(frame)), dtype=bool)
+    for row, about in zip(spoken, zip(mine["id"], mine["tier"], strict=True), strict=True):
         if about in scores:
-            bounds.append((scores[about], scores[about]))
+            by_rating[row] = True
+            low[row] = high[row] = scores[about]
         elif about in free:
-            bounds.append(off[about[1]].bounds(free[about], gain[about[0]]))
-        else:
-            bounds.append((0.0, 1.0))
-    low, high = np.array(bounds, dtype=np.float64).reshape(-1, 2).T
-    by_rating = np.array([about in scores for about in pairs], dtype=bool)
-    by_agreement = np.array([about in free for about in pairs], dtype=bool) & ~by_rating
+            by_agreement[row] = True
+            low[row], high[row] = off[about[1]].bounds(free[about], gain[about[0]])
     return KnownQuality(
         low=low,
         high=high,

@@ -8,7 +8,7 @@ arXiv 1103.4601): a model of the outcome, corrected by what was seen. DR is unbi
 the propensities or the model are right; ours are logged, so they are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -81,18 +81,60 @@ def evaluate(
     words, for a log without exploration, with too few explored rows where the policies differ, or
     with too few effective rows.
     """
-    check(log, policy)
+    (found,) = evaluate_all([(log, predicted, span)], policy, seed=seed, rounds=rounds)
+    return found
+
+
+def evaluate_all(
+    logs: Sequence[tuple[BanditLog, FloatArray, float]],
+    policy: FloatArray,
+    *,
+    seed: int = 0,
+    rounds: int = NORMAL_ROUNDS,
+) -> list[Estimate]:
+    """`evaluate` for logs that differ in outcome alone, each with what is predicted and its span.
+
+    The groups are drawn once for all of them. Raises DataError.
+    """
+    check(logs[0][0], policy)
+    rng = np.random.default_rng(seed)
+    terms = (_terms(log, policy, predicted) for log, predicted, _ in logs)
+    intervals = _intervals(terms, logs[0][0].group, rng, rounds)
+    return [
+        _estimate(log, policy, predicted, span, found)
+        for (log, predicted, span), found in zip(logs, intervals, strict=True)
+    ]
+
+
+_METHODS = ("replay", "ips", "snips", "dr")
+
+
+def _terms(
+    log: BanditLog, policy: FloatArray, predicted: FloatArray
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Of each of _METHODS the two rows whose sums' quotient it is."""
+    chosen = np.where(log.action == CLOUD, policy, 1 - policy)
+    weight, every = weights(log, policy), np.ones(len(log))
+    weighted = weight * log.outcome
+    return [
+        (chosen * log.outcome, chosen),
+        (weighted, every),
+        (weighted, weight),
+        (corrected(log, policy, predicted), every),
+    ]
+
+
+def _estimate(
+    log: BanditLog,
+    policy: FloatArray,
+    predicted: FloatArray,
+    span: float,
+    intervals: Sequence[Interval],
+) -> Estimate:
     chosen = np.where(log.action == CLOUD, policy, 1 - policy)
     weight = weights(log, policy)
     seen = predicted[np.arange(len(log)), log.action]
-    terms = {
-        "replay": (chosen * log.outcome, chosen),
-        "ips": (weight * log.outcome, np.ones(len(log))),
-        "snips": (weight * log.outcome, weight),
-        "dr": (corrected(log, policy, predicted), np.ones(len(log))),
-    }
-    rng = np.random.default_rng(seed)
-    found = dict(zip(terms, _intervals(list(terms.values()), log.group, rng, rounds), strict=True))
+    found = dict(zip(_METHODS, intervals, strict=True))
     region = differing(log, policy)
     few = _unseen(weight, log.outcome - seen, region & (chosen > 0.5), span)
     found["dr"] = _wider(found["dr"], few)
@@ -204,24 +246,34 @@ def _read(features: Columns) -> Iterator[tuple[slice, FloatArray]]:
 
 
 def _intervals(
-    terms: Sequence[tuple[FloatArray, FloatArray]],
+    logs: Iterable[Sequence[tuple[FloatArray, FloatArray]]],
     group: NDArray[Any],
     rng: np.random.Generator,
     rounds: int,
-) -> list[Interval]:
-    """sum(top) / sum(bottom) of each of `terms` with an interval: bootstrap deviation times the
-    normal quantile.
+) -> list[list[Interval]]:
+    """sum(top) / sum(bottom) of each term of each log with an interval: bootstrap deviation times
+    the normal quantile.
 
     Of means over hundreds of rows this covers as percentiles do, with fewer rounds. How often each
     group is drawn is not kept from one round to the next: of many groups that would be much.
     """
     _, code = np.unique(group, return_inverse=True)
-    sums = np.stack(
-        [np.stack([np.bincount(code, weights=x) for x in both]) for both in terms]
-    )  # of every term top and bottom of each group
-    groups = sums.shape[-1]
+    sums: list[FloatArray] = [
+        np.stack([np.stack([np.bincount(code, weights=x) for x in both]) for both in terms])
+        for terms in logs
+    ]  # of every term top and bottom of each group
+    groups = sums[0].shape[-1]
     share = np.full(groups, 1 / groups)
-    drawn = np.stack([sums @ rng.multinomial(groups, share) for _ in range(rounds)])
+    drawn = [np.zeros((rounds, *mine.shape[:2])) for mine in sums]
+    for i in range(rounds):
+        times = rng.multinomial(groups, share)
+        for mine, found in zip(sums, drawn, strict=True):
+            found[i] = mine @ times
+    return [_quotients(a, b) for a, b in zip(sums, drawn, strict=True)]
+
+
+def _quotients(sums: FloatArray, drawn: FloatArray) -> list[Interval]:
+    """Of sums (terms, 2, groups), and of their draws (rounds, terms, 2)."""
     out = []
     for term, (top, bottom) in enumerate(sums.sum(axis=-1).tolist()):
         if not bottom:

@@ -18,7 +18,7 @@ from router.types import FloatArray, IntArray
 from training.data.log import Window, served_in
 from training.evaluate.known_quality import KnownQuality, known_quality
 from training.evaluate.metrics import Interval
-from training.evaluate.off_policy import Columns, Estimate, by_ridges, evaluate
+from training.evaluate.off_policy import Columns, Estimate, by_ridges, evaluate_all
 from training.evaluate.scoring import fitted_of
 
 _NO_LABEL = "No logged request has a propensity and a label; collect some: router study."
@@ -109,7 +109,7 @@ def what_if(
     known = known_quality(window).only(at)
     if not known.rated + known.agreed:
         raise DataError(_NO_LABEL)
-    log = Logged.of(window.frame.iloc[at], _Embeddings(window, at), known)
+    log = Logged.of(window.frame[_COLUMNS].iloc[at], _Embeddings(window, at), known)
     gain = _gains(window, at, model)
     out = [asked(log, gain, threshold, seed) for threshold in thresholds]
     if all(one.usd is None for one in out):
@@ -128,6 +128,18 @@ def by_model(frame: pd.DataFrame) -> IntArray:
     return np.flatnonzero(usable.to_numpy())
 
 
+_COLUMNS = [
+    "tier",
+    "escalated",
+    "propensity",
+    "group",
+    "p_local",
+    "p_cloud",
+    "cloud_usd",
+    "cost_usd",
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logged:
     """What is asked about, with a model of each outcome."""
@@ -144,7 +156,7 @@ class Logged:
         planned_cloud = rows["tier"].eq("cloud") & ~rows["escalated"].astype(bool)
         action = np.where(planned_cloud, CLOUD, LOCAL)
         propensity = rows["propensity"].to_numpy(dtype="float64")
-        group = rows["group"].to_numpy()
+        _, group = np.unique(rows["group"].to_numpy(), return_inverse=True)
         columns = rows[["p_local", "p_cloud", "cloud_usd"]].fillna(0.0).to_numpy(dtype="float64")
         features = _Beside(columns, embedding)
         usd = rows["cost_usd"].fillna(0.0).to_numpy(dtype="float64")
@@ -196,30 +208,28 @@ def asked(log: Logged, gain: FloatArray, threshold: float, seed: int = 0) -> Wha
         explored=int(explored.sum()),
         told=int((explored & log.known.told).sum()),
     )
-    span = float(np.ptp(log.usd.outcome))
+    untold = about.differs > 0 and about.told < MIN_EXPLORED_ROWS
+    spans = {"usd": float(np.ptp(log.usd.outcome)), **({} if untold else {"low": 1.0, "high": 1.0})}
+    logs = [(getattr(log, name), log.predicted[name], span) for name, span in spans.items()]
     try:
-        usd = evaluate(log.usd, policy, log.predicted["usd"], span=span, seed=seed)
+        usd, *bounds = evaluate_all(logs, policy, seed=seed)
     except DataError as error:
         return replace(about, words=str(error))
-    if about.differs and about.told < MIN_EXPLORED_ROWS:
+    if untold:
         words = (
             f"Of the {about.explored} explored answers where the policies differ, {about.told} are "
             f"known and {MIN_EXPLORED_ROWS} are needed. {log.known.words()}"
         )
         return replace(about, usd=usd, words=words)
-    quality = _bounds(log, policy, seed)
+    quality = _bounds(log, *bounds)
     if quality.high - quality.low > WIDEST:
         words = f"Quality lies between {quality.low:.2f} and {quality.high:.2f}, no nearer is known"
         return replace(about, usd=usd, words=f"{words}: {log.known.words()}")
     return replace(about, usd=usd, quality=quality, words=log.known.words())
 
 
-def _bounds(log: Logged, policy: FloatArray, seed: int) -> Bounds:
+def _bounds(log: Logged, low: Estimate, high: Estimate) -> Bounds:
     """The interval of the lowest possible outcomes below, that of the highest above."""
-    low, high = (
-        evaluate(rows, policy, log.predicted[name], seed=seed)
-        for name, rows in (("low", log.low), ("high", log.high))
-    )
     return Bounds(
         value=(low.dr.value + high.dr.value) / 2,
         low=max(low.dr.low, 0.0),

@@ -179,17 +179,20 @@ class Problem:
         return sp.hstack(parts, format="csr", dtype=np.float32)
 
     def _estimator(self, rows: Rows, c: float, names: list[str]) -> LogisticRegression:
-        inputs, label, weight = soft_rows(self._inputs(rows, names), rows.score, rows.weight)
+        inputs = self._inputs(rows, names)
+        # Weights of columns without entries stay 0; few requests have few of the words. Left out
+        # before the rows are doubled, and every copy let go: of a long log they are gigabytes.
+        width, used = inputs.shape[1], np.flatnonzero(inputs.getnnz(axis=0))
+        inputs = inputs[:, used]
+        inputs, label, weight = soft_rows(inputs, rows.score, rows.weight)
         if self.tolerance < TOLERANCE:
             inputs = inputs.astype(np.float64)  # single precision stops short of it
-        # Weights of columns without entries stay 0; few requests have few of the words.
-        used = np.flatnonzero(inputs.getnnz(axis=0))
         fitted = LogisticRegression(C=c, max_iter=MAX_ITERATIONS, tol=self.tolerance).fit(
-            inputs[:, used], label, weight
+            inputs, label, weight
         )
-        every = np.zeros((1, inputs.shape[1]), dtype=fitted.coef_.dtype)
+        every = np.zeros((1, width), dtype=fitted.coef_.dtype)
         every[0, used] = fitted.coef_[0]
-        fitted.coef_, fitted.n_features_in_ = every, inputs.shape[1]
+        fitted.coef_, fitted.n_features_in_ = every, width
         return fitted
 
     def solve(

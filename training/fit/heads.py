@@ -112,6 +112,8 @@ def fit_heads(
     scaling = Scaling.from_heads(base.heads) if base else Scaling.of(mine, vocabulary)
     columns = matrix(mine, scaling)
     of_base = base_logits(base, mine)
+    dimensions = mine.embedding.shape[1]
+    del mine  # the columns say it all, and both are gigabytes of a long log
     tiers = {t: replace(r, prompt=np.searchsorted(used, r.prompt)) for t, r in tiers.items()}
     weights, models, chosen, estimators = [], {}, {}, {}
     for tier in TIERS:
@@ -125,7 +127,7 @@ def fit_heads(
             tolerance=tolerance,
         )
         choice = problem.choose(strength, seed, jobs)
-        weight, models[tier], estimator = problem.solve(choice, mine.embedding.shape[1], vocabulary)
+        weight, models[tier], estimator = problem.solve(choice, dimensions, vocabulary)
         weights.append(weight)
         chosen[tier] = str(choice)
         if estimator is not None:

@@ -16,6 +16,7 @@ import pandas as pd
 from router.monitor.constants import GAMMA
 from router.registry import gates
 from router.types import FloatArray
+from training.data.columns import among
 from training.evaluate import metrics
 from training.evaluate.constants import LEVEL
 from training.evaluate.evaluation import Scored
@@ -58,7 +59,7 @@ class LabelledWindow:
 
     def part(self, rows: pd.DataFrame, ids: Any) -> pd.DataFrame:
         """The rows of some requests."""
-        return rows[rows["prompt_id"].isin(ids)]
+        return rows[among(rows["prompt_id"], ids)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +215,7 @@ def _judging(window: LabelledWindow) -> pd.DataFrame:
     probability a single outcome is more noise than news.
     """
     soft, true = (window.part(r, window.late) for r in (window.soft, window.true))
-    true = true[true["prompt_id"].isin(window.drawn)]
+    true = true[among(true["prompt_id"], window.drawn)]
     true = true[true.groupby("prompt_id")["tier"].transform("nunique") == len(TIERS)]
     rows = pd.concat([true, soft]).drop_duplicates(["prompt_id", "tier"])
     both = rows.groupby("prompt_id")["tier"].transform("nunique") == len(TIERS)
@@ -223,7 +224,7 @@ def _judging(window: LabelledWindow) -> pd.DataFrame:
 
 def _audit_of_agreement(window: LabelledWindow) -> tuple[int, float]:
     """Answers drawn by lot that agreement speaks of too, and how well it ranks them (AUC)."""
-    drawn = window.true[window.true["prompt_id"].isin(window.drawn)]
+    drawn = window.true[among(window.true["prompt_id"], window.drawn)]
     both = drawn.merge(window.soft, on=["prompt_id", "tier"], suffixes=("", "_free"))
     ranks = [
         metrics.auc(g["score_free"].to_numpy(), g["score"].to_numpy())

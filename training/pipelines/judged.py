@@ -9,6 +9,7 @@ them counts in full against the promise.
 import numpy as np
 import pandas as pd
 
+from training.data.columns import among
 from training.data.log import Window
 from training.fit.head import TIERS
 from training.fit.heads import Fitted
@@ -26,7 +27,7 @@ def judged_outcomes(
     true = labelled.part(labelled.true, labelled.late)
     sides = [true[true["tier"] == tier] for tier in TIERS]
     usual = [side[side["model"].isin(side["model"].mode().head(1))] for side in sides]
-    said = pd.concat([a[a["prompt_id"].isin(b["prompt_id"])] for a, b in (usual, usual[::-1])])
+    said = pd.concat([a[among(a["prompt_id"], b["prompt_id"])] for a, b in (usual, usual[::-1])])
     if said.empty:
         return None
     rest = _unseen_by_the_judge(window, labelled, said, np.random.default_rng(seed))
@@ -38,12 +39,12 @@ def _unseen_by_the_judge(
     window: Window, labelled: LabelledWindow, said: pd.DataFrame, rng: np.random.Generator
 ) -> pd.DataFrame:
     frame = window.frame.drop_duplicates("group")
-    began = frame["at"][frame["id"].isin(labelled.late)].min()
-    early = window.frame["group"][window.frame["id"].isin(labelled.early)]
-    later = frame[(frame["at"] >= began) & ~frame["group"].isin(early)]
+    began = frame["at"][among(frame["id"], labelled.late)].min()
+    early = window.frame["group"][among(window.frame["id"], labelled.early)]
+    later = frame[(frame["at"] >= began) & ~among(frame["group"], early)]
     straight = (later["tier"] == "cloud") & ~later["escalated"].astype(bool)
     rate = said["group"].nunique() / max(int((~straight).sum()), 1)
-    hard = later[straight & ~later["group"].isin(said["group"])]
+    hard = later[straight & ~among(later["group"], said["group"])]
     count = min(len(hard), int(np.ceil(rate * int(straight.sum()))))
     drawn = hard.iloc[np.sort(rng.permutation(len(hard))[:count])]
     asked = pd.DataFrame({"prompt_id": drawn["id"], "group": drawn["group"], "source": "log"})

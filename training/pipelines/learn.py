@@ -20,7 +20,8 @@ from router.registry import gates
 from router.registry.artifact import Artifact
 from router.registry.reference import reference_of
 from router.threshold import Cut, OperatingPoint
-from router.types import IntArray
+from router.types import FloatArray, IntArray
+from training.data.columns import among
 from training.data.dataset import Dataset
 from training.data.log import Window, joined, label_rows, served_in, soft_rows
 from training.data.splits import seen_hashes
@@ -174,12 +175,13 @@ def learn(
     progress("judging on what came after")
     judged = judged_later(labelled, before, cut, lessons, seed)
     fitted = judged.lesson.fitted
-    artifact = _artifact(window, judged.lesson, champion, labelled, seed)
+    expected = np.stack(fitted.predict(window.features, window.pair))
+    artifact = _artifact(window, judged.lesson, expected, champion, labelled, seed)
     point = operating_point or Cut(cut)
     set_before, _ = _threshold(point, champion, window, cloud_model)
     own = operating_point or Cut(float(artifact.manifest["threshold"]["default"]))
     set_after, unkept = _threshold(own, artifact, window, cloud_model)
-    artifact.manifest["traffic"] = _traffic(window, fitted, set_after)
+    artifact.manifest["traffic"] = _traffic(window, expected, set_after)
     artifact.manifest["copied"] = {**known, **heard.copied}
     learned = Learned(
         artifact=artifact,
@@ -238,11 +240,11 @@ def _labelled(
     known = TrainingSet(
         data=Dataset(rows), features=window.features, position=position, vocabulary=vocabulary
     )
-    labelled_ids = frame[frame["id"].isin(rows["prompt_id"])]
+    labelled_ids = frame[among(frame["id"], rows["prompt_id"])]
     cut = round(len(labelled_ids) * (1 - TEST_SHARE))
     early, late = labelled_ids.iloc[:cut], labelled_ids.iloc[cut:]
-    late = late[~late["group"].isin(early["group"])]
-    past = true[true["prompt_id"].isin(early["id"])]
+    late = late[~among(late["group"], early["group"])]
+    past = true[among(true["prompt_id"], early["id"])]
     return LabelledWindow(
         known=known,
         true=true,
@@ -297,8 +299,8 @@ def _threshold(
         return float("nan"), (str(error).rstrip("."),)
 
 
-def _traffic(window: Window, fitted: Fitted, cut: float) -> dict[str, Any]:
-    p_local, p_cloud = fitted.predict(window.features, window.pair)
+def _traffic(window: Window, expected: FloatArray, cut: float) -> dict[str, Any]:
+    p_local, p_cloud = expected
     frame = window.frame
     last = _last(window)
     return traffic_of(
@@ -312,14 +314,16 @@ def _traffic(window: Window, fitted: Fitted, cut: float) -> dict[str, Any]:
 def _artifact(
     window: Window,
     lesson: Lesson,
+    expected: FloatArray,
     champion: Artifact,
     labelled: LabelledWindow,
     seed: int,
 ) -> Artifact:
+    """`expected` (2, n): what the lesson says of either tier's answers to all requests."""
     frame = window.frame
-    early = frame["id"].isin(labelled.early)
+    early = among(frame["id"], labelled.early)
     fitted = lesson.fitted
-    p_local, p_cloud = fitted.predict(window.features, window.pair)
+    p_local, p_cloud = expected
     reference = np.stack([p_cloud - p_local, p_local, p_cloud])
     if len(frame) < MIN_THRESHOLD_ROWS:
         reference = champion.arrays["reference"]

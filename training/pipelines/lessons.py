@@ -7,12 +7,14 @@ so they are asked whether a lesson is better than the champion, never which of t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from router.registry.gates import JUDGED_ROWS
 from router.types import FloatArray
+from training.data.columns import among
 from training.data.log import Window
 from training.fit.blend import blended, with_level_of
 from training.fit.constants import FOLDS_PRIOR, HEAD_C
@@ -89,7 +91,7 @@ class Lecture:
         return [*self._towards(level, RATED_PART_WAYS), moved]
 
     def _drawn(self) -> pd.DataFrame:
-        return self.true[self.true["prompt_id"].isin(self.drawn)]
+        return self.true[among(self.true["prompt_id"], self.drawn)]
 
     def _rated(self) -> pd.DataFrame:
         """True labels, and what each says of the answer that the other tier would have given.
@@ -134,10 +136,14 @@ class Lecture:
         A lesson changes which requests go, not how many: labels whose level nobody knows must not
         decide what is spent.
         """
-        share = float(np.mean(self._gain(self.before) > self.cut))
-        if share in (0.0, 1.0):
+        if self._share in (0.0, 1.0):
             return self.cut
-        return float(np.quantile(self._gain(fitted), 1 - share, method="higher"))
+        return float(np.quantile(self._gain(fitted), 1 - self._share, method="higher"))
+
+    @cached_property
+    def _share(self) -> float:
+        """Of the requests that the champion sends to the cloud."""
+        return float(np.mean(self._gain(self.before) > self.cut))
 
     def _gain(self, fitted: Fitted) -> FloatArray:
         p_local, p_cloud = fitted.predict(self.window.features, self.window.pair)

@@ -216,3 +216,14 @@ def test_who_says_much_must_show_to_know_something() -> None:
     assert {s.key for s in trusted([*honest, *liar], {}, claims).signals} == {"me"}
     few = ratings("new", [1.0, 0.0] * 5)
     assert len(trusted(few, {}, claims).signals) == 10  # too few to ask for proof
+
+
+def test_a_single_signal_says_what_its_mean_would_say() -> None:
+    rng = np.random.default_rng(2)
+    for source in ("user", "judge", "useless", "quiet"):
+        for worth in (None, 0.0, *rng.random(20) ** 8):
+            one = signal(source, float(rng.random()), worth=worth)
+            (label,) = labelled([one])
+            weights = [one.weight] if one.weight else None
+            assert label.score == float(np.average([one.value], weights=weights))
+            assert (label.weight, label.source, label.at) == (one.weight, source, one.at)

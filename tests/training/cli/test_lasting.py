@@ -26,6 +26,25 @@ def test_the_second_run_knows_what_the_first_took(tmp_path: Path) -> None:
     assert again.words(96.0) == "a step that is new: 0:01 so far"
 
 
+def test_a_step_whose_parts_are_counted_says_how_far_it_is_and_what_is_left_of_it() -> None:
+    first = Lasting(None, "router learn", {})
+    first.begun("reading the log", 0.0)
+    first.counted(0, 40_000)
+    assert first.words(6.0) == "reading the log: 0 of 40,000 done, 0:06 so far"
+    first.counted(10_000, 40_000)
+    assert first.words(20.0) == (
+        "reading the log: 10,000 of 40,000 done, 0:20 so far, about 1:00 left of it"
+    )
+    first.begun("fitting", 80.0)
+    assert first.words(81.0) == "fitting: 0:01 so far"
+    again = Lasting(None, "router learn", {"reading the log": 90.0, "fitting": 40.0})
+    again.begun("reading the log", 0.0)
+    again.counted(10_000, 40_000)
+    assert again.words(20.0) == (
+        "reading the log: 10,000 of 40,000 done, 0:20 so far, about 1:50 left by the last time"
+    )
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"training fit": 3}'])
 def test_a_cache_that_is_not_ours_tells_nothing_and_does_no_harm(
     tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch

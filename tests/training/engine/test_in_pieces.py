@@ -161,15 +161,15 @@ def test_ray_gives_the_same_bits_even_where_a_worker_is_killed_in_each_stage(
 def test_a_log_is_read_over_ray_as_it_is_here(
     shipped: Artifact, tmp_path: Path, over_ray: OnRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "UNIT_ROWS", 150)
+    monkeypatch.setattr(logs, "LOG_ROWS", 150)
     url = f"sqlite:///{tmp_path / 'log.db'}"
     engine = open_database(url)
     transfer.load(TRAFFIC, engine)
     over = reading(over_ray, tmp_path, url, shipped)
     span = {"since": 0.0, "until": 4e9, "maturity_s": 3600.0, "texts": False}
     here, there = (
-        read_window(engine, over.extractor(), **span, spread=spread)  # type: ignore[arg-type]
-        for spread in (None, over)
+        read_window(engine, reader, **span)  # type: ignore[arg-type]
+        for reader in (over.extractor(), over)
     )
     engine.dispose()
     assert here.digest == there.digest and here.signals == there.signals

@@ -28,18 +28,17 @@ def windows(shipped: Artifact, tmp_path_factory: pytest.TempPathFactory) -> tupl
     transfer.load(TRAFFIC, engine)
     over = reading(Local(), folder / "work", url, shipped)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logs, "UNIT_ROWS", 60)
+        patch.setattr(logs, "LOG_ROWS", 60)
         whole, pieces = (
             read_window(
                 engine,
-                over.extractor(),
+                reader,
                 since=0.0,
                 until=4e9,
                 maturity_s=3600.0,
                 texts=False,
-                spread=spread,
             )
-            for spread in (None, over)
+            for reader in (over.extractor(), over)
         )
     engine.dispose()
     assert len(list((folder / "work").rglob("span-*"))) == 6

@@ -4,7 +4,7 @@ import pytest
 from router.errors import DataError
 from router.monitor.off_policy import CLOUD, LOCAL, BanditLog, effective
 from router.types import FloatArray
-from training.evaluate.off_policy import by_ridge, crossed, evaluate
+from training.evaluate.off_policy import by_ridge, crossed, evaluate, evaluate_all
 
 
 def simulated(seed: int, served: FloatArray, x: FloatArray) -> tuple[BanditLog, FloatArray]:
@@ -146,3 +146,13 @@ def test_no_row_is_predicted_by_a_fit_on_its_group() -> None:
         return predict
 
     assert crossed(log, fit).shape == (60, 2)
+
+
+def test_logs_that_differ_in_outcome_are_estimated_together_as_each_alone() -> None:
+    rng = np.random.default_rng(4)
+    action, group = rng.integers(0, 2, 3000), rng.integers(0, 900, 3000)
+    policy, predicted = (rng.random(3000) < 0.4) * 1.0, rng.random((3000, 2))
+    logs = [BanditLog(action, np.full(3000, 0.5), rng.random(3000), group) for _ in range(3)]
+    together = evaluate_all([(log, predicted, 1.0) for log in logs], policy, seed=3, rounds=40)
+    alone = [evaluate(log, policy, predicted, seed=3, rounds=40) for log in logs]
+    assert together == alone and alone[0] != alone[1]

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -299,6 +300,24 @@ def test_folds_and_samples_keep_groups_whole() -> None:
     train_at, rest = group_sample(groups, 30, rng)
     assert 30 <= len(train_at) <= 33
     assert len(train_at) + len(rest) == 120
+
+
+def test_names_are_drawn_into_folds_as_the_numbers_of_their_order_are() -> None:
+    numbers = np.random.default_rng(1).integers(100, 300, 500)
+    names = np.array([f"group {n}" for n in numbers])
+
+    def drawn(groups: Any) -> list[list[int]]:
+        rng = np.random.default_rng(7)
+        folds = [test.tolist() for _, test in group_folds(groups, 5, rng)]
+        return [*folds, group_sample(groups, 60, rng)[0].tolist()]
+
+    of_numbers = drawn(numbers)
+    assert drawn(names) == of_numbers and drawn(names.astype(object)) == of_numbers
+    # As numpy itself shuffles the names.
+    order = np.unique(names)
+    np.random.default_rng(7).shuffle(order)
+    held_out = np.array_split(order, 5)
+    assert [sorted(set(names[fold])) for fold in of_numbers[:5]] == [sorted(h) for h in held_out]
 
 
 def test_evaluation_of_the_fit(trained: Trained) -> None:
