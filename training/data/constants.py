@@ -9,3 +9,7 @@ TOOL_ROUNDS = (1, 1, 2, 2, 3, 4, 6, 8)
 # Requests beside tools that were offered for others.
 FOREIGN_ANSWERS = 4  # chosen: enough that two opinions differ
 GROUNDED_SHARE = 0.5  # chosen: of wrong calls; models that call too much do either
+
+# A log.
+# Chosen: of the requests that nobody said a word of, a fit takes so many; each row of it is 16 kB.
+MOST_SILENT = 20_000

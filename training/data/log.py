@@ -28,6 +28,7 @@ from router.outcomes.queries import ENTRY_COLUMNS, Entry, Opinion, Said
 from router.text.asks import asks_for
 from router.text.features import FeatureExtractor, Features, stacked
 from router.types import BoolArray, FloatArray, IntArray, Request
+from training.data.constants import MOST_SILENT
 from training.data.dataset import REFERENCE
 from training.data.kept_features import KeptFeatures, keep
 from training.data.stored import Stored
@@ -414,13 +415,21 @@ def _again(answered: BoolArray, words: NDArray[np.uint64]) -> BoolArray:
 def _quiet(
     frame: pd.DataFrame, quiet: BoolArray, loud: Sequence[Signal], maturity_s: float
 ) -> list[Signal]:
-    """Silence on the rows `quiet` as far as the audited tell what it is worth; else none."""
+    """Silence on the rows `quiet` as far as the audited tell what it is worth; else none.
+
+    All of it has one score, so of a long log MOST_SILENT say what all would. They are drawn by lot:
+    by their names, and so the same ones whoever reads the log.
+    """
     drawn = frame["audited"].eq(True).to_numpy(dtype=bool)
     mine = frame[quiet & drawn]
     silent = set(zip(mine["id"], mine["tier"], strict=True))
     if (worth := told_by(loud, set(frame.loc[drawn, "id"]), silent)) is None:
         return []
-    rows = frame.loc[quiet, ["id", "group", "tier", "at"]]
+    at = np.flatnonzero(quiet)
+    if len(at) > MOST_SILENT:
+        lot = pd.util.hash_array(frame["id"].to_numpy(dtype=object)[at])
+        at = np.sort(at[np.argsort(lot)[:MOST_SILENT]])
+    rows = frame[["id", "group", "tier", "at"]].iloc[at]
     return [
         Signal(
             decision=own,

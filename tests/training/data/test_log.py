@@ -67,6 +67,28 @@ def test_signals_are_those_of_every_answered_request(window: Window, engine: Eng
     assert any(one.source == "quiet" and one.weight for one in heard)
 
 
+def test_of_a_long_log_s_silence_some_is_heard_the_same_whoever_reads(
+    window: Window,
+    url: str,
+    engine: Engine,
+    shipped: Artifact,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logs, "MOST_SILENT", 100)
+    monkeypatch.setattr(logs, "LOG_ROWS", 900)
+    readers = extractor_of(shipped), reading(Local(), tmp_path, url, shipped)
+    some, pieces = (read_window(engine, reader, **SPAN) for reader in readers)
+    assert some.digest == pieces.digest
+    quiet = [one for one in some.signals if one.source == "quiet"]
+    every = [one for one in window.signals if one.source == "quiet"]
+    assert len(quiet) == 100 and set(quiet) < set(every)
+    loud = [one for one in window.signals if one.source != "quiet"]
+    assert [one for one in some.signals if one.source != "quiet"] == loud
+    days = np.array([one.at for one in quiet]) / DAY
+    assert np.ptp(days) > 15  # of twenty: from all of the time
+
+
 def test_the_digest_is_of_everything_in_one_text(
     window: Window, engine: Engine, shipped: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
