@@ -22,6 +22,7 @@ from router.gateway.listening import bound
 from router.gateway.routes import create_app
 from router.outcomes.database import open_database
 from router.settings import Settings, load_settings
+from tests.servers.upstream import closed
 
 T = TypeVar("T")
 
@@ -65,11 +66,10 @@ class _Server(uvicorn.Server):
         await self._told.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            await closed(server)
         if self.server_state.connections:
             await super().shutdown(sockets)
-        else:
-            for server in self.servers:
-                server.close()
 
 
 class Gateway:

@@ -9,6 +9,20 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 
+async def closed(server: asyncio.Server) -> None:
+    """Close a server, once whoever it has just let in is connected.
+
+    asyncio would leave such a connection open: a server that is closed is an assertion that fails
+    while the connection's transport is made.
+    """
+    loop = asyncio.get_running_loop()
+    for listening in server.sockets:
+        loop.remove_reader(listening.fileno())
+    for _ in range(8):  # turns of the loop; to let somebody in takes four
+        await asyncio.sleep(0)
+    server.close()
+
+
 @dataclass
 class Got:
     """A request as it arrived."""
@@ -111,7 +125,7 @@ class Upstream:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
-        server.close()
+        self._loop.run_until_complete(closed(server))
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
