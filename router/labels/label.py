@@ -77,7 +77,7 @@ def labelled(signals: Iterable[Signal]) -> list[Label]:
     of: dict[tuple[str, str], list[Signal]] = defaultdict(list)
     for signal in signals:
         of[signal.decision, signal.tier].append(signal)
-    labels = [_alone(s[0]) if len(s) == 1 else _resolved(_latest(s)) for s in of.values()]
+    labels = [_resolved(_latest(found)) for found in of.values()]
     return sorted(labels, key=lambda one: (one.at, one.decision, one.tier))
 
 
@@ -107,21 +107,6 @@ def _resolved(signals: Sequence[Signal]) -> Label:
         source=main.source,
         at=max(s.at for s in deciding),
         key=main.key,
-    )
-
-
-def _alone(one: Signal) -> Label:
-    """What the rule comes to for a single signal, as most answers have."""
-    weight, value = one.weight, one.value
-    return Label(
-        decision=one.decision,
-        group=one.group,
-        tier=one.tier,
-        score=value * weight / weight if weight else value,  # as a mean of one is rounded
-        weight=weight,
-        source=one.source,
-        at=one.at,
-        key=one.key,
     )
 
 

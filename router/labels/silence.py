@@ -5,7 +5,6 @@ are labelled whoever complains, so they tell how good silent ones really are.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -13,26 +12,13 @@ from router.labels.label import Signal, labelled
 from router.labels.sources import EXPLICIT, SILENCE_WEIGHT, SILENT_AUDITED, SOURCES
 
 
-def weighed(signals: Sequence[Signal], audited: Collection[str]) -> list[Signal]:
-    """`signals` with silence at what the audited decisions say of it; left out where they are few.
-
-    Its score is the mean of audited silent answers, its weight the share of the variance of all
-    audited labels that silence explains, at most SILENCE_WEIGHT.
-    """
-    loud = [s for s in signals if s.source != "quiet"]
-    silent = {(s.decision, s.tier) for s in signals if s.source == "quiet"}
-    if (told := told_by(loud, audited, silent)) is None:
-        return loud
-    score, worth = told
-    heard = [replace(s, score=score, worth=worth) for s in signals if s.source == "quiet"]
-    return [*loud, *heard]
-
-
 def told_by(
     loud: Sequence[Signal], audited: Collection[str], silent: Collection[tuple[str, str]]
 ) -> tuple[float, float] | None:
     """Score and weight of silence by what the audited say; None where they are too few.
 
+    Its score is the mean of audited silent answers, its weight the share of the variance of all
+    audited labels that silence explains, at most SILENCE_WEIGHT.
     `loud`: all signals but silence. `silent`: (decision, tier) that nobody complained of, of the
     audited at least.
     """

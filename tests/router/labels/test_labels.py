@@ -5,9 +5,9 @@ import pytest
 
 from router.labels.label import Label, Signal, capped, labelled, noise
 from router.labels.signals import Served, implicit
-from router.labels.silence import weighed
 from router.labels.sources import PER_GROUP, PER_KEY_DAY, SILENCE_WEIGHT
 from router.labels.trust import trusted
+from tests.silence import weighed
 
 DAY = 86_400.0
 

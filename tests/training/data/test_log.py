@@ -10,11 +10,11 @@ from sqlalchemy import Engine, insert, select
 
 from router.decide.extractors import extractor_of
 from router.labels.signals import implicit
-from router.labels.silence import weighed
 from router.outcomes.database import open_database
 from router.outcomes.tables import decisions
 from router.registry.artifact import Artifact
 from tests.million import rows
+from tests.silence import weighed
 from training.data import log as logs
 from training.data.log import Window, read_window, served_in
 from training.engine.local import Local
