@@ -96,8 +96,9 @@ def features_of(
     for i, data in enumerate(packed):
         if requests[i] is None and is_readable(data):
             known = unpack(data)
-            bare = replace(Features.of_vectors(known.embedding), words=known.words)
-            pieces.append(bare if vectors else known)
+            if vectors:
+                known = replace(Features.of_vectors(known.embedding), words=known.words)
+            pieces.append(known)
             order.append(i)
     if not pieces:
         return made([Request(text="-", chars=1)])

@@ -5,10 +5,10 @@ any SentenceTransformer can take its place by name.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -144,13 +144,24 @@ class Features:
 
 def stacked(pieces: Sequence[Features]) -> Features:
     """The features of several lots of requests as one; there must be at least one lot."""
-    return Features(
-        np.concatenate([p.embedding for p in pieces]),
-        np.concatenate([p.structure for p in pieces]),
-        concatenated([p.words for p in pieces]),
-        concatenated([p.pairs for p in pieces]),
-        concatenated([p.syllables for p in pieces]),
-    )
+    return _joined([[getattr(one, f.name) for one in pieces] for f in fields(Features)])
+
+
+def given_up(pieces: list[Features]) -> Features:
+    """`stacked` that empties its list: beside all of it lies one field twice, and no more."""
+    blocks = [[getattr(one, f.name) for one in pieces] for f in fields(Features)]
+    pieces.clear()
+    return _joined(blocks)
+
+
+def _joined(blocks: list[list[Any]]) -> Features:
+    """Of each field its lots, which are let go one field after the other."""
+    whole: list[Any] = []
+    for block in blocks:
+        join = concatenated if isinstance(block[0], Ragged) else np.concatenate
+        whole.append(join(block))
+        block.clear()
+    return Features(*whole)
 
 
 class FeatureExtractor:

@@ -1,14 +1,12 @@
 """Features of many requests as files: what is asked of them at once is in memory, no more."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from router.text.features import Features
-from router.text.ragged import Ragged, bounds_of, concatenated
+from router.text.features import Features, given_up
+from router.text.ragged import bounds_of
 from router.types import FloatArray, IntArray
 from training.data.stored import Stored, arrays_of
 from training.engine.stages import written
@@ -38,7 +36,7 @@ class KeptFeatures(Features):
         found = [piece.features(at) for piece, at in self._places(distinct)]
         if not found:
             return self._pieces[0].features(np.zeros(1, dtype=np.int64)).take(distinct)
-        every = _given_up(found)
+        every = given_up(found)
         if np.array_equal(distinct, rows):
             return every  # of many requests a copy would be gigabytes
         return every.take(np.searchsorted(distinct, rows))
@@ -64,19 +62,6 @@ class KeptFeatures(Features):
         for piece in self._pieces:
             for _, block in piece.blocks(size):
                 yield block
-
-
-def _given_up(pieces: list[Features]) -> Features:
-    """`stacked` that empties its list: beside all of it lies one block twice, and no more."""
-    blocks = [[getattr(one, f.name) for one in pieces] for f in fields(Features)]
-    pieces.clear()
-    joined: list[Any] = []
-    for block in blocks:
-        joined.append(
-            concatenated(block) if isinstance(block[0], Ragged) else np.concatenate(block)
-        )
-        block.clear()
-    return Features(*joined)
 
 
 def keep(path: Path, features: Features) -> Stored:
