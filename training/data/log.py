@@ -28,6 +28,7 @@ from router.outcomes.queries import ENTRY_COLUMNS, Entry, Opinion, Said
 from router.text.asks import asks_for
 from router.text.features import FeatureExtractor, Features, stacked
 from router.types import BoolArray, FloatArray, IntArray, Request
+from training.data.columns import among
 from training.data.constants import MOST_SILENT
 from training.data.dataset import REFERENCE
 from training.data.kept_features import KeptFeatures, keep
@@ -79,7 +80,7 @@ class Window:
         Of the decisions that anybody spoke of: evidence is held against what was said.
         """
         said = {one.decision for one in self.signals if one.source != "quiet"}
-        mine = self.frame[self.frame["id"].isin([*said.union(self.soft["decision"])])]
+        mine = self.frame[among(self.frame["id"], said.union(self.soft["decision"]))]
         known = mine[mine["p_local"].notna() & mine["p_cloud"].notna()]
         return {
             (decision, tier): float(p)
@@ -131,11 +132,15 @@ def read_window(
     `told` hears how many requests are read.
     """
     how = _How(texts=texts, learning=learning, vectors=vectors)
+    of = counts.requests(engine, since, until) if told is not untold else 0
+
+    def heard(done: int) -> None:
+        told(min(done, of), of)
+
     if isinstance(reader, Spread):
-        lots, features = reader.read(engine, since, until, how, told)
+        lots, features = reader.read(engine, since, until, how, heard)
     else:
-        of = counts.requests(engine, since, until) if told is not untold else 0
-        lots = [_read_span(engine, reader, since, until, how, lambda done: told(done, of))]
+        lots = [_read_span(engine, reader, since, until, how, heard)]
         features = lots[0].features
     lots = [lot for lot in lots if len(lot.answered)] or lots[:1]
     answered, words = (np.concatenate([getattr(lot, n) for lot in lots]) for n in _OF_LOTS)
@@ -146,7 +151,7 @@ def read_window(
     ]
     quiet: list[Signal] = []
     if learning:
-        spoken = frame["id"].isin([one.decision for one in happened]).to_numpy()
+        spoken = among(frame["id"], [one.decision for one in happened])
         mature = until - frame["at"].to_numpy() >= maturity_s
         quiet = _quiet(frame, answered & ~spoken & mature, loud, maturity_s)
     frame = frame.drop(columns=["checks", *(() if learning else ("at", "key"))])
@@ -258,9 +263,12 @@ class Spread:
     extractor: Callable[[], FeatureExtractor]
 
     def read(
-        self, log: Engine, since: float, until: float, how: _How, told: Progress
+        self, log: Engine, since: float, until: float, how: _How, told: Callable[[int], None]
     ) -> tuple[list[_Lot], Features]:
-        """The span's requests, in order, without features, and these in files."""
+        """The span's requests, in order, without features, and these in files.
+
+        `told` hears about how many are read.
+        """
         later = queries.spans(log, LOG_ROWS)[1:]
         edges = [since, *(e for e in later if since < e < until), until]
         mark = fingerprint(str(queries.extent(log)), self.url, str(how))
@@ -268,12 +276,11 @@ class Spread:
             (str(self.folder / f"span-{fingerprint(mark, a, b)}.safetensors"), a, b)
             for a, b in pairwise(edges)
         ]
-        of = counts.requests(log, since, until) if told is not untold else 0
         make = partial(_span_reader, self.url, self.extractor, how)
         found: dict[str, _Lot] = {}
         for path, lot in self.engine.map(make, todo):
             found[path] = lot
-            told(min(len(found) * LOG_ROWS, of), of)
+            told(len(found) * LOG_ROWS)
         lots = [found[path] for path, _, _ in todo]
         kept = [Stored(path) for path, _, _ in todo if len(found[path].answered)]
         return lots, KeptFeatures(kept or [Stored(todo[0][0])])
@@ -302,17 +309,7 @@ def _keep_span(
 def served_in(engine: Engine, since: float, until: float) -> list[Served]:
     """The answered requests of a span as implicit signals see them, without any features."""
     return [
-        Served(
-            id=one.id,
-            at=one.at,
-            group=_group(request, _kept_words(one, request)),
-            text=_name(request, one.id).hex(),
-            key=one.key,
-            tier=one.tier,
-            rule=one.rule,
-            checks=_checks(one.checks),
-            escalated=one.escalated,
-        )
+        _served(one, _group(request, _kept_words(one, request)), _name(request, one.id))
         for _, known in _read(engine, since, until)
         for one, request in known
         if _is_answered(one) and one.tier is not None
@@ -381,25 +378,23 @@ def _eventful(frame: pd.DataFrame, answered: BoolArray, words: NDArray[np.uint64
     What happened to all others is nothing, so that no object is made of them.
     """
     at = np.flatnonzero(answered & (frame["checks"].notna().to_numpy() | _again(answered, words)))
-    mine = frame.iloc[at]
-    names = (words[i].tobytes().hex() for i in at)
-    columns = (mine[c] for c in ("id", "at", "group", "key", "tier", "rule", "escalated"))
-    return [
-        Served(
-            id=own,
-            at=when,
-            group=group,
-            text=text,
-            key=key if isinstance(key, str) else None,
-            tier=tier,
-            rule=rule,
-            checks=_checks(checks),
-            escalated=escalated,
-        )
-        for text, checks, own, when, group, key, tier, rule, escalated in zip(
-            names, mine["checks"], *columns, strict=True
-        )
-    ]
+    rows = zip(at, frame["group"].iloc[at], frame.iloc[at].itertuples(index=False), strict=True)
+    return [_served(row, group, words[i].tobytes()) for i, group, row in rows]
+
+
+def _served(one: Any, group: str, words: bytes) -> Served:
+    """Of a request as it was logged, or as the window's frame has it."""
+    return Served(
+        id=one.id,
+        at=one.at,
+        group=group,
+        text=words.hex(),
+        key=one.key if isinstance(one.key, str) else None,
+        tier=one.tier,
+        rule=one.rule,
+        checks=_checks(one.checks),
+        escalated=one.escalated,
+    )
 
 
 def _again(answered: BoolArray, words: NDArray[np.uint64]) -> BoolArray:
@@ -446,7 +441,7 @@ def _quiet(
 
 def _said(rows: Sequence[Said], frame: pd.DataFrame) -> list[Signal]:
     """Feedback as signals; sources unknown to `router.labels.label` count as a user's."""
-    mine = frame[frame["id"].isin([one.decision for one in rows])]
+    mine = frame[among(frame["id"], [one.decision for one in rows])]
     known = dict(zip(mine["id"], zip(mine["group"], mine["tier"], strict=True), strict=True))
     out = []
     for one in rows:
@@ -476,9 +471,9 @@ def _soft(rows: Sequence[Opinion], frame: pd.DataFrame) -> pd.DataFrame:
     of_pair = [one.of_pair or unknown for one in rows]
     soft["second_model"] = [one.model for one in rows]
     soft[list(OF_PAIR)] = np.array(of_pair, dtype=np.float64).reshape(-1, len(OF_PAIR))
-    mine = frame[frame["id"].isin(soft["decision"].tolist())]
+    mine = frame[among(frame["id"], soft["decision"])]
     group = dict(zip(mine["id"], mine["group"], strict=True))
-    soft = soft[soft["decision"].isin([*group])].drop_duplicates("decision", keep="last")
+    soft = soft[among(soft["decision"], group)].drop_duplicates("decision", keep="last")
     soft["group"] = soft["decision"].map(group)
     return soft.reset_index(drop=True)
 

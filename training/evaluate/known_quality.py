@@ -21,6 +21,7 @@ from scipy.stats import t as student
 from router.labels.label import Label
 from router.labels.trust import believed
 from router.types import FloatArray, IntArray
+from training.data.columns import among
 from training.data.log import Window
 from training.evaluate.constants import LEVEL, MIN_ANCHORS, RIDGE_BIAS_STRENGTH
 
@@ -100,7 +101,7 @@ def known_quality(window: Window) -> KnownQuality:
     said = [x for x in window.signals if x.source != "quiet"]
     labels = [x for x in believed(said, free, window.claims).labels if x.strong]
     scores = {(x.decision, x.tier): x.score for x in labels}
-    spoken = np.flatnonzero(frame["id"].isin([d for d, _ in (*scores, *free)]).to_numpy())
+    spoken = np.flatnonzero(among(frame["id"], [d for d, _ in (*scores, *free)]))
     mine = frame.iloc[spoken]
     gains = mine["gain"].fillna(0.0).astype("float64")
     gain = dict(zip(mine["id"], gains, strict=True))

@@ -20,6 +20,7 @@ from router.labels.label import Label
 from router.labels.sources import PERSONS
 from router.monitor.constants import GAMMA
 from router.types import FloatArray
+from training.data.columns import among
 from training.evaluate.constants import GOOD_SCORE, WILSON_Z
 from training.fit.head import TIERS
 from training.pipelines.constants import MOST_RATED_WEIGHT, RATER_C
@@ -98,7 +99,7 @@ def rated_weights(frame: pd.DataFrame, rated: Collection[str]) -> Mapping[str, f
     served = frame[frame["tier"].isin(TIERS) & frame["p_local"].notna()]
     if served["audited"].notna().any():
         served = served[~served["audited"].eq(True)]
-    said = served["id"].isin(list(rated)).to_numpy()
+    said = among(served["id"], rated)
     if said.all() or not said.any():
         return {}
     inputs = _columns(served)
